@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds the user as whom a host can be administered; documented with the module of this name."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from ansible import constants as C
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
+from ansible.plugins.loader import connection_loader
+
+REFUSAL = re.compile("permission denied|too many authentication failures|incorrect password", re.I)
+
+# Prints one `name value` a line, and ends with 77 where the user can't become root.
+PROBE = """
+if [ "$(id -u)" != 0 ] && [ PASSWORD = no ] && ! sudo -n true 2>/dev/null; then exit 77; fi
+echo login works
+set -- $SSH_CONNECTION; echo port $4
+. /etc/os-release; echo "distribution $ID"; echo "distribution_version $VERSION_ID"
+for name in python3 sudo git; do command -v $name >/dev/null || echo missing $name; done
+python3 -c 'import apt' 2>/dev/null || echo missing python3-apt
+if command -v cloud-init >/dev/null; then cloud-init status | grep -q running && echo cloud_init running; fi
+sed 's/^/key /' ~/.ssh/authorized_keys 2>/dev/null
+true
+"""
+
+
+class ActionModule(ActionBase):
+    """Tries the users, each on a connection of its own."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        result = super().run(tmp, task_vars)
+        dummy, arguments = self.validate_argument_spec(
+            argument_spec=dict(
+                users=dict(type="list", elements="str", required=True),
+                fresh=dict(type="bool", default=False),
+            )
+        )
+        answers = {}
+        for user in dict.fromkeys(arguments["users"]):
+            answers[user] = self._probe(user, arguments["fresh"], task_vars)
+            if "login works" in answers[user].splitlines():
+                return dict(result, changed=False, user=user, **described(answers[user]))
+        tried = "; ".join("%s: %s" % (user, answer.strip()[-200:]) for user, answer in answers.items())
+        return dict(
+            result,
+            failed=True,
+            msg="Nobody of %s can log in to %s and become root. Set ansible_user to a user who can, with "
+            "an ssh key of yours. What was tried: %s"
+            % (", ".join(answers), task_vars["inventory_hostname"], tried),
+        )
+
+    def _probe(self, user: str, fresh: bool, task_vars: dict) -> str:
+        """What the host answers to a user; the refusal where it does not let him in."""
+        connection = self._connection_as(user, fresh, task_vars)
+        password = "yes" if task_vars.get("ansible_become_password") else "no"
+        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password))
+        try:
+            code, out, err = connection.exec_command(command, in_data=None, sudoable=False)
+        except (AnsibleAuthenticationFailure, AnsibleConnectionFailure) as error:
+            if not REFUSAL.search(str(error)):
+                raise
+            return str(error)
+        finally:
+            connection.close()
+        return "logged in, but `sudo -n true` fails" if code == 77 else to_text(out + err)
+
+    def _connection_as(self, user: str, fresh: bool, task_vars: dict) -> ConnectionBase:
+        """The task's connection as another user, and not through an open one where it is to be fresh."""
+        play_context = self._play_context.copy()
+        play_context.remote_user = user
+        connection = connection_loader.get(self._connection.ansible_name, play_context)
+        variables = dict(task_vars, ansible_user=user)
+        if fresh:
+            arguments = variables.get("ansible_ssh_extra_args", "")
+            variables["ansible_ssh_extra_args"] = arguments + " -o ControlMaster=no -o ControlPath=none"
+        names = set(variables) & set(C.config.get_plugin_vars("connection", connection._load_name))
+        options = {name: self._templar.template(variables[name]) for name in names}
+        connection.set_options(task_keys={"timeout": play_context.timeout}, var_options=options)
+        return connection
+
+
+def described(answer: str) -> dict:
+    """The probe's lines as results."""
+    lines = [line.partition(" ")[::2] for line in answer.splitlines()]
+    values = {}
+    for name, value in lines:
+        values.setdefault(name, []).append(value)
+    missing = values.get("missing", [])
+    return dict(
+        port=values.get("port", [""])[0],
+        distribution=values.get("distribution", [""])[0],
+        distribution_version=values.get("distribution_version", [""])[0],
+        missing=[name for name in missing if name != "git"],
+        git="git" not in missing,
+        cloud_init="cloud_init" in values,
+        authorized_keys="\n".join(values.get("key", [])),
+    )

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads an application's source, without running it, to see whether an entrypoint can be right."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+
+
+class EntrypointError(Exception):
+    """Why an entrypoint can't be imported, and what to set."""
+
+
+def check_entrypoint(entrypoint: str, folder: str) -> None:
+    """Raises EntrypointError where the module or the name does not exist in the source."""
+    module, dummy, attribute = entrypoint.partition(":")
+    source = module_source(module, folder)
+    if source is None:
+        raise EntrypointError(
+            "flask_entrypoint is '%s', but the repository has neither %s.py nor %s/__init__.py. "
+            "Set flask_entrypoint to 'module:application' as gunicorn takes it."
+            % (entrypoint, module.replace(".", "/"), module.replace(".", "/"))
+        )
+    name = re.match(r"\w*", attribute).group()
+    found = defined_names(source)
+    if name not in found and "*" not in found:
+        raise EntrypointError(
+            "flask_entrypoint is '%s', but %s defines no '%s'; it defines %s. "
+            "Set flask_entrypoint to the application or to a factory such as '%s:create_app()'."
+            % (entrypoint, os.path.relpath(source, folder), name, ", ".join(sorted(found)) or "nothing", module)
+        )
+
+
+def module_source(module: str, folder: str) -> str | None:
+    """The file of a dotted module name, or None."""
+    path = os.path.join(folder, *module.split("."))
+    for candidate in (path + ".py", os.path.join(path, "__init__.py")):
+        if os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def defined_names(source: str) -> set:
+    """What a module binds anywhere at its level; '*' where it imports all of another."""
+    with open(source, "rb") as file:
+        text = file.read()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return {"*"}  # it may be written for a newer Python than the one that reads it here
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+    return found

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are either as they were or as they should be, never in between."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def write_file(path: str, content: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """Replaces a file's content atomically.
+
+    The mode and the owner are set before the content is written, so that a secret is at no moment
+    readable by more than the final file allows. -1 leaves the owner or the group to the process.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

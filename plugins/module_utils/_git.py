@@ -1,0 +1,133 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A remote git repository: which commit a version is, and its tree in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule
+
+SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+
+
+class GitError(Exception):
+    """What git said, and what the user can do about it."""
+
+
+class Repository:
+    """A repository at a URL, read with an optional private key."""
+
+    def __init__(self, module: AnsibleModule, url: str, key: str | None = None) -> None:
+        self.module = module
+        self.url = url
+        self.key = key
+        self.git = module.get_bin_path("git")
+        self.environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": SSH, "LC_ALL": "C"}
+        password = urlsplit(url).password if "://" in url else None
+        module.no_log_values.update({password} if password else set())
+
+    @contextlib.contextmanager
+    def access(self):
+        """The private key in a file of its own, for as long as git needs it."""
+        folder = tempfile.mkdtemp(prefix="selfhost-git-")
+        try:
+            if self.key:
+                path = os.path.join(folder, "key")
+                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                    file.write(self.key.rstrip("\n") + "\n")
+                self.environment["GIT_SSH_COMMAND"] = "%s -o IdentitiesOnly=yes -i %s" % (SSH, path)
+            yield self
+        finally:
+            shutil.rmtree(folder)
+
+    def run(self, *arguments: str, cwd: str | None = None) -> str:
+        """One git command; its output."""
+        command = [self.git, "-c", "advice.detachedHead=false"] + list(arguments)
+        code, out, err = self.module.run_command(command, cwd=cwd, environ_update=self.environment)
+        if code != 0:
+            raise GitError("`git %s` ended with exit code %d: %s" % (arguments[0], code, err.strip()))
+        return out
+
+    def references(self) -> dict:
+        """Each reference's commit; a tag's is the commit that it points to."""
+        try:
+            lines = self.run("ls-remote", self.url).splitlines()
+        except GitError as error:
+            raise GitError("The repository %s can't be read: %s" % (self.url, error)) from error
+        found = {name: commit for commit, name in (line.split("\t", 1) for line in lines)}
+        return {name: found.get(name + "^{}", commit) for name, commit in found.items()}
+
+    def resolve(self, version: str) -> tuple[str, str]:
+        """(name of the version, its commit); the commit may be abbreviated where it was given so."""
+        references = self.references()
+        if version == "latest_tag":
+            version = newest_tag(references)
+        for prefix in ("refs/tags/", "refs/heads/", ""):
+            if prefix + version in references:
+                return version, references[prefix + version]
+        if re.fullmatch(r"[0-9a-f]{7,40}", version):
+            return version, version
+        raise GitError(
+            "The repository %s has no tag, branch or commit '%s'. Set flask_version to one that it has: %s"
+            % (self.url, version, ", ".join(names(references)[:12]) or "it is empty")
+        )
+
+    def fetch(self, name: str, commit: str, folder: str) -> str:
+        """The commit, with the history behind it left out, in the bare repository at folder."""
+        self.run("init", "--quiet", "--bare", folder)
+        attempts = [["--depth", "1", commit], ["--depth", "1", name], ["+refs/*:refs/remote/*"]]
+        if len(commit) < 40:
+            attempts = attempts[2:]
+        for attempt in attempts:
+            with contextlib.suppress(GitError):
+                self.run("fetch", "--quiet", "--no-tags", self.url, *attempt, cwd=folder)
+                return self.run("rev-parse", "--verify", commit + "^{commit}", cwd=folder).strip()
+        raise GitError(
+            "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
+            % (self.url, commit)
+        )
+
+    def checkout(self, bare: str, commit: str, folder: str) -> None:
+        """The commit's tree with its submodules; nothing of git stays in the folder."""
+        self.run("clone", "--quiet", "--shared", "--no-checkout", bare, folder)
+        self.run("checkout", "--quiet", commit, cwd=folder)
+        if os.path.exists(os.path.join(folder, ".gitmodules")):
+            self.run("remote", "set-url", "origin", self.url, cwd=folder)
+            self.run("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1", cwd=folder)
+        for path, folders, files in os.walk(folder):
+            if ".git" in folders:
+                folders.remove(".git")
+                shutil.rmtree(os.path.join(path, ".git"))
+            if ".git" in files:
+                os.unlink(os.path.join(path, ".git"))
+
+
+def names(references: dict) -> list:
+    """Tags from the newest, then branches, as a user would write them."""
+    tags = [name[len("refs/tags/"):] for name in references if re.match(r"refs/tags/.*[^}]$", name)]
+    heads = [name[len("refs/heads/"):] for name in references if name.startswith("refs/heads/")]
+    return sorted(tags, key=version_order, reverse=True) + sorted(heads)
+
+
+def version_order(tag: str) -> tuple:
+    """Orders 1.10 after 1.9, and 1.0rc1 before 1.0."""
+    release, dummy, rest = re.sub(r"^\D+", "", tag).partition("-")
+    numbers = re.match(r"[\d.]*", release).group().strip(".")
+    suffix = release[len(numbers):] + rest
+    return (tuple(int(number) for number in numbers.split(".") if number), not suffix, suffix)
+
+
+def newest_tag(references: dict) -> str:
+    """The highest version among the tags that are not pre-releases."""
+    tags = [name[len("refs/tags/"):] for name in references if re.match(r"refs/tags/.*\d.*[^}]$", name)]
+    finals = [tag for tag in tags if version_order(tag)[1]]
+    if not tags:
+        raise GitError("flask_version is latest_tag, and the repository has no tag with a number.")
+    return max(finals or tags, key=version_order)

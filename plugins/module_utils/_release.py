@@ -1,0 +1,56 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A release's folder: who owns it, and whether its building came to an end."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+
+SEAL = ".release.json"  # root writes it last: from then on nothing in the release changes
+
+
+def read_link(path: str) -> str:
+    """What a link points to; an empty string where there is none."""
+    return os.readlink(path) if os.path.islink(path) else ""
+
+
+def replace_link(path: str, target: str) -> None:
+    """Points a link to a target in one step: at no moment is there none."""
+    temporary = path + ".new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.replace(temporary, path)
+
+
+def give_tree(folder: str, user: str) -> None:
+    """Gives a folder that root made to a user and his group.
+
+    From the leaves up, so that the user can't yet move what is still to be given.
+    """
+    uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(user).gr_gid
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in folders + files:
+            os.chown(os.path.join(path, name), uid, gid, follow_symlinks=False)
+    os.chown(folder, uid, gid)
+
+
+def seal_tree(folder: str) -> None:
+    """Gives a folder to root, writable by nobody else.
+
+    From the root down: a folder is listed only once its former owner can't change it any more.
+    """
+    _seal(folder)
+    for path, folders, files in os.walk(folder):
+        for name in folders + files:
+            _seal(os.path.join(path, name))
+
+
+def _seal(path: str) -> None:
+    os.chown(path, 0, 0, follow_symlinks=False)
+    if not os.path.islink(path):
+        os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) & 0o755)

@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_release
+short_description: Puts one version of a Flask application's source into a release folder
+version_added: 0.1.0
+description:
+  - Finds the commit of a tag, branch or commit in a git repository and checks it out, with its
+    submodules, into C(<root>/releases/<id>). No other release is touched.
+  - The new folder belongs to O(user) until the release is launched, so that what builds it runs
+    without privileges; M(selfhost.flask.flask_slot) then gives it to root.
+  - A release whose building was interrupted is built again.
+  - C(.env) and the paths in O(shared) become links to C(<root>/shared), which every release uses.
+  - The source is read, not run, to see that O(entrypoint) can be right. In check mode that is done
+    in a temporary folder, so the module also answers on the controller whether a version exists.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Resolves the version and checks the entrypoint.
+    support: full
+  diff_mode:
+    description: Shows the current and the new release.
+    support: full
+  idempotent:
+    description: A release that was launched once is not built again.
+    support: full
+options:
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  repo:
+    description: URL of the git repository.
+    type: str
+    required: true
+  version:
+    description: Tag, branch or commit; V(HEAD) is the default branch, V(latest_tag) the highest version.
+    type: str
+    default: HEAD
+  key:
+    description: Private ssh key that may read the repository. It is not kept on the host.
+    type: str
+  subfolder:
+    description: Folder in the repository that holds the application.
+    type: str
+    default: ""
+  entrypoint:
+    description: The application as C(module:name) or C(module:factory(\)).
+    type: str
+    required: true
+  user:
+    description: System user who builds the release. Needed where a release is built.
+    type: str
+  shared:
+    description: Folders that the application writes, relative to its own; they outlive a release.
+    type: list
+    elements: str
+    default: []
+  static_folder:
+    description:
+      - Folder of the static files, relative to the application's.
+      - Without it, C(static) in the entrypoint's package, beside it or in a package beside it.
+    type: str
+    default: ""
+  static_url:
+    description: Path in the URL under which they are served.
+    type: str
+    default: /static
+  migrations:
+    description: Folder of the database migrations, relative to the application's.
+    type: str
+    default: migrations
+"""
+
+EXAMPLES = r"""
+- name: Check out the version
+  selfhost.flask.flask_release:
+    root: /srv/blog
+    repo: https://git.example.com/blog
+    version: v1.2
+    entrypoint: "blog:create_app()"
+    user: blog
+    shared: [instance]
+
+- name: Say at once when a version does not exist
+  selfhost.flask.flask_release:
+    root: /srv/blog
+    repo: https://git.example.com/blog
+    version: v1.2
+    entrypoint: "blog:create_app()"
+  check_mode: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+id:
+  description: Name of the release, from its version and commit.
+  type: str
+  returned: always
+  sample: v1.2-7f7c99a2
+path:
+  description: The application's folder in the release.
+  type: str
+  returned: always
+  sample: /srv/blog/releases/v1.2-7f7c99a2
+version:
+  description: Name of the version; the tag where V(latest_tag) was asked for.
+  type: str
+  returned: always
+commit:
+  description: The full commit.
+  type: str
+  returned: always
+built:
+  description: Whether the release's folder is there. False in check mode where it would be made.
+  type: bool
+  returned: always
+migrations:
+  description: Whether the release has database migrations.
+  type: bool
+  returned: when the release is there
+translations:
+  description: Whether the release has message catalogues.
+  type: bool
+  returned: when the release is there
+"""
+
+import glob
+import os
+import re
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import (
+    EntrypointError,
+    check_entrypoint,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, give_tree, read_link
+
+
+def release_id(name: str, commit: str) -> str:
+    """A folder's name that says the version and is never shared by two commits."""
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
+    return commit[:12] if commit.startswith(slug) else "%s-%s" % (slug, commit[:8])
+
+
+def link(path: str, target: str) -> None:
+    """A relative link; the folder it is in is made where needed."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.symlink(os.path.relpath(target, os.path.realpath(os.path.dirname(path))), path)
+
+
+def link_shared(folder: str, shared: str, name: str, user: str) -> None:
+    """Replaces a path of the release by a link; what the repository has there is kept once."""
+    inside, outside = os.path.join(folder, name), os.path.join(shared, name)
+    if not os.path.lexists(outside):
+        if os.path.isdir(inside):
+            shutil.copytree(inside, outside, symlinks=True)
+        os.makedirs(outside, exist_ok=True)
+        os.chmod(outside, 0o750)
+        give_tree(outside, user)
+    if os.path.isdir(inside) and not os.path.islink(inside):
+        shutil.rmtree(inside)
+    if not os.path.lexists(inside):
+        link(inside, outside)
+
+
+def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
+    """Where the static files are, or None."""
+    package = entrypoint.partition(":")[0].split(".")[0]
+    siblings = sorted(os.path.join(name, "static") for name in os.listdir(folder))
+    for candidate in [wanted] if wanted else [package + "/static", "static"] + siblings:
+        if os.path.isdir(os.path.join(folder, candidate)):
+            return os.path.join(folder, candidate)
+    return None
+
+
+def furnish(module: AnsibleModule, folder: str) -> None:
+    """Adds what a release has beside its source: links to what is shared, and what is public."""
+    params = module.params
+    shared = os.path.join(params["root"], "shared")
+    if not os.path.lexists(os.path.join(folder, ".env")):
+        link(os.path.join(folder, ".env"), os.path.join(shared, ".env"))
+    for name in params["shared"]:
+        link_shared(folder, shared, name, params["user"])
+    static = static_folder(folder, params["static_folder"], params["entrypoint"])
+    if static:
+        link(os.path.join(folder, ".public", params["static_url"].strip("/")), static)
+
+
+def examine(module: AnsibleModule, repository: Repository, name: str, commit: str) -> str:
+    """Checks the entrypoint in a temporary folder; the full commit."""
+    with tempfile.TemporaryDirectory(prefix="selfhost-release-") as temporary:
+        bare, tree = os.path.join(temporary, "git"), os.path.join(temporary, "tree")
+        commit = repository.fetch(name, commit, bare)
+        repository.checkout(bare, commit, tree)
+        check_entrypoint(module.params["entrypoint"], os.path.join(tree, module.params["subfolder"]))
+    return commit
+
+
+def build(module: AnsibleModule, repository: Repository, commit: str, release: str) -> None:
+    """Checks the commit out into a new folder that belongs to the user who builds it."""
+    if os.path.lexists(release):
+        shutil.rmtree(release)
+    repository.checkout(os.path.join(module.params["root"], "source.git"), commit, release)
+    folder = os.path.join(release, module.params["subfolder"])
+    check_entrypoint(module.params["entrypoint"], folder)
+    furnish(module, folder)
+    give_tree(release, module.params["user"])
+
+
+def establish(module: AnsibleModule, repository: Repository) -> dict:
+    """Makes the release where it is not there yet; what the module returns."""
+    params = module.params
+    name, commit = repository.resolve(params["version"])
+    bare = os.path.join(params["root"], "source.git")
+    release = os.path.join(params["root"], "releases", release_id(name, commit))
+    sealed = os.path.exists(os.path.join(release, SEAL))
+    if not sealed and module.check_mode:
+        commit = examine(module, repository, name, commit)
+    elif not sealed:
+        commit = repository.fetch(name, commit, bare)
+        release = os.path.join(params["root"], "releases", release_id(name, commit))
+        build(module, repository, commit, release)
+    folder = os.path.normpath(os.path.join(release, params["subfolder"]))
+    return dict(
+        changed=not sealed,
+        id=os.path.basename(release),
+        path=folder,
+        version=name,
+        commit=commit,
+        **found_in(folder, params["migrations"]),
+    )
+
+
+def found_in(folder: str, migrations: str) -> dict:
+    """What of the following steps a release has a use for."""
+    catalogues = glob.iglob(os.path.join(folder, "**", "LC_MESSAGES", "*.po"), recursive=True)
+    return dict(
+        built=os.path.isdir(folder),
+        migrations=os.path.isdir(os.path.join(folder, migrations)),
+        translations=any(catalogues),
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            repo=dict(type="str", required=True),
+            version=dict(type="str", default="HEAD"),
+            key=dict(type="str", no_log=True),
+            subfolder=dict(type="str", default=""),
+            entrypoint=dict(type="str", required=True),
+            user=dict(type="str"),
+            shared=dict(type="list", elements="str", default=[]),
+            static_folder=dict(type="str", default=""),
+            static_url=dict(type="str", default="/static"),
+            migrations=dict(type="str", default="migrations"),
+        ),
+        supports_check_mode=True,
+    )
+    repository = Repository(module, module.params["repo"], module.params["key"])
+    if repository.git is None:
+        if not module.check_mode:
+            module.fail_json(msg="git is not installed. Install the package git.")
+        module.exit_json(changed=True, id="", path="", version=module.params["version"], commit="", built=False)
+    current = os.path.basename(read_link(os.path.join(module.params["root"], "current")))
+    try:
+        with repository.access():
+            result = establish(module, repository)
+    except (GitError, EntrypointError) as error:
+        module.fail_json(msg=str(error))
+    diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])
+    module.exit_json(diff=diff, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_venv
+short_description: Gives a release of a Flask application its virtual environment
+version_added: 0.1.0
+description:
+  - Makes C(<root>/venvs/<key>), where the key stands for the requirements, the extra packages and the
+    version of Python, and links C(.venv) in the release to it. Releases that need the same share one,
+    so an update of the code alone installs nothing.
+  - Reads C(requirements.txt) with the files that it includes, or the dependencies of
+    C(pyproject.toml).
+  - Packages are built and installed by O(user), not by root; the finished environment belongs to
+    root. One whose making was interrupted is made again.
+  - C(uv) installs them. It is taken from the package index once for each host.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Says whether an environment would be made.
+    support: full
+  diff_mode:
+    description: Shows the environment that the release uses and will use.
+    support: full
+  idempotent:
+    description: An environment that is complete is used as it is.
+    support: full
+options:
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  release:
+    description: The application's folder in the release.
+    type: path
+    required: true
+  user:
+    description: System user who installs the packages.
+    type: str
+    required: true
+  extra:
+    description: Packages to install beside the application's own.
+    type: list
+    elements: str
+    default: []
+  requirements:
+    description: The requirements' file, relative to the release. Found where empty.
+    type: str
+    default: ""
+  python:
+    description: The Python interpreter of the environment.
+    type: path
+    default: /usr/bin/python3
+  index_url:
+    description: Package index to use instead of PyPI.
+    type: str
+  extra_index_urls:
+    description: Further package indexes, such as one with wheels for a Raspberry Pi.
+    type: list
+    elements: str
+    default: []
+  cache:
+    description: Folder for downloaded packages. It belongs to O(user).
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Install the requirements
+  selfhost.flask.flask_venv:
+    root: /srv/blog
+    release: /srv/blog/releases/v1.2-7f7c99a2
+    user: blog
+    extra: [gunicorn, pymysql]
+    cache: /var/cache/blog
+"""
+
+RETURN = r"""
+path:
+  description: The virtual environment.
+  type: str
+  returned: always
+  sample: /srv/blog/venvs/3f1d0c7a52e9
+requirements:
+  description: The file that the packages were read from.
+  type: str
+  returned: when the release is there
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+    give_tree,
+    read_link,
+    replace_link,
+    seal_tree,
+)
+
+COMPLETE = ".complete"
+TOOLS = "/usr/local/lib/selfhost-flask"
+PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
+FAILED = "The requirements of %s can't be installed (exit code %d). The served version is untouched. %s"
+
+
+def requirements_file(release: str, wanted: str) -> str | None:
+    """The file that names the requirements, or None."""
+    for name in [wanted] if wanted else ["requirements.txt", "pyproject.toml"]:
+        if os.path.isfile(os.path.join(release, name)):
+            return os.path.join(release, name)
+    return None
+
+
+def included(path: str) -> list:
+    """A requirements file and, each once, those that it includes."""
+    found, waiting = [], [path]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not os.path.isfile(path):
+            continue
+        found.append(path)
+        with open(path, encoding="utf-8") as file:
+            names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", file.read(), re.M)
+        waiting.extend(os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in names)
+    return found
+
+
+class Environment:
+    """One virtual environment under <root>/venvs."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.params = module.params
+        self.requirements = requirements_file(self.params["release"], self.params["requirements"])
+        if self.requirements is None:
+            module.fail_json(
+                msg="%s has no requirements.txt and no pyproject.toml. Add one to the repository, or set "
+                "app_requirements to the file's name." % self.params["release"]
+            )
+        self.path = os.path.join(self.params["root"], "venvs", self.key())
+
+    def key(self) -> str:
+        """Stands for everything that an environment's content follows from."""
+        code, version, error = self.module.run_command([self.params["python"], "-c", PYTHON_VERSION])
+        if code != 0:
+            self.module.fail_json(msg="%s does not run: %s" % (self.params["python"], error.strip()))
+        digest = hashlib.sha256((version + "\n".join(self.params["extra"])).encode())
+        for path in included(self.requirements):
+            with open(path, "rb") as file:
+                digest.update(file.read())
+        return digest.hexdigest()[:12]
+
+    def complete(self) -> bool:
+        """Whether it is there, and its interpreter with it."""
+        return all(os.path.exists(os.path.join(self.path, name)) for name in (COMPLETE, "bin/python"))
+
+    def make(self) -> None:
+        """Installs everything as the user and gives the result to root."""
+        if os.path.lexists(self.path):
+            shutil.rmtree(self.path)
+        os.mkdir(self.path, 0o755)
+        give_tree(self.path, self.params["user"])
+        uv = installed_uv(self.module)
+        self.run([uv, "venv", "--quiet", "--allow-existing", "--python", self.params["python"], self.path])
+        for packages in self.steps():
+            self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
+        seal_tree(self.path)
+        with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8"):
+            pass
+
+    def steps(self) -> list:
+        """What to install: all at once, unless hashes forbid packages without one."""
+        own, extra = ["-r", self.requirements], self.params["extra"]
+        with open(self.requirements, encoding="utf-8") as file:
+            hashed = "--hash=" in file.read()
+        return [own, extra] if hashed and extra else [own + extra]
+
+    def run(self, command: list) -> None:
+        """A command as the user; the last of what it said where it fails."""
+        command = ["runuser", "-u", self.params["user"], "--"] + command
+        code, out, err = self.module.run_command(
+            command, cwd=self.params["release"], environ_update=self.variables()
+        )
+        if code != 0:
+            last = "\n".join((err or out).strip().splitlines()[-20:])
+            self.module.fail_json(msg=FAILED % (self.requirements, code, last), command=command)
+
+    def variables(self) -> dict:
+        """uv's settings. The indexes are here, not in an argument: they can hold a password."""
+        variables = {
+            "HOME": self.params["cache"],
+            "UV_CACHE_DIR": os.path.join(self.params["cache"], "uv"),
+            "UV_NO_CONFIG": "0",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_SYSTEM_CERTS": "1",
+            "UV_LINK_MODE": "copy",
+            "VIRTUAL_ENV": self.path,
+            "LC_ALL": "C.UTF-8",
+        }
+        if self.params["index_url"]:
+            variables["UV_DEFAULT_INDEX"] = self.params["index_url"]
+        if self.params["extra_index_urls"]:
+            variables["UV_INDEX"] = " ".join(self.params["extra_index_urls"])
+        return variables
+
+
+def installed_uv(module: AnsibleModule) -> str:
+    """The path of uv, which Debian's own pip (of python3-venv) installs once, from the index."""
+    path = os.path.join(TOOLS, "bin", "uv")
+    if not os.access(path, os.X_OK):
+        wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
+        if not wheels:
+            module.fail_json(msg="Debian's pip is missing. Install the package python3-venv.")
+        pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
+        code, dummy, error = module.run_command(
+            pip + ["--no-cache-dir", "--disable-pip-version-check", "--upgrade", "--target", TOOLS, "uv"],
+            environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
+        )
+        if code != 0:
+            module.fail_json(msg="uv can't be installed from the package index: %s" % error.strip()[-2000:])
+    return path
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            release=dict(type="path", required=True),
+            user=dict(type="str", required=True),
+            extra=dict(type="list", elements="str", default=[]),
+            requirements=dict(type="str", default=""),
+            python=dict(type="path", default="/usr/bin/python3"),
+            index_url=dict(type="str", no_log=True),
+            extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
+            cache=dict(type="path", required=True),
+        ),
+        supports_check_mode=True,
+    )
+    if module.check_mode and not os.path.isdir(module.params["release"]):
+        module.exit_json(changed=True, path="")
+    environment = Environment(module)
+    link = os.path.join(module.params["release"], ".venv")
+    before, missing = read_link(link), not environment.complete()
+    target = os.path.relpath(environment.path, os.path.realpath(module.params["release"]))
+    if not module.check_mode:
+        if missing:
+            environment.make()
+        if before != target:
+            replace_link(link, target)
+    module.exit_json(
+        changed=missing or before != target,
+        path=environment.path,
+        requirements=environment.requirements,
+        diff=dict(before="venv: %s\n" % before, after="venv: %s\n" % target),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_login
+short_description: Finds the user as whom a host can be administered
+version_added: 0.1.0
+description:
+  - Opens a new connection as one user after the other, with all the settings that the inventory has
+    for the host, until one of them can log in and become root.
+  - So the same inventory works before and after root was refused, and a changed ssh server is proven
+    to let an administrator in before the connection that changed it is given up.
+  - Runs on the controller and needs no Python on the host. It says what the host lacks.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: The module changes nothing.
+    support: full
+  diff_mode:
+    description: The module changes nothing.
+    support: none
+  idempotent:
+    description: The module changes nothing.
+    support: full
+options:
+  users:
+    description: The users to try, in this order.
+    type: list
+    elements: str
+    required: true
+  fresh:
+    description: Whether to open a connection of its own instead of using one that is already open.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Find the login that works
+  selfhost.flask.ssh_login:
+    users: [deploy, root, debian]
+  register: login
+"""
+
+RETURN = r"""
+user:
+  description: The user who can log in.
+  type: str
+  returned: success
+  sample: deploy
+authorized_keys:
+  description: The public keys that open this login, one for each line.
+  type: str
+  returned: success
+port:
+  description: The port on the host that the connection came in by.
+  type: str
+  returned: success
+distribution:
+  description: C(ID) of the host's C(/etc/os-release).
+  type: str
+  returned: success
+  sample: debian
+distribution_version:
+  description: C(VERSION_ID) of the host's C(/etc/os-release). Empty on a rolling release.
+  type: str
+  returned: success
+  sample: "12"
+missing:
+  description: Which of the packages that Ansible needs on the host are not installed.
+  type: list
+  elements: str
+  returned: success
+git:
+  description: Whether git is installed.
+  type: bool
+  returned: success
+cloud_init:
+  description: Whether cloud-init is still at work on the host.
+  type: bool
+  returned: success
+"""
