@@ -79,27 +79,13 @@ class Repository:
             % (self.url, version, ", ".join(names(references)[:12]) or "it is empty")
         )
 
-    def fetch(self, name: str, commit: str, folder: str) -> str:
-        """The commit, with the history behind it left out, in the bare repository at folder."""
-        self.run("init", "--quiet", "--bare", folder)
-        attempts = [["--depth", "1", commit], ["--depth", "1", name], ["+refs/*:refs/remote/*"]]
-        if len(commit) < 40:
-            attempts = attempts[2:]
-        for attempt in attempts:
-            with contextlib.suppress(GitError):
-                self.run("fetch", "--quiet", "--no-tags", self.url, *attempt, cwd=folder)
-                return self.run("rev-parse", "--verify", commit + "^{commit}", cwd=folder).strip()
-        raise GitError(
-            "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
-            % (self.url, commit)
-        )
-
-    def checkout(self, bare: str, commit: str, folder: str) -> None:
-        """The commit's tree with its submodules; nothing of git stays in the folder."""
-        self.run("clone", "--quiet", "--shared", "--no-checkout", bare, folder)
+    def checkout(self, name: str, commit: str, folder: str) -> str:
+        """The commit's tree with its submodules in a new folder, with nothing of git; the full commit."""
+        self.run("init", "--quiet", folder)
+        commit = self._fetch(name, commit, folder)
         self.run("checkout", "--quiet", commit, cwd=folder)
         if os.path.exists(os.path.join(folder, ".gitmodules")):
-            self.run("remote", "set-url", "origin", self.url, cwd=folder)
+            self.run("remote", "add", "origin", self.url, cwd=folder)
             self.run("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1", cwd=folder)
         for path, folders, files in os.walk(folder):
             if ".git" in folders:
@@ -107,6 +93,19 @@ class Repository:
                 shutil.rmtree(os.path.join(path, ".git"))
             if ".git" in files:
                 os.unlink(os.path.join(path, ".git"))
+        return commit
+
+    def _fetch(self, name: str, commit: str, folder: str) -> str:
+        """Without the history where the server can; it is needed to complete an abbreviated commit."""
+        attempts = [["--depth", "1", self.url, commit], ["--depth", "1", self.url, name]]
+        for attempt in (attempts if len(commit) == 40 else []) + [[self.url, "+refs/*:refs/remote/*"]]:
+            with contextlib.suppress(GitError):
+                self.run("fetch", "--quiet", "--no-tags", *attempt, cwd=folder)
+                return self.run("rev-parse", "--verify", commit + "^{commit}", cwd=folder).strip()
+        raise GitError(
+            "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
+            % (self.url, commit)
+        )
 
 
 def names(references: dict) -> list:

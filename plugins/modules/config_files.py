@@ -33,7 +33,7 @@ options:
     required: true
     suboptions:
       dest:
-        description: Absolute path of the file. Its folder must exist.
+        description: Absolute path of the file. Its folder is made, for everybody to read, where there is none.
         type: path
         required: true
       content:
@@ -170,8 +170,7 @@ def differences(module: AnsibleModule) -> list:
 def apply(module: AnsibleModule, changes: list) -> None:
     """Establishes the changes; puts everything back where the check of the whole fails."""
     for path, dummy, wanted in changes:
-        if not os.path.isdir(os.path.dirname(path)):
-            module.fail_json(msg="%s: its folder does not exist." % path)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         establish(path, wanted)
     if not module.params["validate"]:
         return

@@ -154,7 +154,7 @@ def release_id(name: str, commit: str) -> str:
 def link(path: str, target: str) -> None:
     """A relative link; the folder it is in is made where needed."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.symlink(os.path.relpath(target, os.path.realpath(os.path.dirname(path))), path)
+    os.symlink(os.path.relpath(target, os.path.dirname(path)), path)
 
 
 def link_shared(folder: str, shared: str, name: str, user: str) -> None:
@@ -195,44 +195,51 @@ def furnish(module: AnsibleModule, folder: str) -> None:
         link(os.path.join(folder, ".public", params["static_url"].strip("/")), static)
 
 
-def examine(module: AnsibleModule, repository: Repository, name: str, commit: str) -> str:
-    """Checks the entrypoint in a temporary folder; the full commit."""
-    with tempfile.TemporaryDirectory(prefix="selfhost-release-") as temporary:
-        bare, tree = os.path.join(temporary, "git"), os.path.join(temporary, "tree")
-        commit = repository.fetch(name, commit, bare)
-        repository.checkout(bare, commit, tree)
-        check_entrypoint(module.params["entrypoint"], os.path.join(tree, module.params["subfolder"]))
+def fetch(module: AnsibleModule, repository: Repository, name: str, commit: str, folder: str) -> str:
+    """Checks the commit out into a new folder, and the entrypoint in it; the full commit."""
+    commit = repository.checkout(name, commit, folder)
+    check_entrypoint(module.params["entrypoint"], os.path.join(folder, module.params["subfolder"]))
     return commit
 
 
-def build(module: AnsibleModule, repository: Repository, commit: str, release: str) -> None:
-    """Checks the commit out into a new folder that belongs to the user who builds it."""
-    if os.path.lexists(release):
-        shutil.rmtree(release)
-    repository.checkout(os.path.join(module.params["root"], "source.git"), commit, release)
-    folder = os.path.join(release, module.params["subfolder"])
-    check_entrypoint(module.params["entrypoint"], folder)
-    furnish(module, folder)
-    give_tree(release, module.params["user"])
+def build(module: AnsibleModule, repository: Repository, name: str, commit: str) -> str:
+    """Makes the release's folder, for the user who builds it; the full commit."""
+    releases = os.path.join(module.params["root"], "releases")
+    incoming = os.path.join(releases, ".incoming")
+    remove(incoming)
+    commit = fetch(module, repository, name, commit, incoming)
+    release = os.path.join(releases, release_id(name, commit))
+    if not os.path.exists(os.path.join(release, SEAL)):
+        furnish(module, os.path.join(incoming, module.params["subfolder"]))
+        give_tree(incoming, module.params["user"])
+        remove(release)
+        os.rename(incoming, release)
+    remove(incoming)
+    return commit
+
+
+def remove(folder: str) -> None:
+    """Removes a folder where there is one."""
+    if os.path.lexists(folder):
+        shutil.rmtree(folder)
 
 
 def establish(module: AnsibleModule, repository: Repository) -> dict:
     """Makes the release where it is not there yet; what the module returns."""
     params = module.params
     name, commit = repository.resolve(params["version"])
-    bare = os.path.join(params["root"], "source.git")
-    release = os.path.join(params["root"], "releases", release_id(name, commit))
-    sealed = os.path.exists(os.path.join(release, SEAL))
+    releases = os.path.join(params["root"], "releases")
+    sealed = os.path.exists(os.path.join(releases, release_id(name, commit), SEAL))
     if not sealed and module.check_mode:
-        commit = examine(module, repository, name, commit)
+        with tempfile.TemporaryDirectory(prefix="selfhost-release-") as temporary:
+            commit = fetch(module, repository, name, commit, os.path.join(temporary, "tree"))
     elif not sealed:
-        commit = repository.fetch(name, commit, bare)
-        release = os.path.join(params["root"], "releases", release_id(name, commit))
-        build(module, repository, commit, release)
-    folder = os.path.normpath(os.path.join(release, params["subfolder"]))
+        commit = build(module, repository, name, commit)
+    release = release_id(name, commit)
+    folder = os.path.normpath(os.path.join(releases, release, params["subfolder"]))
     return dict(
         changed=not sealed,
-        id=os.path.basename(release),
+        id=release,
         path=folder,
         version=name,
         commit=commit,
