@@ -1,0 +1,182 @@
+"""The image of a test host: what a cloud provider's bare Debian has, and nothing more."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from .machine import (
+    CA_BUNDLE,
+    RUNTIME,
+    Settings,
+    TestHostError,
+    locked,
+    podman,
+    podman_argv,
+    read_settings,
+    retry,
+    run,
+)
+
+SUITES = {"debian-12": "bookworm", "debian-13": "trixie", "sid": "sid"}
+PASSWORD = "test-password"
+REPOSITORY = "localhost/testhost"
+LABEL = "testhost.image"
+
+INSTALLED = """
+    apt-utils bash-completion ca-certificates cron curl dbus init iproute2 iputils-ping kmod less
+    libnss-myhostname libpam-systemd netbase openssh-server procps python3 python3-apt sudo systemd
+    systemd-sysv tzdata udev vim-tiny
+""".split()
+
+# Kept as .deb files in the image: a host installs them without a download.
+CACHED = """
+    acl apache2 fail2ban gettext git libapache2-mod-xsendfile logrotate nginx postfix postgresql
+    python3-cryptography python3-packaging python3-pip python3-psycopg2 python3-pymysql
+    python3-systemd python3-venv rsync sqlite3 supervisor ufw unattended-upgrades
+    uwsgi uwsgi-plugin-python3
+""".split()
+DATABASE_SERVERS = {"debian-12": "default-mysql-server", "debian-13": "default-mysql-server", "sid": "mysql-server"}
+
+# Hardware and consoles, which a container has not, and downloads in the background.
+MASKED = """
+    apt-daily.timer apt-daily-upgrade.timer console-getty.service getty.target
+    systemd-firstboot.service systemd-udev-trigger.service systemd-udevd.service
+    systemd-udevd-control.socket systemd-udevd-kernel.socket
+""".split()
+
+# Kernel settings other than the network's are not a container's own: leave the machine's alone.
+SYSCTL_NET_ONLY = """\
+[Service]
+ExecStart=
+ExecStart=/usr/lib/systemd/systemd-sysctl --prefix=net
+"""
+
+CLOUD_INIT_SSHD = Path("etc/ssh/sshd_config.d/50-cloud-init.conf")
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the variables by which pip, uv, git and Python's ssl find the CA certificates."""
+    names = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return {**dict.fromkeys(names, CA_BUNDLE), **dict(settings.proxies)}
+
+
+def _files(settings: Settings) -> dict[str, str]:
+    """Return the configuration files of an image, by path."""
+    variables = _environment(settings)
+    pip = {"cert": CA_BUNDLE, **dict(settings.pip)}
+    return {
+        "etc/hostname": "localhost\n",
+        "etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
+        "etc/default/locale": "LANG=C.UTF-8\n",
+        "etc/environment": "".join(f"{key}={value}\n" for key, value in variables.items()),
+        "etc/pip.conf": "[global]\n" + "".join(f"{key} = {value}\n" for key, value in pip.items()),
+        "etc/systemd/system.conf.d/50-environment.conf": "[Manager]\nDefaultEnvironment="
+        + " ".join(shlex.quote(f"{key}={value}") for key, value in variables.items())
+        + "\n",
+        "etc/systemd/system/systemd-sysctl.service.d/50-net-only.conf": SYSCTL_NET_ONLY,
+        str(CLOUD_INIT_SSHD): "PasswordAuthentication yes\n",
+    }
+
+
+def _sources(image: str, settings: Settings) -> list[str]:
+    """Return the lines of sources.list, on the mirror that this machine itself uses."""
+    suite = SUITES[image]
+    lines = [f"deb {settings.mirror} {suite} main"]
+    if suite != "sid":
+        lines.append(f"deb {settings.mirror} {suite}-updates main")
+        if settings.security:
+            lines.append(f"deb {settings.security} {suite}-security main")
+    return lines
+
+
+def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
+    """Return the command that fills the folder `root` with packages and the cache of .debs."""
+    options = [*settings.apt_options, 'Acquire::Retries "5";']
+    if image == "sid":
+        options.append('Acquire::Check-Valid-Until "false";')
+    cached = " ".join([*CACHED, DATABASE_SERVERS[image]])
+    download = (
+        'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
+        f" -o Apt::Install-Recommends=true {cached}"
+    )
+    return [
+        *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(INSTALLED)}"),
+        *(f"--aptopt={option}" for option in dict.fromkeys(options)),
+        f"--customize-hook={download}",
+        *("--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"),
+        *(SUITES[image], str(root), *_sources(image, settings)),
+    ]
+
+
+def _bootstrap(image: str, root: Path, settings: Settings) -> None:
+    run(["rm", "-rf", str(root)])
+    run(_mmdebstrap_argv(image, root, settings), timeout=900)
+
+
+def _add_certificates(root: Path, settings: Settings) -> None:
+    """Make the image trust each CA that this machine trusts and the distribution does not."""
+    known = (root / CA_BUNDLE[1:]).read_text()
+    extra = [text for text in settings.certificates if text not in known]
+    for number, text in enumerate(extra):
+        path = root / f"usr/local/share/ca-certificates/machine-{number}.crt"
+        path.write_text(f"{text}\n")
+    run(["chroot", str(root), "update-ca-certificates"])
+
+
+def _configure(root: Path, settings: Settings) -> None:
+    """Turn a plain installation into a provider's server: logins, certificates, units."""
+    for name, text in _files(settings).items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    _add_certificates(root, settings)
+    sshd = root / "etc/ssh/sshd_config"
+    sshd.write_text(re.sub(r"(?m)^#?PermitRootLogin .*", "PermitRootLogin yes", sshd.read_text()))
+    run(["chroot", str(root), "chpasswd"], stdin=f"root:{PASSWORD}\n")
+    run(["systemctl", f"--root={root}", "mask", *MASKED])
+    for key in root.glob("etc/ssh/ssh_host_*"):
+        key.unlink()
+    (root / "etc/machine-id").write_text("")
+
+
+def _import(root: Path, tag: str, image: str) -> None:
+    changes = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", f"LABEL {LABEL}={image}")
+    options = [text for change in changes for text in ("--change", change)]
+    archive = root.with_suffix(".tar")
+    run(["tar", "--numeric-owner", "--xattrs", "-C", str(root), "-cf", str(archive), "."])
+    run(podman_argv("import", "--quiet", *options, str(archive), tag), timeout=600)
+
+
+def _build(image: str, tag: str, settings: Settings) -> None:
+    print(f"testhost: building the image {tag}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="testhost-", dir="/var/tmp") as folder:
+        root = Path(folder) / "root"
+        retry(lambda: _bootstrap(image, root, settings))
+        _configure(root, settings)
+        _import(root, tag, image)
+
+
+def tag_of(image: str, settings: Settings) -> str:
+    """Return the image's name; it changes with the recipe and with this machine's settings."""
+    recipe = [image, dataclasses.asdict(settings), Path(__file__).read_text()]
+    digest = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+    return f"{REPOSITORY}:{image}-{digest[:12]}"
+
+
+def ensure_image(image: str) -> str:
+    """Build the image unless one of the same recipe is there, and return its name."""
+    if image not in SUITES:
+        raise TestHostError(f"no image '{image}'; there is {', '.join(SUITES)}")
+    settings = read_settings()
+    tag = tag_of(image, settings)
+    with locked(RUNTIME / f"image-{image}.lock"):
+        if podman("image", "exists", tag, check=False).returncode:
+            _build(image, tag, settings)
+    return tag
