@@ -1,97 +1,164 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A .env file: its assignments among everything else that it holds.
+"""A .env file: read as python-dotenv reads it, written so that a POSIX shell reads the same.
 
-A value is written so that python-dotenv, which expands ``${NAME}`` in every kind of quotes, and a POSIX
-shell, which expands ``$NAME`` outside of single quotes, both read it back unchanged:
+Both understand quotes, but not alike. Single quotes are literal for a shell; python-dotenv replaces
+\\\\, \\' and ${NAME} in them. In double quotes the shell expands every $ and `, and python-dotenv
+knows \\n and \\r, but neither \\$ nor \\`. What both agree on:
 
-* in single quotes where neither of them sees anything special in it;
-* otherwise in double quotes, with a backslash before ``\\`` and ``"`` and with ``${_dollar_:-$}`` for
-  ``$``: both take the default of a variable that is not set, and neither expands the result again.
+- an unset parameter's default, ${99:-$}, is one $ that nobody expands any further;
+- ${99-x} is x for a shell, and a variable of the strange name "99-x" for python-dotenv: nothing;
+- ${PWD%%[!'}x${']*} is the opposite: two strange names around an x for python-dotenv; for a shell
+  the working directory without its longest end that begins with none of the quoted characters:
+  nothing.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
+from typing import NamedTuple
 
-PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
-KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-DOLLAR, NOTHING = "${_dollar_:-$}", "${_dollar_:-}"
-ASSIGNMENT = re.compile(
-    r"""[ \t]*(?P<export>export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*
-    (?:'(?P<single>(?:\\'|[^'])*)'|"(?P<double>(?:\\"|[^"])*)"|(?P<plain>[^\r\n]*))
-    [^\r\n]*(?:\r\n|\r|\n|$)""",
-    re.VERBOSE,
-)
+BLANK = re.compile(r"\s*")
+EXPORT = re.compile(r"(?:export[^\S\r\n]+)?")
+KEY = re.compile(r"'[^']+'|[^'=#\s][^=#\s]*|(?=#)")
+EQUALS = re.compile(r"[^\S\r\n]*(?:=[^\S\r\n]*)?")
+VALUE = re.compile(r"""'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|[^\r\n'"][^\r\n]*|""")
+INLINE_COMMENT = re.compile(r"\s+#.*")
+END = re.compile(r"(?:[^\S\r\n]*#[^\r\n]*)?[^\S\r\n]*(?:\r\n|\n|\r|$)")
+REST = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)?")
+NEWLINE = re.compile(r"\r\n?")
+ESCAPES = {"'": re.compile(r"\\[\\']"), '"': re.compile(r"\\[\\'\"abfnrtv]")}
+VARIABLE = re.compile(r"\$\{(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}")
+
+ASSIGNMENT = re.compile(r"(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=")
+BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]+")
+PLAIN = re.compile(r"""[A-Za-z0-9_./:@%+,=-]*|'[^'\\$\r]*'|"[^"\\$`\r]*\"""")
+NOT_IN_SINGLE_QUOTES = re.compile(r"'|\\\\|\\$|\$\{|\r")
+IN_DOUBLE_QUOTES = {
+    "\\": "\\\\",
+    '"': '\\"',
+    "$": "${99:-$}",
+    "`": "${99-\\`}${PWD%%[!'}`${']*}",
+    "\r": "${99-\r}${PWD%%[!'}\\r${']*}",
+}
 
 
-class DotenvError(Exception):
-    """A key or a value that a .env file can't hold."""
+class Line(NamedTuple):
+    """One statement, comment or unreadable line; its parts joined are its text."""
+
+    before: str  # blank lines and indentation
+    prefix: str  # up to the value: export KEY=
+    key: str
+    value: str | None  # as it is written, with its quotes
+    after: str  # comment and end of line
+
+    def text(self) -> str:
+        return self.before + self.prefix + (self.value or "") + self.after
 
 
-class Piece:
-    """A part of the file: an assignment, or with an empty key anything else."""
+class Scanner:
+    """Takes one pattern after the other from a text."""
 
-    def __init__(self, text: str, key: str = "", value: str = "", export: str = "") -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.key = key
-        self.value = value
-        self.export = export
+        self.position = 0
+
+    def take(self, pattern: re.Pattern) -> str:
+        match = pattern.match(self.text, self.position)
+        if match is None:
+            raise ValueError
+        self.position = match.end()
+        return match.group()
 
 
-def quoted(key: str, value: str) -> str:
-    """The value as it stands in the file."""
-    if PLAIN.fullmatch(value):
+def parse(text: str) -> list[Line]:
+    """The lines of a file, by python-dotenv's grammar."""
+    scanner, lines = Scanner(text), []
+    while scanner.position < len(text):
+        start = scanner.position
+        try:
+            lines.append(_statement(scanner))
+        except ValueError:
+            scanner.take(REST)
+            lines.append(Line("", text[start:scanner.position], "", None, ""))
+    return lines
+
+
+def _statement(scanner: Scanner) -> Line:
+    before = scanner.take(BLANK)
+    if scanner.position == len(scanner.text):
+        return Line(before, "", "", None, "")
+    export, key, equals = scanner.take(EXPORT), scanner.take(KEY), scanner.take(EQUALS)
+    written = scanner.take(VALUE) if "=" in equals else ""
+    value = written
+    if written[:1] not in ESCAPES:
+        value = INLINE_COMMENT.sub("", written).rstrip()
+    after = written[len(value):] + scanner.take(END)
+    return Line(before, export + key + equals, key.strip("'"), value if "=" in equals else None, after)
+
+
+def read(text: str) -> dict[str, str]:
+    """Each key's value as python-dotenv returns it in an empty environment."""
+    found = {}
+    for line in parse(text):
+        if line.key and line.value is not None:
+            found[line.key] = VARIABLE.sub(
+                lambda match: found.get(match["name"], match["default"] or ""), _decode(line.value)
+            )
+    return found
+
+
+def _decode(written: str) -> str:
+    """A value without its quotes and escapes."""
+    written = NEWLINE.sub("\n", written)
+    if written[:1] not in ESCAPES:
+        return written
+    escapes = ESCAPES[written[0]]
+    return escapes.sub(lambda match: codecs.decode(match.group(), "unicode-escape"), written[1:-1])
+
+
+def quote(value: str) -> str:
+    """A value in the plainest form that python-dotenv and a shell read alike."""
+    if BARE.fullmatch(value):
         return value
-    if "\r" in value or "\0" in value:
-        raise DotenvError("The value of %s has a carriage return or a null byte, which .env can't hold." % key)
-    if not re.search(r"'|\\\\|\\$|\$\{", value):
+    if not NOT_IN_SINGLE_QUOTES.search(value):
         return "'%s'" % value
-    if "`" in value:
-        raise DotenvError(
-            "The value of %s has a backtick together with a quote, a backslash or '${'. No form of it is read "
-            "alike by a shell and by python-dotenv. Choose another value." % key
-        )
-    escaped = re.sub(r'([\\"])', r"\\\1", value).replace("$", DOLLAR)
-    return '"%s%s"' % (escaped, NOTHING if escaped.endswith("\\") else "")
+    quoted = "".join(IN_DOUBLE_QUOTES.get(character, character) for character in value)
+    # python-dotenv takes a quote after a backslash for an escaped one, however many there are
+    return '"%s%s"' % (quoted, "${99:-}" if value.endswith("\\") else "")
 
 
-def _value(match: re.Match) -> str:
-    if match["single"] is not None:
-        return re.sub(r"\\([\\'])", r"\1", match["single"])
-    if match["double"] is not None:
-        value = re.sub(r'\\([\\"])', r"\1", match["double"])
-        return value.replace(DOLLAR, "$").replace(NOTHING, "")
-    return re.sub(r"\s+#.*", "", match["plain"]).rstrip()
-
-
-def parse(text: str) -> list[Piece]:
-    """The pieces of a file; put together they are the file."""
-    pieces, position = [], 0
-    while position < len(text):
-        match = ASSIGNMENT.match(text, position)
-        if match:
-            pieces.append(Piece(match.group(), match["key"], _value(match), match["export"] or ""))
+def edit(text: str, wanted: dict[str, str], absent: list[str]) -> str:
+    """The text with these keys present or absent; every other line as it was."""
+    lines = parse(text)
+    rest = {key: value for key, value in wanted.items() if not _holds(lines, key, value)}
+    gone, result = set(absent), []
+    for line in lines:
+        if line.key in gone:
+            result.append(line.before[:line.before.rfind("\n") + 1])
+        elif line.key in rest:
+            result.append(_assign(line, rest.pop(line.key)))
+            gone.add(line.key)  # of a key that is there twice, the first place keeps it
         else:
-            line = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)").match(text, position)
-            pieces.append(Piece(line.group()))
-        position += len(pieces[-1].text)
-    return pieces
+            result.append(line.text())
+    text = "".join(result)
+    newline = "\n" if rest and text and not text.endswith("\n") else ""
+    return text + newline + "".join("%s=%s\n" % (key, quote(value)) for key, value in rest.items())
 
 
-def update(text: str, values: dict[str, str], absent: list[str]) -> str:
-    """The file with the values set and the absent keys gone; a key that stands twice is left once."""
-    rest, kept = dict(values), []
-    for piece in reversed(parse(text)):  # the last assignment of a key is the one that counts
-        if piece.key in absent or piece.key in values and piece.key not in rest:
-            continue
-        if piece.key in rest:
-            value = rest.pop(piece.key)
-            if value != piece.value:
-                piece.text = "%s%s=%s\n" % (piece.export, piece.key, quoted(piece.key, value))
-        kept.append(piece.text)
-    kept.reverse()
-    if rest and kept and not kept[-1].endswith("\n"):
-        kept.append("\n")
-    return "".join(kept + ["%s=%s\n" % (key, quoted(key, value)) for key, value in rest.items()])
+def _holds(lines: list[Line], key: str, value: str) -> bool:
+    """Whether the line that counts already gives this value to both readers."""
+    line = next((line for line in reversed(lines) if line.key == key), None)
+    if line is None or line.value is None or not ASSIGNMENT.fullmatch(line.prefix) or "\r" in line.after:
+        return False
+    plain = PLAIN.fullmatch(line.value) is not None
+    return line.value == quote(value) or (plain and _decode(line.value) == value)
+
+
+def _assign(line: Line, value: str) -> str:
+    """The line with another value; its comment stays."""
+    export = "export " if EXPORT.match(line.prefix).group() else ""
+    comment = line.after.rstrip() if "#" in line.after else ""
+    return "%s%s%s=%s%s\n" % (line.before, export, line.key, quote(value), comment)

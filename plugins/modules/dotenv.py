@@ -7,138 +7,208 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dotenv
-short_description: Sets and removes keys in a .env file
+short_description: Keeps the settings and secrets of an application in a .env file
 version_added: 0.1.0
 description:
-  - Other lines, comments among them, stay where they are.
-  - A value is quoted so that C(python-dotenv) and a shell that sources the file read it back unchanged.
-  - Values are in no result, diff or log. The file is replaced atomically.
+  - Sets and removes keys of a C(.env) file. Other lines and comments stay as they are.
+  - Values are written so that C(python-dotenv), with its interpolation, and a POSIX shell read back
+    exactly what was given, whatever characters are in them.
+  - The file is replaced in one step. No value is ever part of a result or a diff.
 author: The selfhost.flask developers (@selfhost)
-extends_documentation_fragment:
-  - ansible.builtin.files
 attributes:
   check_mode:
     description: Says which keys would change.
     support: full
   diff_mode:
-    description: Shows the keys, not their values.
+    description: Shows the keys and which of them change, without the values.
     support: full
   idempotent:
-    description: A second run changes nothing.
+    description: A second run changes nothing; a generated secret is kept.
     support: full
 options:
   path:
-    description: The file. It is made where there is none; its folder must exist.
+    description: The file. Where it is a link, what it points to is changed.
     type: path
     required: true
   values:
     description:
-      - Keys and what they are set to. Numbers and booleans are written as V(25) and V(true).
-      - A value with a backtick together with a quote, a double backslash or C(${) is refused, because
-        there is no form of it that is read alike.
+      - The keys that are present, with their values.
+      - A boolean is written as C(true) or C(false), a number as its digits.
     type: dict
     default: {}
+  absent:
+    description: The keys that are not in the file.
+    type: list
+    elements: str
+    default: []
   generate:
     description:
-      - Keys that get a random value of 43 characters where they are not set yet. It is made on the host
-        and is not shown.
+      - Keys of secrets that are made on the host, 43 random characters each, where they are missing
+        or empty. One that is there is kept.
     type: list
     elements: str
     default: []
-  absent:
-    description: Keys to remove.
-    type: list
-    elements: str
-    default: []
+  owner:
+    description: Name of the owner. Kept, or the current user for a new file, when not set.
+    type: str
+  group:
+    description: Name of the group. Kept, or the current user's for a new file, when not set.
+    type: str
   mode:
-    description: Permissions of the file.
+    description: Permissions, as an octal number in quotes.
     type: raw
     default: "0640"
 """
 
 EXAMPLES = r"""
-- name: Write the application's settings
+- name: Write the settings
   selfhost.flask.dotenv:
     path: /srv/blog/shared/.env
     values:
-      DATABASE_URL: "mysql+pymysql://blog@localhost/blog"
-      MAIL_PORT: 25
+      DATABASE_URL: "mysql+pymysql://blog:{{ password | urlencode }}@localhost/blog"
+      MAIL_SERVER: localhost
     generate: [SECRET_KEY]
+    absent: [FLASK_DEBUG]
     owner: root
     group: blog
 """
 
 RETURN = r"""
 added:
-  description: Keys that were not in the file.
+  description: The keys that were added, generated ones among them.
   type: list
   elements: str
-  returned: always
+  returned: success
+  sample: [SECRET_KEY]
 updated:
-  description: Keys that had another value.
+  description: The keys that got another value, or a form that both readers understand.
   type: list
   elements: str
-  returned: always
+  returned: success
 removed:
-  description: Keys that are gone.
+  description: The keys that were removed.
   type: list
   elements: str
-  returned: always
+  returned: success
+generated:
+  description: The keys whose secret was made now.
+  type: list
+  elements: str
+  returned: success
 """
 
+import grp
 import os
+import pwd
+import re
 import secrets
+import stat
+from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import (
-    KEY,
-    DotenvError,
-    parse,
-    update,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 
-
-def as_text(value: object) -> str:
-    """A value as it is written."""
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
-def read(path: str) -> str:
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read()
+class File(NamedTuple):
+    """A file as it is, or as it should be."""
+
+    text: str = ""
+    mode: int = -1
+    uid: int = -1
+    gid: int = -1
 
 
-def assignments(text: str) -> dict:
-    return {piece.key: piece.value for piece in parse(text) if piece.key}
+def take_values(module: AnsibleModule) -> dict:
+    """The values as text; from here on the module's parameters have none of them.
+
+    Ansible would hide the short ones, such as 1, wherever they occur in a result: even in `true`.
+    """
+    values = {key: as_text(module, key, value) for key, value in module.params["values"].items()}
+    module.params["values"] = dict.fromkeys(values, HIDDEN)
+    module.no_log_values = {value for value in module.no_log_values if len(value) > 5}
+    return values
 
 
-def wanted(module: AnsibleModule, text: str) -> str:
-    """The file's text as it should be."""
-    values = {key: as_text(value) for key, value in module.params["values"].items()}
-    for key in list(values) + module.params["generate"]:
+def as_text(module: AnsibleModule, key: str, value: object) -> str:
+    """A value as the application will read it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (str, int, float)):
+        module.fail_json(msg="The value of %s is no text, number or boolean. Put quotes around it." % key)
+    try:
+        if b"\0" not in str(value).encode("utf-8"):
+            return str(value)
+    except UnicodeEncodeError:
+        pass
+    module.fail_json(msg="The value of %s can't be in an environment: it has a NUL or a half character." % key)
+
+
+def check_keys(module: AnsibleModule) -> None:
+    """Refuses names that a shell can't have, and keys that are asked for twice."""
+    keys = [key for option in ("values", "absent", "generate") for key in module.params[option]]
+    for key in keys:
         if not KEY.fullmatch(key):
-            raise DotenvError("'%s' is no name of a variable. Use letters, digits and '_'." % key)
-    missing = [key for key in module.params["generate"] if key not in values and not assignments(text).get(key)]
-    values.update({key: secrets.token_urlsafe(32) for key in missing})
-    return update(text, values, module.params["absent"])
+            module.fail_json(msg="'%s' is no valid key: use letters, digits and underscores." % key)
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        module.fail_json(msg="%s: name a key once, in values, absent or generate." % ", ".join(twice))
 
 
-def differences(before: dict, after: dict) -> dict:
-    return dict(
-        added=sorted(set(after) - set(before)),
-        updated=sorted(key for key in before if key in after and before[key] != after[key]),
-        removed=sorted(set(before) - set(after)),
-    )
+def observed(path: str) -> File:
+    """The file as it is; one without a mode where there is none."""
+    if not os.path.exists(path):
+        return File()
+    status = os.stat(path)
+    with open(path, "rb") as file:
+        text = file.read().decode("utf-8", "surrogateescape")
+    return File(text, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
-def hidden(keys: dict, updated: list, state: str) -> str:
-    """The keys as a diff shows them."""
-    return "".join("%s=<hidden%s>\n" % (key, ", " + state if key in updated else "") for key in keys)
+def desired(module: AnsibleModule, now: File, values: dict) -> File:
+    """The file as it should be."""
+    mode, owner, group = (module.params[option] for option in ("mode", "owner", "group"))
+    text = edit(now.text, values, module.params["absent"])
+    found = read(text)
+    lost = sorted(key for key, value in values.items() if found.get(key) != value)
+    if lost:
+        module.fail_json(
+            msg="A quote that is not closed, or a backslash at the end of a quoted value, hides %s in %s. "
+            "Mend that line first." % (", ".join(lost), module.params["path"])
+        )
+    try:
+        mode = mode if isinstance(mode, int) else int(mode, 8)
+        uid = now.uid if owner is None else pwd.getpwnam(owner).pw_uid
+        gid = now.gid if group is None else grp.getgrnam(group).gr_gid
+    except (ValueError, TypeError):
+        module.fail_json(msg="The mode %r is no octal number in quotes, such as '0640'." % (mode,))
+    except KeyError as error:
+        if not module.check_mode:
+            module.fail_json(msg="%s. Create it first." % error.args[0])
+        uid, gid = -1, -1
+    return File(text, mode, uid, gid)
+
+
+def differences(before: str, after: str) -> dict:
+    """Which keys come, go and change, each in the order of the file."""
+    lines = [{line.key: line for line in parse(text) if line.key} for text in (before, after)]
+    old, new = lines
+    return {
+        "added": [key for key in new if key not in old],
+        "removed": [key for key in old if key not in new],
+        "updated": [key for key in new if key in old and new[key] != old[key]],
+    }
+
+
+def shown(file: File, updated: list) -> str:
+    """A file as a person may see it."""
+    keys = dict.fromkeys(line.key for line in parse(file.text) if line.key)
+    lines = ["%s=<hidden>%s\n" % (key, ", changed" if key in updated else "") for key in keys]
+    about = "# mode %04o, owner %d, group %d\n" % (file.mode, file.uid, file.gid) if file.mode >= 0 else ""
+    return about + "".join(lines)
 
 
 def main() -> None:
@@ -146,33 +216,35 @@ def main() -> None:
         argument_spec=dict(
             path=dict(type="path", required=True),
             values=dict(type="dict", default={}, no_log=True),
-            generate=dict(type="list", elements="str", default=[], no_log=False),
             absent=dict(type="list", elements="str", default=[]),
+            generate=dict(type="list", elements="str", default=[]),
+            owner=dict(type="str"),
+            group=dict(type="str"),
             mode=dict(type="raw", default="0640"),
         ),
-        add_file_common_args=True,
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    text = read(path)
+    check_keys(module)
+    values = take_values(module)
+    path = os.path.realpath(module.params["path"])
     try:
-        new = wanted(module, text)
-    except DotenvError as error:
-        module.fail_json(msg="%s %s was not changed." % (error, path))
-    before, after = assignments(text), assignments(new)
-    found = differences(before, after)
+        now = observed(path)
+        present = read(now.text)
+        generated = [key for key in module.params["generate"] if not present.get(key)]
+        values.update((key, secrets.token_urlsafe(32)) for key in generated)
+        wanted = desired(module, now, values)
+        if wanted != now and not module.check_mode:
+            write_file(path, wanted.text.encode("utf-8", "surrogateescape"), *wanted[1:])
+    except OSError as error:
+        module.fail_json(msg="%s can't be changed: %s." % (path, error.strerror))
+    changes = differences(now.text, wanted.text)
     diff = dict(
         before_header=path,
         after_header=path,
-        before=hidden(before, found["updated"], "old"),
-        after=hidden(after, found["updated"], "new"),
+        before=shown(now, []),
+        after=shown(wanted, changes["updated"]),
     )
-    changed = new != text
-    if changed and not module.check_mode:
-        write_file(path, new.encode("utf-8"), 0o600)
-    if os.path.exists(path):
-        changed = module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params), changed)
-    module.exit_json(changed=changed, diff=diff, **found)
+    module.exit_json(changed=wanted != now, generated=generated, diff=diff, **changes)
 
 
 if __name__ == "__main__":

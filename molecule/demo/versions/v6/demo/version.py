@@ -1,0 +1,3 @@
+"""The version that is shown on every page."""
+
+VERSION = "v6"
