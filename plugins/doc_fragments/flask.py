@@ -1,30 +1,29 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules that run the flask command have in common."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
+    """What the modules that run an application's flask command have in common."""
+
     DOCUMENTATION = r"""
 author: The selfhost.flask developers (@selfhost)
-notes:
-  - Run the task as the application's own user, with C(become_user). The command reads the C(.env) and
-    C(.flaskenv) of the folder, as it does for a developer.
-  - Secrets of the C(.env) are masked in what the module returns.
 options:
   chdir:
-    description: The application's folder.
+    description:
+      - The application's folder in a release. Its C(.env) and C(.flaskenv) are read as the C(flask)
+        command reads them, and no value of C(.env) is shown in a result.
     type: path
-    required: true
-  app:
-    description: >-
-      The application as C(module:name) or C(module:factory(\)). It is the command's C(FLASK_APP) and wins
-      over a C(.flaskenv).
-    type: str
     required: true
   virtualenv:
-    description: The application's virtual environment. Without one, C(.venv) in the folder.
+    description: The virtual environment that has Flask. C(.venv) in O(chdir) when not set.
     type: path
+  app:
+    description:
+      - The application as C(module:name) or C(module:factory(\)). It wins over C(FLASK_APP) in
+        C(.flaskenv).
+    type: str
+    required: true
 """

@@ -1,113 +1,149 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flask command of an application, in its virtual environment."""
+"""A Flask application in its folder and virtual environment: its commands, and questions to it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from urllib.parse import quote, quote_plus, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import parse
+from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe
 
 OPTIONS = dict(
     chdir=dict(type="path", required=True),
-    app=dict(type="str", required=True),
     virtualenv=dict(type="path"),
+    app=dict(type="str", required=True),
 )
 LAST_LINES = 20
-SECRET_KEY = re.compile("secret|key|pass|token|ur[il]|dsn|salt|credential", re.I)
-
-# Starts the application as the flask command does. What it prints itself does not matter: the answer
-# stands between the marks.
-PRELUDE = r"""
-import json, os, re, sys
-from flask.cli import ScriptInfo, load_dotenv
-
-def answer(**values):
-    print("\n<answer>%s</answer>" % json.dumps(values), flush=True)
-
-load_dotenv()
-sys.path.insert(0, os.getcwd())
-app = ScriptInfo(os.environ["FLASK_APP"]).load_app()
-"""
+SECRET_KEY = re.compile("pass|pwd|secret|token|key|credential", re.IGNORECASE)
+PUBLIC = ("localhost", "127.0.0.1", "production", "development", "testing", "default")
 
 
-class Result:
-    """Exit code and output of a command."""
+class Result(NamedTuple):
+    """How a command ended, and what it printed, without secrets."""
 
-    def __init__(self, command: list, code: int, out: str, err: str) -> None:
-        self.command = command
-        self.code = code
-        self.out = out
-        self.err = err
-
-    def answers(self) -> list:
-        """What a script on top of PRELUDE answered."""
-        return [json.loads(text) for text in re.findall(r"<answer>(.*?)</answer>", self.out, re.S)]
-
-    def last_lines(self) -> str:
-        return "\n".join((self.err.strip() or self.out.strip()).splitlines()[-LAST_LINES:])
+    argv: list
+    code: int
+    out: str
+    err: str
 
 
-class Flask:
-    """An application and the ways to ask it something."""
+class FlaskApp:
+    """The application that a task is about."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.folder = module.params["chdir"]
-        self.virtualenv = module.params["virtualenv"] or os.path.join(self.folder, ".venv")
-        for path in (self.folder, os.path.join(self.virtualenv, "bin", "python")):
-            if not os.path.exists(path):
-                module.fail_json(msg="%s does not exist. Deploy a release first." % path)
-        module.no_log_values.update(secrets(os.path.join(self.folder, ".env")))
+        self.venv = module.params["virtualenv"] or os.path.join(self.folder, ".venv")
+        self.environment = {"FLASK_APP": module.params["app"], "LC_ALL": "C.UTF-8"}
+        self._check_paths()
+        self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, module.params["app"]))
 
-    def command(self, *arguments: str) -> Result:
-        """`flask` with arguments."""
-        return self._run([os.path.join(self.virtualenv, "bin", "flask")] + list(arguments))
+    def _check_paths(self) -> None:
+        if not os.path.isdir(self.folder):
+            self.module.fail_json(msg="%s is no folder. Set chdir to the application's." % self.folder)
+        for name in ("python", "flask"):
+            if not os.path.exists(self.program(name)):
+                self.module.fail_json(
+                    msg="%s is missing. Install Flask in that virtual environment, or set virtualenv to the "
+                    "one that has it." % self.program(name)
+                )
 
-    def script(self, code: str, *arguments: str) -> Result:
-        """Python code in the application's environment; PRELUDE has made `app`."""
-        return self._run([os.path.join(self.virtualenv, "bin", "python"), "-c", PRELUDE + code] + list(arguments))
+    def _read_env(self) -> dict:
+        path = os.path.join(self.folder, ".env")
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return _dotenv.read(file.read())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self.module.fail_json(
+                msg="%s can't be read (%s). Run the task as the application's user." % (path, error.strerror)
+            )
 
-    def _run(self, command: list) -> Result:
-        environment = {"FLASK_APP": self.module.params["app"], "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
-        prefix = os.path.join(self.virtualenv, "bin")
+    def program(self, name: str) -> str:
+        return os.path.join(self.venv, "bin", name)
+
+    def run(self, *argv: str) -> Result:
+        """Runs a program of the virtual environment in the application's folder."""
+        result = self._run(list(argv))
+        return result._replace(out=self.mask(result.out), err=self.mask(result.err))
+
+    def _run(self, argv: list, data: str | None = None) -> Result:
         code, out, err = self.module.run_command(
-            command, cwd=self.folder, path_prefix=prefix, environ_update=environment
+            [self.program(argv[0])] + argv[1:],
+            cwd=self.folder,
+            data=data,
+            path_prefix=os.path.join(self.venv, "bin"),
+            environ_update=self.environment,
         )
-        return Result(command, code, out, err)
+        return Result(argv, code, out, err)
 
-    def fail(self, what: str, result: Result, **values: object) -> None:
-        """Fails with what was tried, how it ended and what it said last."""
+    def ask(self, question: str, **arguments: object) -> dict:
+        """The answer to one of _flask_probe's questions, from the application's own interpreter."""
+        source = _flask_probe.__loader__.get_source(_flask_probe.__name__)
+        result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
+        if result.code != 0:
+            self.fail(result, "The application %s does not start. Mend that first." % self.module.params["app"])
+        answer = json.loads(result.out.splitlines()[-1])
+        if "problem" in answer:
+            self.module.fail_json(msg=self.mask(answer["problem"]))
+        return answer
+
+    def fail(self, result: Result, advice: str, **returned: object) -> None:
+        """Ends the module with what a command said last, and what to do about it."""
+        output = self.mask(result.out + "\n" + result.err)
+        lines = output.strip().splitlines()[-LAST_LINES:]
         self.module.fail_json(
-            msg="%s It ended with exit code %d:\n%s" % (what, result.code, result.last_lines()),
+            msg="`%s` ended with exit code %d. %s\n%s"
+            % (" ".join(result.argv), result.code, advice, "\n".join(lines)),
             rc=result.code,
-            **values,
+            **returned
         )
 
-
-def secrets(path: str) -> set:
-    """The values of a .env file that no output may show, also as they look inside a URL."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            pieces = parse(file.read())
-    except OSError:
-        return set()
-    found = {piece.value for piece in pieces if SECRET_KEY.search(piece.key)}
-    for value in list(found):
-        if "://" in value:
-            found.discard(value)
-            found.add(_password(value))
-    found |= {form(value, safe="") for value in found for form in (quote, quote_plus)}
-    return {value for value in found if len(value) > 3}
+    def mask(self, text: str) -> str:
+        """A text without the secrets of .env; the longest first, as one may be a part of another."""
+        for secret in self.secrets:
+            text = text.replace(secret, "********")
+        return text
 
 
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return url
+def secrets_of(environment: dict, public: tuple) -> list:
+    """Every form in which a value of .env may be printed, the longest first.
+
+    Short and well-known values, and parts of what the task itself names, are no secrets.
+    """
+    found = set()
+    for key, value in environment.items():
+        least = 3 if SECRET_KEY.search(key) else 6
+        parts = {part for part in [value] + value.splitlines() if len(part) >= least}
+        parts |= {part for part in passwords(value) if len(part) >= 3}
+        for part in parts:
+            if part not in PUBLIC and not any(part in text for text in public):
+                found |= spellings(part)
+    return sorted(found, key=len, reverse=True)
+
+
+def passwords(value: str) -> list:
+    """The password in a URL as it is there and as it is meant, if the value is a URL."""
+    found = re.search(r"://[^/:@]*:(.+)@", value)
+    return [found.group(1), unquote(found.group(1)), unquote_plus(found.group(1))] if found else []
+
+
+def spellings(text: str) -> set:
+    """A text as it is, as a part of a URL, and as Python and JSON write it."""
+    return {
+        text,
+        quote(text, safe=""),
+        quote(text),
+        quote_plus(text),
+        repr(text)[1:-1],
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        text.replace("%", "%%"),
+    }

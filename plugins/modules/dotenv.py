@@ -194,8 +194,10 @@ def desired(module: AnsibleModule, now: File, values: dict) -> File:
 
 def differences(before: str, after: str) -> dict:
     """Which keys come, go and change, each in the order of the file."""
-    lines = [{line.key: line for line in parse(text) if line.key} for text in (before, after)]
-    old, new = lines
+    old, new = (
+        {line.key: (line.prefix, line.value, line.after.rstrip("\n")) for line in parse(text) if line.key}
+        for text in (before, after)
+    )
     return {
         "added": [key for key in new if key not in old],
         "removed": [key for key in old if key not in new],

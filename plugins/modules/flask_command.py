@@ -10,118 +10,146 @@ module: flask_command
 short_description: Runs a command of a Flask application
 version_added: 0.1.0
 description:
-  - Runs C(flask) with arguments, in the application's virtual environment and with its settings.
-  - Only the task's author knows whether a command changes something. O(creates), O(removes) and
-    O(changed) say so.
-extends_documentation_fragment:
-  - selfhost.flask.flask
+  - Runs C(flask) with any arguments, in the application's folder and virtual environment and with its
+    settings.
+  - M(selfhost.flask.flask_db) and M(selfhost.flask.flask_translate) know more about what they do.
+extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
-    description: >-
-      The command is not run. The result is changed, unless O(creates), O(removes) or an O(changed) of
-      V(never) says otherwise.
-    support: full
+    description:
+      - Nothing is run. With O(creates) or O(removes) the module says whether the command would be;
+        without them nobody can know, and the task is skipped.
+    support: partial
   diff_mode:
-    description: There is nothing to show.
+    description: What a command changes is not known.
     support: none
   idempotent:
-    description: As far as the command is, or with O(creates) or O(removes).
+    description: With O(creates) or O(removes), or where the command is, which O(changed_pattern) then tells.
     support: partial
 options:
   argv:
-    description: The command and its arguments.
+    description: The command and its arguments. They can be seen by every user of the host; no place for a secret.
     type: list
     elements: str
     required: true
   creates:
-    description: Path, relative to the folder, that the command makes. It is not run where it exists.
+    description: A path, relative to O(chdir); where it exists the command is not run.
     type: path
   removes:
-    description: Path, relative to the folder, that the command removes. It is run only where it exists.
+    description: A path, relative to O(chdir); where it does not exist the command is not run.
     type: path
-  changed:
-    description:
-      - When the command changed something. V(always), V(never), or V(matches) where its output matches
-        O(pattern).
+  changed_pattern:
+    description: Regular expression. Something changed only where a line of the output matches it.
     type: str
-    choices: [always, never, matches]
-    default: always
-  pattern:
-    description: Regular expression for O(changed=matches).
+  unchanged_pattern:
+    description: Regular expression. Nothing changed where a line of the output matches it.
     type: str
 """
 
 EXAMPLES = r"""
-- name: Load the list of countries once
+- name: Build the search index once
   selfhost.flask.flask_command:
     chdir: /srv/blog/current
-    app: "blog:create_app()"
-    argv: [countries, load]
-    changed: matches
-    pattern: "[1-9][0-9]* added"
-  become: true
+    app: blog:app
+    argv: [search, build]
+    creates: instance/index
+  become_user: blog
+
+- name: Give the administrator the role
+  selfhost.flask.flask_command:
+    chdir: /srv/blog/current
+    app: blog:app
+    argv: [user, grant, alice, admin]
+    unchanged_pattern: already an admin
   become_user: blog
 """
 
 RETURN = r"""
+argv:
+  description: The arguments.
+  type: list
+  elements: str
+  returned: always
 rc:
-  description: Exit code of the command.
+  description: Exit code.
   type: int
-  returned: when it was run
+  returned: when the command was run
 stdout:
-  description: Its output.
+  description: Standard output, without the values of C(.env).
   type: str
-  returned: when it was run
+  returned: when the command was run
+stdout_lines:
+  description: The same as lines.
+  type: list
+  elements: str
+  returned: when the command was run
 stderr:
-  description: Its messages.
+  description: Standard error, without the values of C(.env).
   type: str
-  returned: when it was run
+  returned: when the command was run
+stderr_lines:
+  description: The same as lines.
+  type: list
+  elements: str
+  returned: when the command was run
 """
 
 import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, Flask
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
 
 
-def needed(flask: Flask) -> bool:
-    """Whether what the command is for is still to be done."""
-    creates, removes = flask.module.params["creates"], flask.module.params["removes"]
-    if creates and os.path.exists(os.path.join(flask.folder, creates)):
+def obstacle(app: FlaskApp) -> str:
+    """Why the command need not run; empty where it has to."""
+    creates, removes = (app.module.params[option] for option in ("creates", "removes"))
+    if creates and os.path.lexists(os.path.join(app.folder, creates)):
+        return "%s exists" % creates
+    if removes and not os.path.lexists(os.path.join(app.folder, removes)):
+        return "%s does not exist" % removes
+    return ""
+
+
+def compiled(module: AnsibleModule, option: str) -> re.Pattern | None:
+    """The pattern of an option, before anything is run."""
+    try:
+        return re.compile(module.params[option], re.MULTILINE) if module.params[option] else None
+    except re.error as error:
+        module.fail_json(msg="%s is no regular expression: %s." % (option, error))
+
+
+def has_changed(result: Result, changed: re.Pattern | None, unchanged: re.Pattern | None) -> bool:
+    """Whether the command's output says that something changed; without a rule it is taken for granted."""
+    output = result.out + "\n" + result.err
+    if unchanged and unchanged.search(output):
         return False
-    return not removes or os.path.exists(os.path.join(flask.folder, removes))
-
-
-def has_changed(params: dict, output: str) -> bool:
-    if params["changed"] == "matches":
-        return bool(re.search(params["pattern"], output))
-    return params["changed"] == "always"
+    return bool(changed.search(output)) if changed else True
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=dict(
-            OPTIONS,
-            argv=dict(type="list", elements="str", required=True),
-            creates=dict(type="path"),
-            removes=dict(type="path"),
-            changed=dict(type="str", choices=["always", "never", "matches"], default="always"),
-            pattern=dict(type="str"),
-        ),
-        required_if=[("changed", "matches", ("pattern",))],
-        supports_check_mode=True,
+    options = dict(
+        argv=dict(type="list", elements="str", required=True),
+        creates=dict(type="path"),
+        removes=dict(type="path"),
+        changed_pattern=dict(type="str"),
+        unchanged_pattern=dict(type="str"),
     )
-    flask = Flask(module)
-    if not needed(flask):
-        module.exit_json(changed=False)
+    module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
+    argv = module.params["argv"]
+    patterns = [compiled(module, option) for option in ("changed_pattern", "unchanged_pattern")]
+    app = FlaskApp(module)
+    reason = obstacle(app)
+    if reason:
+        module.exit_json(changed=False, argv=argv, msg="Not run: %s." % reason)
     if module.check_mode:
-        module.exit_json(changed=module.params["changed"] != "never")
-    result = flask.command(*module.params["argv"])
+        known = bool(module.params["creates"] or module.params["removes"])
+        module.exit_json(changed=known, skipped=not known, argv=argv, msg="Not run in check mode.")
+    result = app.run("flask", *argv)
     if result.code != 0:
-        flask.fail("`flask %s` failed." % " ".join(module.params["argv"]), result)
-    changed = has_changed(module.params, result.out + result.err)
-    module.exit_json(changed=changed, rc=result.code, stdout=result.out, stderr=result.err)
+        app.fail(result, "Run it by hand in %s to see more." % app.folder, argv=argv)
+    changed = has_changed(result, *patterns)
+    module.exit_json(changed=changed, argv=argv, rc=result.code, stdout=result.out, stderr=result.err)
 
 
 if __name__ == "__main__":

@@ -10,32 +10,33 @@ module: flask_db
 short_description: Brings the database of a Flask application to a revision
 version_added: 0.1.0
 description:
-  - Asks Flask-Migrate which revision the database has and which ones are pending, and upgrades it. The
-    application's own C(env.py) decides what database that is.
-  - Works with an application and with a factory.
-extends_documentation_fragment:
-  - selfhost.flask.flask
+  - Compares the revision that the database is at with the desired one, using the application's own
+    migrations, and runs C(flask db upgrade) only where revisions are pending.
+  - Needs Flask-Migrate in the application.
+extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
     description: Says which revisions are pending.
     support: full
   diff_mode:
-    description: Shows the revision before and after.
+    description: Shows the revision before and after, and what lies between them.
     support: full
   idempotent:
-    description: A database that has the revision is left alone.
+    description: Runs nothing where the database is at the revision.
     support: full
 options:
   revision:
-    description: The revision that the database is to have; V(heads) where there are several.
+    description:
+      - The desired revision, V(head), V(heads) where the migrations have several branches, or V(base)
+        for none.
     type: str
     default: head
   directory:
-    description: Folder of the migrations, relative to the application's.
+    description: Folder of the migrations, relative to O(chdir).
     type: str
     default: migrations
   allow_downgrade:
-    description: Whether the database may go back to an earlier revision, which can lose data.
+    description: Whether revisions may be undone where the database is beyond O(revision).
     type: bool
     default: false
 """
@@ -43,138 +44,96 @@ options:
 EXAMPLES = r"""
 - name: Upgrade the database
   selfhost.flask.flask_db:
-    chdir: /srv/blog/current
+    chdir: /srv/blog/releases/v1.2-7f7c99a2
     app: "blog:create_app()"
-  become: true
   become_user: blog
 """
 
 RETURN = r"""
 before:
-  description: Revisions that the database had; none in a new one.
-  type: list
-  elements: str
-  returned: always
+  description: The database's revision before; V(base) for none. Several are separated by a comma.
+  type: str
+  returned: success, and when a migration failed
+  sample: 9f2c1ab34d5e
 after:
-  description: Revisions that it has, or would have.
-  type: list
-  elements: str
-  returned: always
+  description: The revision after, or the one that it would be in check mode.
+  type: str
+  returned: success, and when a migration failed
+  sample: 1b7a2dd90c11
 pending:
-  description: The migrations that were run, or would be, in their order.
+  description: The revisions that were or would be applied, or undone by a downgrade, in this order.
   type: list
   elements: dict
-  returned: always
+  returned: success, and when a migration failed
   contains:
     revision:
-      description: Its identifier.
+      description: Identifier of the revision.
       type: str
     message:
-      description: The first line of what its author wrote.
+      description: First lines of its migration.
       type: str
+  sample: [{revision: 1b7a2dd90c11, message: users and posts}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, Flask, Result
-
-# One start of the interpreter observes, moves the database and observes again.
-SCRIPT = r"""
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
-
-act, directory, revision, may_downgrade = sys.argv[1:]
-
-def current():
-    found = []
-    def collect(revisions, context):
-        found.extend([revisions] if isinstance(revisions, str) else revisions or [])
-        return []
-    with EnvironmentContext(config, script, fn=collect, dont_mutate=True):
-        script.run_env()
-    return sorted(found)
-
-def steps(upper, lower):
-    return [{"revision": step.revision, "message": (step.doc or "").splitlines()[0] if step.doc else ""}
-            for step in script.iterate_revisions(upper, lower or None)]
-
-with app.app_context():
-    if "migrate" not in app.extensions:
-        answer(problem="The application does not use Flask-Migrate.")
-        sys.exit()
-    config = app.extensions["migrate"].migrate.get_config(directory)
-    script = ScriptDirectory.from_config(config)
-    target = sorted(step.revision for step in script.get_revisions(revision))
-    before = current()
-    unknown = [name for name in before if name not in {step.revision for step in script.walk_revisions()}]
-    if unknown:
-        answer(before=before, problem="The database has the revision %s, which this version does not know. "
-               "Deploy a version that has it." % ", ".join(unknown))
-        sys.exit()
-    down = set(target) < {step["revision"] for step in steps(before, ())} and not set(before) & set(target)
-    pending = steps(before, target) if down else steps(target, before)[::-1]
-    if down and may_downgrade != "True":
-        answer(before=before, problem="The database is ahead of %s. Going back can lose data; allow_downgrade "
-               "permits it." % revision)
-        sys.exit()
-    answer(before=before, after=target, pending=pending, down=down)
-    if act == "True" and pending:
-        import flask_migrate
-        (flask_migrate.downgrade if down else flask_migrate.upgrade)(directory=directory, revision=revision)
-        answer(now=current())
-"""
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
 
 
-def move(flask: Flask, act: bool) -> tuple[dict, Result]:
-    """What the database had, and has where it was to move."""
-    params = flask.module.params
-    result = flask.script(SCRIPT, str(act), params["directory"], params["revision"], str(params["allow_downgrade"]))
-    found = {}
-    for answer in result.answers():
-        found.update(answer)
-    return found, result
+def observe(app: FlaskApp) -> dict:
+    """Where the database is, and what is to be done."""
+    params = app.module.params
+    return app.ask("database", directory=params["directory"], revision=params["revision"])
 
 
-def fail(flask: Flask, found: dict, result: Result) -> None:
-    """Says at which point it failed, and what the database has now."""
-    if "problem" in found:
-        flask.module.fail_json(msg=found["problem"], before=found.get("before", []))
-    if "before" not in found:
-        flask.fail(
-            "The application can't be loaded, or its database can't be reached; the database was not changed.", result
-        )
-    now = move(flask, act=False)[0].get("before", ["unknown"])
-    text = "The upgrade of the database from %s to %s failed; its revision is now %s." % tuple(
-        ", ".join(revisions) or "none" for revisions in (found["before"], found["after"], now)
+def name(revisions: list) -> str:
+    return ", ".join(revisions) or "base"
+
+
+def migrate(app: FlaskApp, state: dict) -> None:
+    """Applies what is pending; the database is at the desired revision, or the module fails."""
+    verb = "downgrade" if state["downgrade"] else "upgrade"
+    params, before = app.module.params, name(state["current"])
+    result = app.run("flask", state["command"], verb, "--directory", params["directory"], params["revision"])
+    now = observe(app)
+    if result.code == 0 and not now["pending"]:
+        return
+    after = name(now["current"])
+    app.fail(
+        result,
+        "The database was at revision %s and is at %s now, not at %s. Mend the migration, and see whether it "
+        "left something half done: not every database undoes a failed one." % (before, after, name(state["desired"])),
+        before=before,
+        after=after,
+        pending=now["pending"],
     )
-    flask.fail(text, result, before=found["before"], after=now, pending=found["pending"])
+
+
+def described(title: str, state: dict) -> str:
+    """The desired revision and the way to it, for the diff."""
+    verb = "undo" if state["downgrade"] else "apply"
+    lines = ["%s %s %s" % (verb, item["revision"], item["message"]) for item in state["pending"]]
+    return "\n".join(["revision: " + title] + lines) + "\n"
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=dict(
-            OPTIONS,
-            revision=dict(type="str", default="head"),
-            directory=dict(type="str", default="migrations"),
-            allow_downgrade=dict(type="bool", default=False),
-        ),
-        supports_check_mode=True,
+    options = dict(
+        revision=dict(type="str", default="head"),
+        directory=dict(type="str", default="migrations"),
+        allow_downgrade=dict(type="bool", default=False),
     )
-    flask = Flask(module)
-    found, result = move(flask, act=not module.check_mode)
-    done = module.check_mode or not found.get("pending") or found.get("now") == found["after"]
-    if result.code != 0 or "problem" in found or "before" not in found or not done:
-        fail(flask, found, result)
-    lines = ["%(revision)s %(message)s" % step for step in found["pending"]]
-    module.exit_json(
-        changed=bool(found["pending"]),
-        before=found["before"],
-        after=found["after"],
-        pending=found["pending"],
-        diff=dict(
-            before="revision: %s\n" % ", ".join(found["before"]),
-            after="revision: %s\n" % ", ".join(found["after"]) + "".join(line + "\n" for line in lines),
-        ),
-    )
+    module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
+    app = FlaskApp(module)
+    state = observe(app)
+    before, after = name(state["current"]), name(state["desired"] if state["pending"] else state["current"])
+    if state["downgrade"] and not module.params["allow_downgrade"]:
+        module.fail_json(
+            msg="The database is at revision %s, beyond %s. Set allow_downgrade to undo what lies between; the "
+            "data in it is lost." % (before, after)
+        )
+    if state["pending"] and not module.check_mode:
+        migrate(app, state)
+    diff = dict(before="revision: %s\n" % before, after=described(after, state))
+    module.exit_json(changed=bool(state["pending"]), before=before, after=after, pending=state["pending"], diff=diff)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flask_info
-short_description: Tells what a Flask application is
+short_description: Says what a Flask application is
 version_added: 0.1.0
 description:
-  - Loads the application as the flask command does and lists what it has. Values of its configuration
-    are not read.
-extends_documentation_fragment:
-  - selfhost.flask.flask
+  - Loads the application once and returns its commands, routes, extensions and the names of its
+    settings, without their values.
+extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
     description: The module changes nothing.
@@ -27,106 +26,91 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Ask the application what it is
+- name: Look at the application
   selfhost.flask.flask_info:
     chdir: /srv/blog/current
-    app: "blog:create_app()"
-  become: true
+    app: blog:app
   become_user: blog
   register: blog
+
+- name: Refuse to serve it without a health URL
+  ansible.builtin.assert:
+    that: "'/healthz' in blog.routes | map(attribute='rule')"
 """
 
 RETURN = r"""
+python_version:
+  description: Version of the virtual environment's Python.
+  type: str
+  returned: success
+  sample: 3.11.2
 flask_version:
   description: Version of Flask.
   type: str
-  returned: always
-python_version:
-  description: Version of Python.
+  returned: success
+  sample: 3.1.1
+import_name:
+  description: The application's import name.
   type: str
-  returned: always
-name:
-  description: Import name of the application.
-  type: str
-  returned: always
+  returned: success
+  sample: blog
 commands:
-  description: Names of its flask commands.
+  description: Names of the commands that C(flask) has for this application.
   type: list
   elements: str
-  returned: always
+  returned: success
+  sample: [db, routes, run, shell, translate]
 routes:
-  description: Its routes.
+  description: The URL rules, by their path.
   type: list
   elements: dict
-  returned: always
+  returned: success
   contains:
     rule:
-      description: The path.
+      description: Pattern of the path.
       type: str
     methods:
-      description: HTTP methods.
+      description: HTTP methods, without HEAD and OPTIONS.
       type: list
       elements: str
     endpoint:
       description: Name of the endpoint.
       type: str
+  sample: [{rule: /user/<username>, methods: [GET], endpoint: main.user}]
 config_keys:
-  description: Keys of its configuration, without values.
+  description: Names of the settings in the application's configuration.
   type: list
   elements: str
-  returned: always
-extensions:
-  description: Names under which extensions registered.
-  type: list
-  elements: str
-  returned: always
+  returned: success
+  sample: [DEBUG, SECRET_KEY, SQLALCHEMY_DATABASE_URI]
 static_folder:
-  description: Folder of its static files; null where it has none.
+  description: Absolute path of the static files.
   type: str
-  returned: always
+  returned: when the application has static files
 static_url_path:
-  description: Path in the URL under which they are served; null where it has none.
+  description: Path under which Flask serves them.
   type: str
-  returned: always
+  returned: when the application has static files
+  sample: /static
+extensions:
+  description: Names of the extensions that registered with the application.
+  type: list
+  elements: str
+  returned: success
+  sample: [babel, migrate, sqlalchemy]
+migrations:
+  description: Whether the application has migrations of its database.
+  type: bool
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, Flask
-
-SCRIPT = r"""
-import platform
-from flask.cli import FlaskGroup
-try:
-    from importlib.metadata import version
-except ImportError:
-    from importlib_metadata import version
-
-group = FlaskGroup(create_app=lambda *arguments: app, add_version_option=False)
-group._load_plugin_commands()
-answer(
-    flask_version=version("flask"),
-    python_version=platform.python_version(),
-    name=app.import_name,
-    commands=sorted(set(group.commands) | set(app.cli.commands)),
-    routes=sorted(
-        ({"rule": rule.rule, "methods": sorted(rule.methods - {"HEAD", "OPTIONS"}), "endpoint": rule.endpoint}
-         for rule in app.url_map.iter_rules()), key=lambda route: (route["rule"], route["endpoint"])),
-    config_keys=sorted(app.config),
-    extensions=sorted(app.extensions),
-    static_folder=app.static_folder,
-    static_url_path=app.static_url_path if app.has_static_folder else None,
-)
-"""
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=dict(OPTIONS), supports_check_mode=True)
-    flask = Flask(module)
-    result = flask.script(SCRIPT)
-    answers = result.answers()
-    if result.code != 0 or not answers:
-        flask.fail("The application can't be loaded.", result)
-    module.exit_json(changed=False, **answers[-1])
+    module.exit_json(changed=False, **FlaskApp(module).ask("about"))
 
 
 if __name__ == "__main__":

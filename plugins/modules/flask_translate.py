@@ -7,106 +7,115 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flask_translate
-short_description: Compiles the message catalogues of a Flask application
+short_description: Compiles the translations of a Flask application
 version_added: 0.1.0
 description:
-  - Runs the application's own command, C(flask translate compile), where a catalogue is not compiled or
-    is newer than its compiled form.
-  - An application that has no such command is left alone.
-extends_documentation_fragment:
-  - selfhost.flask.flask
+  - Looks for catalogues (C(LC_MESSAGES/*.po)) and compares their texts with the compiled ones. Where
+    one is missing or has other texts, the application's own command compiles them.
+  - An application without that command is left as it is.
+extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
     description: Says which catalogues would be compiled.
     support: full
   diff_mode:
-    description: Shows the catalogues.
+    description: Shows the catalogues that are compiled.
     support: full
   idempotent:
-    description: Catalogues that are up to date are not compiled again.
+    description: Runs nothing where every catalogue is compiled.
     support: full
 options:
   command:
-    description: The flask command that compiles the catalogues.
+    description: The application's command that compiles its catalogues.
     type: list
     elements: str
     default: [translate, compile]
+  directory:
+    description: Folder in which to look for catalogues, relative to O(chdir).
+    type: str
+    default: .
 """
 
 EXAMPLES = r"""
 - name: Compile the translations
   selfhost.flask.flask_translate:
     chdir: /srv/blog/releases/v1.2-7f7c99a2
-    app: "blog:create_app()"
-  become: true
+    app: blog:app
   become_user: blog
 """
 
 RETURN = r"""
-compiled:
-  description: Catalogues that were compiled, or would be, relative to the application's folder.
-  type: list
-  elements: str
-  returned: always
 available:
   description: Whether the application has the command.
   type: bool
-  returned: when the command was run
+  returned: when a catalogue is not compiled
+compiled:
+  description: The compiled catalogues that were or would be written, relative to O(chdir).
+  type: list
+  elements: str
+  returned: success
+  sample: [app/translations/es/LC_MESSAGES/messages.mo]
 """
 
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, Flask
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
 
-USAGE_ERROR = 2
+FOREIGN = ("node_modules", "site-packages", "venv")
 
 
-def stale_catalogues(folder: str) -> list:
-    """The .po files whose .mo file is missing or older."""
+def catalogues(app: FlaskApp) -> list:
+    """The sources of all catalogues, relative to the application's folder."""
     found = []
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
-        for name in files:
-            source = os.path.join(path, name)
-            if name.endswith(".po") and os.path.basename(path) == "LC_MESSAGES" and is_stale(source):
-                found.append(os.path.relpath(source, folder))
-    return sorted(found)
+    for path, folders, files in os.walk(os.path.join(app.folder, app.module.params["directory"])):
+        folders[:] = [folder for folder in folders if folder not in FOREIGN and folder[:1] != "."]
+        if os.path.basename(path) == "LC_MESSAGES":
+            found += [os.path.relpath(os.path.join(path, file), app.folder) for file in files]
+    return sorted(path for path in found if path.endswith(".po"))
 
 
-def is_stale(source: str) -> bool:
-    compiled = source[:-len("po")] + "mo"
-    return not os.path.exists(compiled) or os.path.getmtime(compiled) < os.path.getmtime(source)
+def observe(app: FlaskApp) -> dict:
+    """Which catalogues are not compiled; without any, the application isn't started at all."""
+    sources = catalogues(app)
+    if not sources:
+        return dict(stale=[], skipped=[], available=False)
+    return app.ask("translations", catalogues=sources, command=app.module.params["command"])
 
 
-def compile_catalogues(flask: Flask, stale: list) -> dict:
-    """Runs the command and looks whether it did what it is for."""
-    command = flask.module.params["command"]
-    result = flask.command(*command)
-    if result.code == USAGE_ERROR and re.search("No such command", result.err):
-        return dict(changed=False, compiled=[], available=False)
+def compile_catalogues(app: FlaskApp, stale: list) -> list:
+    """Runs the application's command; the catalogues that are compiled now and were not before."""
+    result = app.run("flask", *app.module.params["command"])
     if result.code != 0:
-        flask.fail("`flask %s` failed; the served version is untouched." % " ".join(command), result)
-    left = stale_catalogues(flask.folder)
+        app.fail(result, "The translations are not compiled. Mend the catalogue or the command.")
+    left = observe(app)["stale"]
+    if set(left) >= set(stale):
+        app.fail(result, "It compiled none of %s. Set command to what does." % ", ".join(stale))
     if left:
-        flask.module.fail_json(msg="`flask %s` did not compile %s." % (" ".join(command), ", ".join(left)))
-    return dict(changed=True, compiled=stale, available=True)
+        app.module.warn(
+            "`flask %s` does not compile %s. Set directory to the folder that holds the application's own "
+            "catalogues." % (" ".join(app.module.params["command"]), ", ".join(left))
+        )
+    return [path for path in stale if path not in left]
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=dict(OPTIONS, command=dict(type="list", elements="str", default=["translate", "compile"])),
-        supports_check_mode=True,
+    options = dict(
+        command=dict(type="list", elements="str", default=["translate", "compile"]),
+        directory=dict(type="str", default="."),
     )
-    flask = Flask(module)
-    stale = stale_catalogues(flask.folder)
-    if stale and not module.check_mode:
-        result = compile_catalogues(flask, stale)
-    else:
-        result = dict(changed=bool(stale), compiled=stale)
-    lines = "".join("%s\n" % name for name in result["compiled"])
-    module.exit_json(diff=dict(before="", after=lines), **result)
+    module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
+    app = FlaskApp(module)
+    state = observe(app)
+    for path in state["skipped"]:
+        module.warn("%s is not compiled: it is marked fuzzy as a whole, by the comment above its header." % path)
+    if not state["available"]:
+        result = dict(available=False) if state["stale"] else {}
+        module.exit_json(changed=False, compiled=[], **result)
+    done = state["stale"] if module.check_mode else compile_catalogues(app, state["stale"])
+    compiled = [os.path.splitext(path)[0] + ".mo" for path in done]
+    diff = dict(before="", after="".join("compiled %s\n" % path for path in compiled))
+    module.exit_json(changed=True, available=True, compiled=compiled, diff=diff)
 
 
 if __name__ == "__main__":
