@@ -9,7 +9,7 @@ import json
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe
@@ -43,6 +43,7 @@ class FlaskApp:
         self.environment = {"FLASK_APP": module.params["app"], "LC_ALL": "C.UTF-8"}
         self._check_paths()
         self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, module.params["app"]))
+        self.pattern = re.compile("|".join(map(spellings, self.secrets)) or "(?!)", re.IGNORECASE)
 
     def _check_paths(self) -> None:
         if not os.path.isdir(self.folder):
@@ -107,14 +108,12 @@ class FlaskApp:
         )
 
     def mask(self, text: str) -> str:
-        """A text without the secrets of .env; the longest first, as one may be a part of another."""
-        for secret in self.secrets:
-            text = text.replace(secret, "********")
-        return text
+        """A text without the secrets of .env."""
+        return self.pattern.sub("********", text)
 
 
 def secrets_of(environment: dict, public: tuple) -> list:
-    """Every form in which a value of .env may be printed, the longest first.
+    """The values of .env that no output may show, the longest first: one may be a part of another.
 
     Short and well-known values, and parts of what the task itself names, are no secrets.
     """
@@ -123,9 +122,7 @@ def secrets_of(environment: dict, public: tuple) -> list:
         least = 3 if SECRET_KEY.search(key) else 6
         parts = {part for part in [value] + value.splitlines() if len(part) >= least}
         parts |= {part for part in passwords(value) if len(part) >= 3}
-        for part in parts:
-            if part not in PUBLIC and not any(part in text for text in public):
-                found |= spellings(part)
+        found |= {part for part in parts - set(PUBLIC) if not any(part in text for text in public)}
     return sorted(found, key=len, reverse=True)
 
 
@@ -135,15 +132,16 @@ def passwords(value: str) -> list:
     return [found.group(1), unquote(found.group(1)), unquote_plus(found.group(1))] if found else []
 
 
-def spellings(text: str) -> set:
-    """A text as it is, as a part of a URL, and as Python and JSON write it."""
-    return {
-        text,
-        quote(text, safe=""),
-        quote(text),
-        quote_plus(text),
-        repr(text)[1:-1],
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        text.replace("%", "%%"),
-    }
+def spellings(secret: str) -> str:
+    """A pattern for a secret as it is, as a part of a URL, and escaped by Python or JSON, however often."""
+    return "".join(map(_spellings, secret))
+
+
+def _spellings(character: str) -> str:
+    if character == "\\":
+        return r"(?:\\+|%5C)"
+    escapes = {form for form in (repr(character)[1:-1], json.dumps(character)[1:-1]) if form[0] == "\\"}
+    forms = [re.escape(form).replace(r"\\", r"\\+") for form in escapes]
+    forms += ["".join("%%%02X" % byte for byte in character.encode("utf-8"))]
+    forms += [r"\+"] if character == " " else ["%%"] if character == "%" else []
+    return r"(?:\\*(?:%s))" % "|".join(forms + [re.escape(character)])

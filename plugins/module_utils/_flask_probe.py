@@ -34,11 +34,14 @@ def load_app() -> object:
 
 def database(directory: str | None, revision: str) -> dict:
     """At which revision the database is, and what lies between that and the desired one."""
-    with load_app().app_context():
-        try:
+    try:
+        with load_app().app_context():
             return _revisions(directory, revision)
-        except Exception as error:
-            raise _explained(error) or error from error
+    except Exception as error:
+        problem = _explained(error)
+        if problem is None:
+            raise
+        raise problem from error
 
 
 def _explained(error: Exception) -> Problem | None:
@@ -135,7 +138,7 @@ def _history(script: object, heads: tuple) -> dict:
 
 
 def _described(item: object) -> dict:
-    return {"revision": item.revision, "message": item.doc or ""}
+    return {"revision": item.revision, "message": (item.doc or "").partition("\n")[0]}
 
 
 def translations(catalogues: list, command: list) -> dict:
@@ -150,21 +153,27 @@ def translations(catalogues: list, command: list) -> dict:
 
 def _catalogue(path: str) -> str:
     """Whether the compiled catalogue has the texts of its source: current, stale or skipped."""
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
+    compiled = os.path.splitext(path)[0] + ".mo"
+    try:
+        from babel.messages.pofile import read_po
+    except ImportError:  # something else compiles them: the times have to do
+        found = os.path.exists(compiled) and os.path.getmtime(compiled) >= os.path.getmtime(path)
+        return "current" if found else "stale"
     with open(path, "rb") as file:
         source = read_po(file)
-    compiled = os.path.splitext(path)[0] + ".mo"
     if not os.path.exists(compiled):
         return "skipped" if source.fuzzy else "stale"
-    wanted = []
-    for use_fuzzy in (False, True):
-        buffer = io.BytesIO()
-        write_mo(buffer, source, use_fuzzy=use_fuzzy)
-        wanted.append(_texts(buffer.getvalue()))
     with open(compiled, "rb") as file:
-        return "current" if _texts(file.read()) in wanted else "stale"
+        texts = _texts(file.read())
+    return "current" if texts in [_compiled_texts(source, fuzzy) for fuzzy in (False, True)] else "stale"
+
+
+def _compiled_texts(source: object, use_fuzzy: bool) -> dict | None:
+    from babel.messages.mofile import write_mo
+
+    buffer = io.BytesIO()
+    write_mo(buffer, source, use_fuzzy=use_fuzzy)
+    return _texts(buffer.getvalue())
 
 
 def _texts(compiled: bytes) -> dict | None:

@@ -94,6 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import replace_link
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
 def observed(path: str) -> dict:
@@ -213,18 +214,19 @@ def main() -> None:
     changes = differences(module)
     if changes and not module.check_mode:
         apply(module, changes)
+    diff = [
+        dict(
+            before_header=path,
+            after_header=path,
+            before=described(path, before),
+            after=described(path, after),
+        )
+        for path, before, after in changes
+    ]
     module.exit_json(
         changed=bool(changes),
         changed_files=[path for path, dummy, dummy in changes],
-        diff=[
-            dict(
-                before_header=path,
-                after_header=path,
-                before=described(path, before),
-                after=described(path, after),
-            )
-            for path, before, after in changes
-        ],
+        **diff_result(module, diff),
     )
 
 

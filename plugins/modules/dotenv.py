@@ -108,6 +108,7 @@ from typing import NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -208,9 +209,9 @@ def differences(before: str, after: str) -> dict:
 def shown(file: File, updated: list) -> str:
     """A file as a person may see it."""
     keys = dict.fromkeys(line.key for line in parse(file.text) if line.key)
-    lines = ["%s=<hidden>%s\n" % (key, ", changed" if key in updated else "") for key in keys]
-    about = "# mode %04o, owner %d, group %d\n" % (file.mode, file.uid, file.gid) if file.mode >= 0 else ""
-    return about + "".join(lines)
+    about = [("mode", "%04o", file.mode), ("owner", "%d", file.uid), ("group", "%d", file.gid)]
+    lines = ["# %s %s\n" % (name, form % value) for name, form, value in about if value >= 0]
+    return "".join(lines + ["%s=<hidden>%s\n" % (key, ", changed" if key in updated else "") for key in keys])
 
 
 def main() -> None:
@@ -246,7 +247,7 @@ def main() -> None:
         before=shown(now, []),
         after=shown(wanted, changes["updated"]),
     )
-    module.exit_json(changed=wanted != now, generated=generated, diff=diff, **changes)
+    module.exit_json(changed=wanted != now, generated=generated, **diff_result(module, diff), **changes)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ description:
 extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
-    description:
-      - Nothing is run. With O(creates) or O(removes) the module says whether the command would be;
-        without them nobody can know, and the task is skipped.
+    description: Nothing is run.
+    details:
+      - With O(creates) or O(removes) the module says whether the command would be run; without them
+        nobody can know, and the task is skipped.
     support: partial
   diff_mode:
     description: What a command changes is not known.

@@ -51,15 +51,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The database's revision before; V(base) for none. Several are separated by a comma.
-  type: str
+  description: The database's revision before; none in a new one, several where migrations have branches.
+  type: list
+  elements: str
   returned: success, and when a migration failed
-  sample: 9f2c1ab34d5e
+  sample: [9f2c1ab34d5e]
 after:
   description: The revision after, or the one that it would be in check mode.
-  type: str
+  type: list
+  elements: str
   returned: success, and when a migration failed
-  sample: 1b7a2dd90c11
+  sample: [1b7a2dd90c11]
 pending:
   description: The revisions that were or would be applied, or undone by a downgrade, in this order.
   type: list
@@ -77,6 +79,7 @@ pending:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
 def observe(app: FlaskApp) -> dict:
@@ -86,33 +89,34 @@ def observe(app: FlaskApp) -> dict:
 
 
 def name(revisions: list) -> str:
+    """Revisions as alembic and a person write them."""
     return ", ".join(revisions) or "base"
 
 
 def migrate(app: FlaskApp, state: dict) -> None:
     """Applies what is pending; the database is at the desired revision, or the module fails."""
     verb = "downgrade" if state["downgrade"] else "upgrade"
-    params, before = app.module.params, name(state["current"])
+    params = app.module.params
     result = app.run("flask", state["command"], verb, "--directory", params["directory"], params["revision"])
     now = observe(app)
     if result.code == 0 and not now["pending"]:
         return
-    after = name(now["current"])
+    revisions = [name(state["current"]), name(now["current"]), name(state["desired"])]
     app.fail(
         result,
         "The database was at revision %s and is at %s now, not at %s. Mend the migration, and see whether it "
-        "left something half done: not every database undoes a failed one." % (before, after, name(state["desired"])),
-        before=before,
-        after=after,
+        "left something half done: not every database undoes a failed one." % tuple(revisions),
+        before=state["current"],
+        after=now["current"],
         pending=now["pending"],
     )
 
 
-def described(title: str, state: dict) -> str:
-    """The desired revision and the way to it, for the diff."""
+def described(state: dict, after: list) -> str:
+    """The revision afterwards and the way to it, for the diff."""
     verb = "undo" if state["downgrade"] else "apply"
     lines = ["%s %s %s" % (verb, item["revision"], item["message"]) for item in state["pending"]]
-    return "\n".join(["revision: " + title] + lines) + "\n"
+    return "\n".join(["revision: " + name(after)] + lines) + "\n"
 
 
 def main() -> None:
@@ -124,16 +128,17 @@ def main() -> None:
     module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
     app = FlaskApp(module)
     state = observe(app)
-    before, after = name(state["current"]), name(state["desired"] if state["pending"] else state["current"])
+    before, pending = state["current"], state["pending"]
+    after = state["desired"] if pending else before
     if state["downgrade"] and not module.params["allow_downgrade"]:
         module.fail_json(
             msg="The database is at revision %s, beyond %s. Set allow_downgrade to undo what lies between; the "
-            "data in it is lost." % (before, after)
+            "data in it is lost." % (name(before), name(after))
         )
-    if state["pending"] and not module.check_mode:
+    if pending and not module.check_mode:
         migrate(app, state)
-    diff = dict(before="revision: %s\n" % before, after=described(after, state))
-    module.exit_json(changed=bool(state["pending"]), before=before, after=after, pending=state["pending"], diff=diff)
+    diff = dict(before="revision: %s\n" % name(before), after=described(state, after))
+    module.exit_json(changed=bool(pending), before=before, after=after, pending=pending, **diff_result(module, diff))
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import 
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, give_tree, read_link
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
 def release_id(name: str, commit: str) -> str:
@@ -286,7 +287,7 @@ def main() -> None:
     except (GitError, EntrypointError) as error:
         module.fail_json(msg=str(error))
     diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])
-    module.exit_json(diff=diff, **result)
+    module.exit_json(**diff_result(module, diff), **result)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     replace_link,
     seal_tree,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
 
@@ -340,14 +341,15 @@ def main() -> None:
     slots = Slots(module)
     before = read_link(slots.path("current"))
     after = os.path.relpath(module.params["release"], module.params["root"])
-    diff = dict(before="current: %s\n" % before, after="current: %s\n" % after)
+    shown = dict(before="current: %s\n" % before, after="current: %s\n" % after)
+    diff = diff_result(module, shown)
     missing = module.check_mode and not os.path.isdir(module.params["release"])
     if not missing and slots.serves(slots.live()):
-        module.exit_json(changed=False, slot=slots.live(), release=os.path.basename(after), diff=diff)
+        module.exit_json(changed=False, slot=slots.live(), release=os.path.basename(after), **diff)
     if module.check_mode:
-        module.exit_json(changed=True, slot=slots.live(), release=os.path.basename(after), diff=diff)
+        module.exit_json(changed=True, slot=slots.live(), release=os.path.basename(after), **diff)
     try:
-        module.exit_json(changed=True, diff=diff, **serve(module, slots))
+        module.exit_json(changed=True, **diff, **serve(module, slots))
     except (OSError, xmlrpc.client.Error) as error:
         module.fail_json(msg="supervisor can't be asked to run the release: %s" % error)
 

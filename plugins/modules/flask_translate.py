@@ -60,8 +60,10 @@ compiled:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
+USAGE_ERROR = 2
 FOREIGN = ("node_modules", "site-packages", "venv")
 
 
@@ -76,16 +78,26 @@ def catalogues(app: FlaskApp) -> list:
 
 
 def observe(app: FlaskApp) -> dict:
-    """Which catalogues are not compiled; without any, the application isn't started at all."""
+    """Which catalogues are not compiled; the application is started only to look for its command."""
     sources = catalogues(app)
     if not sources:
         return dict(stale=[], skipped=[], available=False)
-    return app.ask("translations", catalogues=sources, command=app.module.params["command"])
+    command = app.module.params["command"] if app.module.check_mode else []
+    return app.ask("translations", catalogues=sources, command=command)
 
 
-def compile_catalogues(app: FlaskApp, stale: list) -> list:
-    """Runs the application's command; the catalogues that are compiled now and were not before."""
+def lacks_command(app: FlaskApp, result: Result, stale: list) -> bool:
+    """Whether the application has no such command; flask says so as well of one that can't be loaded."""
+    if result.code != USAGE_ERROR or "No such command" not in result.err:
+        return False
+    return not app.ask("translations", catalogues=stale, command=app.module.params["command"])["available"]
+
+
+def compile_catalogues(app: FlaskApp, stale: list) -> list | None:
+    """Runs the application's command; the catalogues that are compiled now, None without a command."""
     result = app.run("flask", *app.module.params["command"])
+    if lacks_command(app, result, stale):
+        return None
     if result.code != 0:
         app.fail(result, "The translations are not compiled. Mend the catalogue or the command.")
     left = observe(app)["stale"]
@@ -109,13 +121,17 @@ def main() -> None:
     state = observe(app)
     for path in state["skipped"]:
         module.warn("%s is not compiled: it is marked fuzzy as a whole, by the comment above its header." % path)
-    if not state["available"]:
-        result = dict(available=False) if state["stale"] else {}
-        module.exit_json(changed=False, compiled=[], **result)
-    done = state["stale"] if module.check_mode else compile_catalogues(app, state["stale"])
+    if not state["stale"]:
+        module.exit_json(changed=False, compiled=[])
+    if module.check_mode:
+        done = state["stale"] if state["available"] else None
+    else:
+        done = compile_catalogues(app, state["stale"])
+    if done is None:
+        module.exit_json(changed=False, compiled=[], available=False)
     compiled = [os.path.splitext(path)[0] + ".mo" for path in done]
     diff = dict(before="", after="".join("compiled %s\n" % path for path in compiled))
-    module.exit_json(changed=True, available=True, compiled=compiled, diff=diff)
+    module.exit_json(changed=True, available=True, compiled=compiled, **diff_result(module, diff))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     replace_link,
     seal_tree,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 COMPLETE = ".complete"
 TOOLS = "/usr/local/lib/selfhost-flask"
@@ -213,12 +214,12 @@ class Environment:
 
 
 def installed_uv(module: AnsibleModule) -> str:
-    """The path of uv, which Debian's own pip (of python3-venv) installs once, from the index."""
+    """The path of uv, which Debian's own pip installs once, from the index."""
     path = os.path.join(TOOLS, "bin", "uv")
     if not os.access(path, os.X_OK):
         wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
         if not wheels:
-            module.fail_json(msg="Debian's pip is missing. Install the package python3-venv.")
+            module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
         pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
         code, dummy, error = module.run_command(
             pip + ["--no-cache-dir", "--disable-pip-version-check", "--upgrade", "--target", TOOLS, "uv"],
@@ -255,11 +256,12 @@ def main() -> None:
             environment.make()
         if before != target:
             replace_link(link, target)
+    diff = dict(before="venv: %s\n" % before, after="venv: %s\n" % target)
     module.exit_json(
         changed=missing or before != target,
         path=environment.path,
         requirements=environment.requirements,
-        diff=dict(before="venv: %s\n" % before, after="venv: %s\n" % target),
+        **diff_result(module, diff),
     )
 
 
