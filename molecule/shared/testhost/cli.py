@@ -6,15 +6,18 @@ import argparse
 import dataclasses
 import json
 import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import __doc__ as OVERVIEW
 from . import host
 from .image import SUITES
 from .machine import TestHostError, install_packages
 
-COMMON_ARGS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
+VALID_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?")
+SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -23,23 +26,23 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _down(options: argparse.Namespace) -> None:
-    names = [found.name for found in host.hosts()] if options.all else options.name
-    if not names and not options.all:
+    if options.all:
+        host.down_all()
+    elif not options.names:
         raise TestHostError("name the hosts to remove, or give --all")
-    for name in names:
-        host.remove(name)
+    for name in options.names:
+        host.down(name)
 
 
 def _list(_: argparse.Namespace) -> None:
     states = host.states()
     for found in host.hosts():
-        state = states.get(host.container_of(found.name), "missing")
-        print(f"{found.name:20} {found.address:15} {found.user:6} {state:10} {found.image}")
+        state = states.get(found.name, "missing")
+        print(f"{found.name:20} {found.address:15} {found.user:8} {state:10} {found.image}")
 
 
 def _exec(options: argparse.Namespace) -> None:
     argv = host.exec_argv(options.name, options.command)
-    sys.stdout.flush()
     os.execvp(argv[0], argv)
 
 
@@ -55,23 +58,45 @@ def _start(options: argparse.Namespace) -> None:
     host.start(options.name)
 
 
-def _inventory_of(name: str) -> dict[str, object]:
-    found = host.find(name)
+def _inventory_of(found: host.Host) -> dict[str, object]:
     return {
         "ansible_host": found.address,
         "ansible_port": found.port,
         "ansible_user": found.user,
         "ansible_ssh_private_key_file": found.key,
-        "ansible_ssh_common_args": COMMON_ARGS.format(path=host.known_hosts_of(name)),
+        "ansible_ssh_common_args": SSH_OPTIONS.format(path=host.known_hosts_of(found.name)),
     }
 
 
 def _inventory(options: argparse.Namespace) -> None:
-    print("all:\n  hosts:")
-    for name in options.name:
-        print(f"    {name}:")
-        for key, value in _inventory_of(name).items():
-            print(f"      {key}: {json.dumps(value)}")
+    lines = ["all:", "  hosts:"]
+    for found in map(host.find, options.names):
+        lines.append(f"    {found.name}:")
+        variables = _inventory_of(found).items()
+        lines += [f"      {key}: {json.dumps(value)}" for key, value in variables]
+    print("\n".join(lines))
+
+
+def _host_name(text: str) -> str:
+    if not VALID_NAME.fullmatch(text):
+        message = f"'{text}' is no host name: lower-case letters, digits, dots and hyphens"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+def _memory(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*[kmg]?", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size such as 512m or 2g")
+    return text
+
+
+def _add_up_options(command: argparse.ArgumentParser) -> None:
+    image = "the distribution; default: %(default)s"
+    login = "who may log in first: root, or debian, who has sudo; default: %(default)s"
+    memory = "the host's memory, such as 1g; default: %(default)s"
+    command.add_argument("--image", choices=SUITES, default="debian-12", help=image)
+    command.add_argument("--login", choices=("root", "debian"), default="root", help=login)
+    command.add_argument("--memory", type=_memory, default="2g", help=memory)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,32 +104,35 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("testhost", description=OVERVIEW, formatter_class=form)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, action: object, text: str, names: str | None = None) -> argparse.ArgumentParser:
+    def add(name: str, action: Callable[..., None], text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(action=action)
-        if names is not None:
-            command.add_argument("name", metavar="NAME", nargs=names or None, help="the host's name")
         return command
 
-    up = add("up", _up, "start a host and print how to reach it, as JSON", "")
-    up.add_argument("--image", choices=SUITES, default="debian-12", help="default: %(default)s")
-    up.add_argument("--login", choices=("root", "debian"), default="root", help="who may log in first: root, or debian with sudo")
-    up.add_argument("--memory", default="2g", help="the host's memory; default: %(default)s")
-    down = add("down", _down, "remove hosts", "*")
-    down.add_argument("--all", action="store_true", help="every host of this checkout")
+    up = add("up", _up, "start a host and print how to reach it, as JSON")
+    down = add("down", _down, "remove hosts")
     add("list", _list, "show the hosts of this checkout")
-    command = add("exec", _exec, "run a command in a host, as root, without ssh", "")
-    command.add_argument("command", metavar="CMD", nargs="+", help="after --")
-    add("reboot", _reboot, "shut a host down, start it, and wait for its sshd", "")
-    add("kill", _kill, "cut a host's power", "")
-    add("start", _start, "start a host that was killed, and wait for its sshd", "")
-    add("inventory", _inventory, "print an inventory for Ansible, as YAML", "+")
+    execute = add("exec", _exec, "run a command in a host, as root, without ssh")
+    reboot = add("reboot", _reboot, "shut a host down, start it, and wait for its sshd")
+    kill = add("kill", _kill, "cut a host's power")
+    start = add("start", _start, "start a host that was killed, and wait for its sshd")
+    inventory = add("inventory", _inventory, "print an inventory for Ansible, as YAML")
+
+    for command in (up, execute, reboot, kill, start):
+        command.add_argument("name", metavar="NAME", type=_host_name, help="the host's name")
+    for command, count in ((down, "*"), (inventory, "+")):
+        command.add_argument("names", metavar="NAME", type=_host_name, nargs=count, help="hosts")
+    _add_up_options(up)
+    down.add_argument("--all", action="store_true", help="every host of this checkout")
+    execute.add_argument("command", metavar="CMD", nargs="+", help="the command, after --")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    os.umask(0o022)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         install_packages()
         options.action(options)

@@ -10,7 +10,9 @@ import json
 import re
 import shutil
 import socket
+import sys
 import tarfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from .machine import (
     memory_group,
     podman,
     podman_argv,
+    remove_memory_group,
     run,
     wait_for,
 )
@@ -32,19 +35,21 @@ KEY = STATE / "id_ed25519"
 LOCK = STATE / "lock"
 ID = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
 NETWORK = f"testhost-{ID}"
-LABEL = f"testhost.checkout={ID}"
-VALID_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?")
+CHECKOUT_LABEL = f"testhost.checkout={ID}"
+NAME_LABEL = "testhost.name"
+MEMORY_LABEL = "testhost.memory"
 PORT = 22
 
-RUN_OPTIONS = (
-    "--systemd=always --privileged --pids-limit=-1 --ulimit=nofile=10000:10000 "
-    "--ulimit=nproc=30000:30000 --no-hosts"
-).split()
+# A host restarts by itself, as a server does whose administrator types `reboot`.
+RUN_OPTIONS = """
+    --systemd=always --privileged --pids-limit=-1 --ulimit=nofile=10000:10000
+    --ulimit=nproc=30000:30000 --no-hosts --restart=always --volume=/var/log/journal
+""".split()
 
 # cloud-init's line: it tells who comes as root which user to take, and closes.
 REFUSE_ROOT = (
     "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,"
-    "command=\"echo 'Please login as the user \\\"debian\\\" rather than the user \\\"root\\\".';"
+    'command="echo \'Please login as the user \\"debian\\" rather than the user \\"root\\".\';'
     'echo;sleep 10;exit 142" '
 )
 ADD_DEBIAN = f"""
@@ -84,111 +89,22 @@ def known_hosts_of(name: str) -> Path:
     return _folder_of(name) / "known_hosts"
 
 
-def _prepare_state() -> None:
-    """Create the checkout's key pair on first use."""
-    STATE.mkdir(exist_ok=True)
-    with locked(LOCK):
-        if not KEY.exists():
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testhost", "-f", str(KEY)])
-
-
-def _gateway_network() -> ipaddress.IPv4Network:
-    """Return the checkout's subnet; podman chooses one that is free on this machine."""
-    if podman("network", "exists", NETWORK, check=False).returncode:
-        podman("network", "create", "--disable-dns", "--label", LABEL, NETWORK)
-    found = json.loads(podman("network", "inspect", NETWORK).stdout)
-    return ipaddress.IPv4Network(found[0]["subnets"][0]["subnet"])
-
-
-def _free_address() -> str:
-    """Return an address that no host of this checkout has: it stays the host's for life."""
-    used = {host.address for host in hosts()}
-    candidates = list(_gateway_network().hosts())[1:]
-    return next(str(address) for address in candidates if str(address) not in used)
-
-
-def _create(host: Host, memory: str) -> None:
-    limit = [f"--memory={memory}"] if has_memory_controller() else []
-    podman(
-        *("create", *RUN_OPTIONS, *limit, f"--name={container_of(host.name)}"),
-        *(f"--hostname={host.name}", f"--network={NETWORK}", f"--ip={host.address}"),
-        *(f"--label={LABEL}", f"--label=testhost.name={host.name}"),
-        *(f"--label=testhost.memory={memory}", host.image),
-    )
-
-
-def _record_host_keys(host: Host) -> None:
-    """Make the host's ssh keys here, so that its first login already checks them."""
-    folder = _folder_of(host.name)
-    (folder / "etc/ssh").mkdir(parents=True, exist_ok=True)
-    run(["ssh-keygen", "-A", "-f", str(folder)])
-    public = [path.read_text() for path in sorted(folder.glob("etc/ssh/*.pub"))]
-    known_hosts_of(host.name).write_text("".join(f"{host.address} {key}" for key in public))
-
-
-def _provision_archive(host: Host) -> bytes:
-    """Return the files that a provider puts on a new server, as a tar archive."""
-    prefix = "" if host.user == "root" else REFUSE_ROOT
-    authorized = prefix + KEY.with_suffix(".pub").read_text()
-    files = {"root/.ssh/authorized_keys": authorized, "etc/hostname": f"{host.name}\n"}
-    for path in _folder_of(host.name).glob("etc/ssh/*"):
-        files[f"etc/ssh/{path.name}"] = path.read_text()
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            entry.mode = 0o644 if name.endswith((".pub", "hostname")) else 0o600
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
-def _start(name: str) -> None:
-    """Switch the host on; where podman cannot limit its memory, the machine's own tree does."""
-    container = container_of(name)
-    labels = json.loads(podman("inspect", "--format", "{{json .Config.Labels}}", container).stdout)
-    prefix = [] if has_memory_controller() else memory_group(container, labels["testhost.memory"])
-    run([*prefix, *podman_argv("start", container)])
-
-
-def _is_booted(name: str) -> bool:
-    argv = ("exec", container_of(name), "systemctl", "is-system-running", "--wait")
-    return podman(*argv, check=False, timeout=90).stdout.strip() in ("running", "degraded")
-
-
-def _answers_ssh(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=2) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
-
-
-def _sshd_port(name: str) -> int:
-    settings = podman("exec", container_of(name), "sshd", "-T").stdout
-    found = re.search(r"^port (\d+)$", settings, re.MULTILINE)
-    return int(found[1]) if found else PORT
-
-
-def _wait_until_up(name: str) -> None:
-    """Wait until the host has booted and its sshd answers, on whichever port it has now."""
-    address = find(name).address
-    wait_for(lambda: _is_booted(name), f"{name}: boot")
-    port = _sshd_port(name)
-    wait_for(lambda: _answers_ssh(address, port), f"{name}: ssh at {address} port {port}")
-
-
-def ssh_argv(host: Host, *command: str) -> list[str]:
-    """Return the command line that logs in as the host's first user."""
-    options = (f"UserKnownHostsFile={known_hosts_of(host.name)}", "BatchMode=yes", "ConnectTimeout=5")
-    pairs = [text for option in options for text in ("-o", option)]
-    return ["ssh", "-i", host.key, *pairs, "-p", str(host.port), f"{host.user}@{host.address}", *command]
+def _record_of(name: str) -> Path:
+    return _folder_of(name) / "host.json"
 
 
 def hosts() -> list[Host]:
     """Return this checkout's hosts, as their creation recorded them."""
-    files = sorted((STATE / "hosts").glob("*/host.json"))
-    return [Host(**json.loads(path.read_text())) for path in files]
+    records = sorted((STATE / "hosts").glob("*/host.json"))
+    return [Host(**json.loads(path.read_text())) for path in records]
+
+
+def states() -> dict[str, str]:
+    """Map the name of each host that has a container to the container's state."""
+    form = f'{{{{index .Labels "{NAME_LABEL}"}}}} {{{{.State}}}}'
+    filters = ("--filter", f"label={CHECKOUT_LABEL}")
+    lines = podman("ps", "--all", *filters, "--format", form).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def find(name: str) -> Host:
@@ -199,52 +115,177 @@ def find(name: str) -> Host:
     raise TestHostError(f"no host '{name}' in this checkout; see `script/testhost list`")
 
 
-def _register(name: str, image: str, login: str) -> Host:
-    """Reserve the name and an address for a new host."""
+def _prepare_state() -> None:
+    """Create the checkout's key pair on first use."""
     with locked(LOCK):
-        if any(host.name == name for host in hosts()):
-            raise TestHostError(f"the host '{name}' exists; remove it by `script/testhost down {name}`")
-        shutil.rmtree(_folder_of(name), ignore_errors=True)
-        _folder_of(name).mkdir(parents=True)
-        host = Host(name, _free_address(), PORT, login, str(KEY), image)
-        (_folder_of(name) / "host.json").write_text(json.dumps(dataclasses.asdict(host)))
-        return host
+        if not KEY.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testhost", "-f", str(KEY)])
+
+
+def _subnet() -> ipaddress.IPv4Network:
+    """Return the checkout's subnet; podman chooses one that is free on this machine."""
+    if podman("network", "exists", NETWORK, check=False).returncode:
+        podman("network", "create", "--disable-dns", "--label", CHECKOUT_LABEL, NETWORK)
+    found = json.loads(podman("network", "inspect", NETWORK).stdout)
+    return ipaddress.IPv4Network(found[0]["subnets"][0]["subnet"])
+
+
+def _mac_of(address: str) -> str:
+    """Return a hardware address that outlives a reboot: ARP remembers the old one for long."""
+    return "02:00:" + ipaddress.IPv4Address(address).packed.hex(":")
+
+
+def _remove_orphans() -> None:
+    """Remove containers whose record, and so their key, is gone: nobody can reach them."""
+    for name in states():
+        if not _record_of(name).exists():
+            _remove_container(name)
+
+
+def _register(name: str, image: str, login: str) -> Host:
+    """Reserve the name, and an address that stays the host's for life."""
+    with locked(LOCK):
+        if _record_of(name).exists():
+            remedy = f"`script/testhost down {name}` removes it"
+            raise TestHostError(f"the host '{name}' exists; {remedy}")
+        _remove_orphans()
+        used = {host.address for host in hosts()}
+        _gateway, *addresses = map(str, _subnet().hosts())
+        address = next(address for address in addresses if address not in used)
+        host = Host(name, address, PORT, login, str(KEY), image)
+        _folder_of(name).mkdir(parents=True, exist_ok=True)
+        _record_of(name).write_text(json.dumps(dataclasses.asdict(host)))
+    return host
+
+
+def _create(host: Host, memory: str) -> None:
+    limit = [f"--memory={memory}"] if has_memory_controller() else []
+    podman(
+        *("create", *RUN_OPTIONS, *limit, f"--name={container_of(host.name)}"),
+        *(f"--hostname={host.name}", f"--network={NETWORK}", f"--ip={host.address}"),
+        *(f"--mac-address={_mac_of(host.address)}", f"--label={CHECKOUT_LABEL}"),
+        *(f"--label={NAME_LABEL}={host.name}", f"--label={MEMORY_LABEL}={memory}", host.image),
+    )
+
+
+def _make_host_keys(host: Host) -> None:
+    """Make the host's ssh keys here, so that its first login already checks them."""
+    folder = _folder_of(host.name)
+    (folder / "etc/ssh").mkdir(parents=True, exist_ok=True)
+    run(["ssh-keygen", "-A", "-f", str(folder)])
+    public = [path.read_text() for path in sorted(folder.glob("etc/ssh/*.pub"))]
+    known_hosts_of(host.name).write_text("".join(f"{host.address} {key}" for key in public))
+
+
+def _first_files(host: Host) -> dict[str, str]:
+    """Return the files that a provider puts on a new server, by path."""
+    prefix = "" if host.user == "root" else REFUSE_ROOT
+    authorized = prefix + KEY.with_suffix(".pub").read_text()
+    files = {"root/.ssh/authorized_keys": authorized, "etc/hostname": f"{host.name}\n"}
+    for path in _folder_of(host.name).glob("etc/ssh/*"):
+        files[f"etc/ssh/{path.name}"] = path.read_text()
+    return files
+
+
+def _tar(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text.encode())
+            entry.mtime = int(time.time())
+            entry.mode = 0o644 if name.endswith((".pub", "hostname")) else 0o600
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def _start(name: str) -> None:
+    """Switch the host on; where podman cannot limit its memory, the machine's own tree does."""
+    container = container_of(name)
+    form = f'{{{{index .Config.Labels "{MEMORY_LABEL}"}}}}'
+    memory = podman("inspect", "--format", form, container).stdout.strip()
+    prefix = [] if has_memory_controller() else memory_group(container, memory)
+    run([*prefix, *podman_argv("start", container)])
+
+
+def _inside(name: str, *command: str) -> str:
+    argv = ("exec", container_of(name), *command)
+    return podman(*argv, check=False, timeout=120).stdout.strip()
+
+
+def _is_booted(name: str) -> bool:
+    """Ask for systemd's state; a question asked too early in a boot may stay unanswered."""
+    state = _inside(name, "timeout", "2", "systemctl", "is-system-running")
+    if state == "degraded":
+        failed = _inside(name, "systemctl", "--failed", "--plain", "--no-legend")
+        print(f"testhost: {name} has failed units:\n{failed}", file=sys.stderr)
+    return state in ("running", "degraded")
+
+
+def _answers_ssh(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _wait_until_up(host: Host) -> None:
+    """Wait until the host has booted and its sshd answers, on whichever port it has now."""
+    wait_for(lambda: _is_booted(host.name), f"{host.name}: boot")
+    found = re.search(r"^port (\d+)$", _inside(host.name, "sshd", "-T"), re.MULTILINE)
+    port = int(found[1]) if found else host.port
+    where = f"{host.name}: sshd at {host.address} port {port}"
+    wait_for(lambda: _answers_ssh(host.address, port), where)
+
+
+def _log_in_first(host: Host) -> None:
+    """Give the first user a key, and prove that the login works."""
+    if host.user == "debian":
+        public = KEY.with_suffix(".pub").read_text()
+        argv = ("exec", "--interactive", container_of(host.name), "sh", "-c", ADD_DEBIAN)
+        podman(*argv, stdin=public)
+    options = (f"UserKnownHostsFile={known_hosts_of(host.name)}", "BatchMode=yes")
+    pairs = [text for option in options for text in ("-o", option)]
+    run(["ssh", "-i", host.key, *pairs, f"{host.user}@{host.address}", "true"], timeout=30)
 
 
 def up(name: str, image: str, login: str, memory: str) -> Host:
     """Create and start a host, and return once a login over ssh succeeds."""
-    if not VALID_NAME.fullmatch(name):
-        raise TestHostError(f"'{name}' is no host name: lower-case letters, digits, dots and hyphens")
     tag = ensure_image(image)
     _prepare_state()
     host = _register(name, tag, login)
     try:
-        _record_host_keys(host)
         _create(host, memory)
-        podman("cp", "-", f"{container_of(name)}:/", stdin=_provision_archive(host))
+        _make_host_keys(host)
+        podman("cp", "-", f"{container_of(name)}:/", stdin=_tar(_first_files(host)))
         _start(name)
-        _wait_until_up(name)
+        _wait_until_up(host)
         _log_in_first(host)
     except BaseException:
-        remove(name)
+        down(name)
         raise
     return host
 
 
-def _log_in_first(host: Host) -> None:
-    if host.user == "debian":
-        public = KEY.with_suffix(".pub").read_text()
-        podman("exec", "-i", container_of(host.name), "sh", "-c", ADD_DEBIAN, stdin=public)
-    run(ssh_argv(host, "true"), timeout=30)
+def _remove_container(name: str) -> None:
+    podman("rm", "--force", "--time=0", "--volumes", "--ignore", container_of(name))
+    remove_memory_group(container_of(name))
 
 
-def remove(name: str) -> None:
-    """Remove a host and what belongs to it, also one that was only half created."""
-    podman("rm", "--force", "--time=0", "--ignore", container_of(name))
+def down(name: str) -> None:
+    """Remove a host and what belongs to it; no matter if it is half made or gone already."""
+    _remove_container(name)
     with locked(LOCK):
         shutil.rmtree(_folder_of(name), ignore_errors=True)
         if not hosts():
-            podman("network", "rm", "--force", NETWORK, check=False)
+            podman("network", "rm", NETWORK, check=False)
+
+
+def down_all() -> None:
+    """Remove every host of this checkout, recorded or not."""
+    for name in sorted({host.name for host in hosts()} | set(states())):
+        down(name)
 
 
 def reboot(name: str) -> None:
@@ -256,9 +297,9 @@ def reboot(name: str) -> None:
 
 def start(name: str) -> None:
     """Switch on a host that was killed, and wait until it is up."""
-    find(name)
+    host = find(name)
     _start(name)
-    _wait_until_up(name)
+    _wait_until_up(host)
 
 
 def kill(name: str) -> None:
@@ -272,10 +313,3 @@ def exec_argv(name: str, command: Sequence[str]) -> list[str]:
     """Return the command line that runs a command inside the host, as root, without ssh."""
     find(name)
     return podman_argv("exec", "--interactive", container_of(name), *command)
-
-
-def states() -> dict[str, str]:
-    """Map the container of each host of this checkout to its state."""
-    form = "{{.Names}} {{.State}}"
-    lines = podman("ps", "--all", "--filter", f"label={LABEL}", "--format", form).stdout
-    return dict(line.split(" ", 1) for line in lines.splitlines())

@@ -18,16 +18,21 @@ from .machine import (
     TestHostError,
     locked,
     podman,
-    podman_argv,
     read_settings,
     retry,
     run,
 )
 
 SUITES = {"debian-12": "bookworm", "debian-13": "trixie", "sid": "sid"}
+DATABASE_SERVERS = {
+    "debian-12": "default-mysql-server",
+    "debian-13": "default-mysql-server",
+    "sid": "mysql-server",
+}
 PASSWORD = "test-password"
 REPOSITORY = "localhost/testhost"
 LABEL = "testhost.image"
+KEPT_UNUSED = "24h"
 
 INSTALLED = """
     apt-utils bash-completion ca-certificates cron curl dbus init iproute2 iputils-ping kmod less
@@ -37,18 +42,18 @@ INSTALLED = """
 
 # Kept as .deb files in the image: a host installs them without a download.
 CACHED = """
-    acl apache2 fail2ban gettext git libapache2-mod-xsendfile logrotate nginx postfix postgresql
+    acl apache2 certbot fail2ban gettext git logrotate nginx postfix postgresql
     python3-cryptography python3-packaging python3-pip python3-psycopg2 python3-pymysql
-    python3-systemd python3-venv rsync sqlite3 supervisor ufw unattended-upgrades
-    uwsgi uwsgi-plugin-python3
+    python3-systemd python3-venv rsync sqlite3 supervisor ufw unattended-upgrades uwsgi
+    uwsgi-plugin-python3
 """.split()
-DATABASE_SERVERS = {"debian-12": "default-mysql-server", "debian-13": "default-mysql-server", "sid": "mysql-server"}
 
 # Hardware and consoles, which a container has not, and downloads in the background.
 MASKED = """
     apt-daily.timer apt-daily-upgrade.timer console-getty.service getty.target
-    systemd-firstboot.service systemd-udev-trigger.service systemd-udevd.service
-    systemd-udevd-control.socket systemd-udevd-kernel.socket
+    proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-firstboot.service
+    systemd-udev-trigger.service systemd-udevd.service systemd-udevd-control.socket
+    systemd-udevd-kernel.socket
 """.split()
 
 # Kernel settings other than the network's are not a container's own: leave the machine's alone.
@@ -57,8 +62,6 @@ SYSCTL_NET_ONLY = """\
 ExecStart=
 ExecStart=/usr/lib/systemd/systemd-sysctl --prefix=net
 """
-
-CLOUD_INIT_SSHD = Path("etc/ssh/sshd_config.d/50-cloud-init.conf")
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -70,18 +73,21 @@ def _environment(settings: Settings) -> dict[str, str]:
 def _files(settings: Settings) -> dict[str, str]:
     """Return the configuration files of an image, by path."""
     variables = _environment(settings)
+    assignments = [f"{key}={value}" for key, value in variables.items()]
     pip = {"cert": CA_BUNDLE, **dict(settings.pip)}
     return {
         "etc/hostname": "localhost\n",
         "etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
         "etc/default/locale": "LANG=C.UTF-8\n",
-        "etc/environment": "".join(f"{key}={value}\n" for key, value in variables.items()),
+        "etc/environment": "".join(f"{text}\n" for text in assignments),
         "etc/pip.conf": "[global]\n" + "".join(f"{key} = {value}\n" for key, value in pip.items()),
-        "etc/systemd/system.conf.d/50-environment.conf": "[Manager]\nDefaultEnvironment="
-        + " ".join(shlex.quote(f"{key}={value}") for key, value in variables.items())
-        + "\n",
+        "etc/uv/uv.toml": "system-certs = true\n",
+        "etc/sudoers.d/50-environment": f'Defaults env_keep += "{" ".join(variables)}"\n',
+        "etc/systemd/system.conf.d/50-environment.conf": (
+            f"[Manager]\nDefaultEnvironment={shlex.join(assignments)}\n"
+        ),
         "etc/systemd/system/systemd-sysctl.service.d/50-net-only.conf": SYSCTL_NET_ONLY,
-        str(CLOUD_INIT_SSHD): "PasswordAuthentication yes\n",
+        "etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication yes\n",
     }
 
 
@@ -107,6 +113,7 @@ def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
         f" -o Apt::Install-Recommends=true {cached}"
     )
     return [
+        *("unshare", "--mount"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(INSTALLED)}"),
         *(f"--aptopt={option}" for option in dict.fromkeys(options)),
         f"--customize-hook={download}",
@@ -136,6 +143,7 @@ def _configure(root: Path, settings: Settings) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    (root / "etc/sudoers.d/50-environment").chmod(0o440)
     _add_certificates(root, settings)
     sshd = root / "etc/ssh/sshd_config"
     sshd.write_text(re.sub(r"(?m)^#?PermitRootLogin .*", "PermitRootLogin yes", sshd.read_text()))
@@ -151,7 +159,7 @@ def _import(root: Path, tag: str, image: str) -> None:
     options = [text for change in changes for text in ("--change", change)]
     archive = root.with_suffix(".tar")
     run(["tar", "--numeric-owner", "--xattrs", "-C", str(root), "-cf", str(archive), "."])
-    run(podman_argv("import", "--quiet", *options, str(archive), tag), timeout=600)
+    podman("import", "--quiet", *options, str(archive), tag, timeout=600)
 
 
 def _build(image: str, tag: str, settings: Settings) -> None:
@@ -161,6 +169,8 @@ def _build(image: str, tag: str, settings: Settings) -> None:
         retry(lambda: _bootstrap(image, root, settings))
         _configure(root, settings)
         _import(root, tag, image)
+    unused = ("--filter", f"label={LABEL}={image}", "--filter", f"until={KEPT_UNUSED}")
+    podman("image", "prune", "--all", "--force", *unused)
 
 
 def tag_of(image: str, settings: Settings) -> str:

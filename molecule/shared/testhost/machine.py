@@ -18,9 +18,12 @@ from pathlib import Path
 RUNTIME = Path("/run/testhost")
 MOUNTS = RUNTIME / "mounts"
 CGROUP = Path("/sys/fs/cgroup")
+MEMORY = CGROUP / "memory"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
-PIP_CONFIGS = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
+PIP_CONFIGS = """
+    /etc/xdg/pip/pip.conf /etc/pip.conf ~/.pip/pip.conf ~/.config/pip/pip.conf
+""".split()
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 PACKAGES = {
     "podman": "podman",
@@ -39,7 +42,11 @@ class TestHostError(Exception):
 
 
 def run(
-    argv: Sequence[str], *, check: bool = True, timeout: float = 300, stdin: str | bytes | None = None
+    argv: Sequence[str],
+    *,
+    check: bool = True,
+    timeout: float = 300,
+    stdin: str | bytes | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, capture what it says, and quote its last lines where it fails."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -131,12 +138,24 @@ def has_memory_controller() -> bool:
 
 def memory_group(name: str, limit: str) -> list[str]:
     """Create a cgroup v1 memory group, and return the command line that starts within it."""
-    group = CGROUP / "memory" / name
-    if not group.parent.is_dir():
+    group = MEMORY / name
+    if not MEMORY.is_dir():
         return []
     group.mkdir(exist_ok=True)
     (group / "memory.limit_in_bytes").write_text(limit)
     return ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group / "cgroup.procs")]
+
+
+def remove_memory_group(name: str) -> None:
+    """Remove the memory group once its last process has ended."""
+    group = MEMORY / name
+
+    def is_empty() -> bool:
+        return not group.is_dir() or not (group / "cgroup.procs").read_text()
+
+    wait_for(is_empty, f"end of the processes in {group}", timeout=10)
+    if group.is_dir():
+        group.rmdir()
 
 
 def podman_argv(*arguments: str) -> list[str]:
@@ -187,13 +206,12 @@ def _pip_settings() -> tuple[tuple[str, str], ...]:
     """Return pip's index where it is a server; folders of this machine do not exist in a host."""
     config = configparser.RawConfigParser()
     config.read([os.path.expanduser(path) for path in PIP_CONFIGS])
-    found = dict(config["global"]) if config.has_section("global") else {}
+    found = {}
     for key in ("index-url", "extra-index-url", "trusted-host"):
-        found[key] = os.environ.get(f"PIP_{key.upper().replace('-', '_')}", found.get(key, ""))
-    urls = {key: [u for u in found[key].split() if u.startswith("http")] for key in found if "url" in key}
-    kept = {key: " ".join(value) for key, value in urls.items()}
-    kept["trusted-host"] = found["trusted-host"]
-    return tuple(sorted((key, value) for key, value in kept.items() if value))
+        written = config.get("global", key, fallback="")
+        words = os.environ.get(f"PIP_{key.upper().replace('-', '_')}", written).split()
+        found[key] = " ".join(word for word in words if "url" not in key or word.startswith("http"))
+    return tuple((key, value) for key, value in found.items() if value)
 
 
 def _certificates() -> tuple[str, ...]:
