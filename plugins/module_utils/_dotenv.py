@@ -96,18 +96,19 @@ def _statement(scanner: Scanner) -> Line:
     if written[:1] not in ESCAPES:
         value = INLINE_COMMENT.sub("", written).rstrip()
     after = written[len(value):] + scanner.take(END)
-    return Line(before, export + key + equals, key.strip("'"), value if "=" in equals else None, after)
+    name = key[1:-1] if key[:1] == "'" else key
+    return Line(before, export + key + equals, name, value if "=" in equals else None, after)
 
 
 def read(text: str) -> dict[str, str]:
     """Each key's value as python-dotenv returns it in an empty environment."""
     found = {}
     for line in parse(text):
-        if line.key and line.value is not None:
-            found[line.key] = VARIABLE.sub(
-                lambda match: found.get(match["name"], match["default"] or ""), _decode(line.value)
+        if line.key:
+            found[line.key] = None if line.value is None else VARIABLE.sub(
+                lambda match: found.get(match["name"], match["default"]) or "", _decode(line.value)
             )
-    return found
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _decode(written: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from typing import Iterable, Iterator
 
 
 class EntrypointError(Exception):
@@ -44,19 +45,25 @@ def module_source(module: str, folder: str) -> str | None:
 
 
 def defined_names(source: str) -> set:
-    """What a module binds anywhere at its level; '*' where it imports all of another."""
+    """What a module binds at its level; '*' where it imports all of another."""
     with open(source, "rb") as file:
         text = file.read()
     try:
-        tree = ast.parse(text)
+        return set(_bound([ast.parse(text)]))
     except (SyntaxError, ValueError):
         return {"*"}  # it may be written for a newer Python than the one that reads it here
-    found = set()
-    for node in ast.walk(tree):
+
+
+def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that statements bind, also those in their branches; a function's own are not among them."""
+    for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            yield node.name
+            for inner in ast.walk(node):
+                yield from inner.names if isinstance(inner, ast.Global) else ()
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-    return found
+            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
+        yield from _bound(ast.iter_child_nodes(node))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe
 
 OPTIONS = dict(
@@ -86,26 +87,31 @@ class FlaskApp:
         return Result(argv, code, out, err)
 
     def ask(self, question: str, **arguments: object) -> dict:
-        """The answer to one of _flask_probe's questions, from the application's own interpreter."""
-        source = _flask_probe.__loader__.get_source(_flask_probe.__name__)
-        result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
-        if result.code != 0:
-            self.fail(result, "The application %s does not start. Mend that first." % self.module.params["app"])
-        answer = json.loads(result.out.splitlines()[-1])
+        """The answer to one of _flask_probe's questions; the module fails where there is none."""
+        answer = self.answer(question, **arguments)
         if "problem" in answer:
-            self.module.fail_json(msg=self.mask(answer["problem"]))
+            self.module.fail_json(msg=answer["problem"])
         return answer
 
+    def answer(self, question: str, **arguments: object) -> dict:
+        """The same from the application's own interpreter, or the problem with it."""
+        source = to_text(_flask_probe.__loader__.get_source(_flask_probe.__name__))
+        result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
+        if result.code != 0:
+            advice = "The application %s does not start. Mend that first." % self.module.params["app"]
+            return {"problem": self.report(result, advice)}
+        answer = json.loads(result.out.splitlines()[-1])
+        return {"problem": self.mask(answer["problem"])} if "problem" in answer else answer
+
     def fail(self, result: Result, advice: str, **returned: object) -> None:
-        """Ends the module with what a command said last, and what to do about it."""
-        output = self.mask(result.out + "\n" + result.err)
-        lines = output.strip().splitlines()[-LAST_LINES:]
-        self.module.fail_json(
-            msg="`%s` ended with exit code %d. %s\n%s"
-            % (" ".join(result.argv), result.code, advice, "\n".join(lines)),
-            rc=result.code,
-            **returned
-        )
+        """Ends the module with a report of a command that failed."""
+        self.module.fail_json(msg=self.report(result, advice), rc=result.code, **returned)
+
+    def report(self, result: Result, advice: str) -> str:
+        """What a command said last, and what to do about it."""
+        lines = self.mask(result.out + "\n" + result.err).strip().splitlines()[-LAST_LINES:]
+        head = "`%s` ended with exit code %d. %s" % (" ".join(result.argv), result.code, advice)
+        return "\n".join([head] + lines)
 
     def mask(self, text: str) -> str:
         """A text without the secrets of .env."""

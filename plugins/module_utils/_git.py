@@ -110,9 +110,16 @@ class Repository:
 
 def names(references: dict) -> list:
     """Tags from the newest, then branches, as a user would write them."""
-    tags = [name[len("refs/tags/"):] for name in references if re.match(r"refs/tags/.*[^}]$", name)]
-    heads = [name[len("refs/heads/"):] for name in references if name.startswith("refs/heads/")]
-    return sorted(tags, key=version_order, reverse=True) + sorted(heads)
+    return sorted(tags(references), key=version_order, reverse=True) + sorted(short(references, "refs/heads/"))
+
+
+def tags(references: dict) -> list:
+    """Tags, without the entries for what annotated ones point to."""
+    return [tag for tag in short(references, "refs/tags/") if not tag.endswith("^{}")]
+
+
+def short(references: dict, prefix: str) -> list:
+    return [name[len(prefix):] for name in references if name.startswith(prefix)]
 
 
 def version_order(tag: str) -> tuple:
@@ -125,8 +132,8 @@ def version_order(tag: str) -> tuple:
 
 def newest_tag(references: dict) -> str:
     """The highest version among the tags that are not pre-releases."""
-    tags = [name[len("refs/tags/"):] for name in references if re.match(r"refs/tags/.*\d.*[^}]$", name)]
-    finals = [tag for tag in tags if version_order(tag)[1]]
-    if not tags:
+    numbered = [tag for tag in tags(references) if re.search(r"\d", tag)]
+    if not numbered:
         raise GitError("flask_version is latest_tag, and the repository has no tag with a number.")
-    return max(finals or tags, key=version_order)
+    finals = [tag for tag in numbered if version_order(tag)[1]]
+    return max(finals or numbered, key=version_order)

@@ -13,6 +13,10 @@ import stat
 SEAL = ".release.json"  # root writes it last: from then on nothing in the release changes
 
 
+class ReleaseError(Exception):
+    """Why a version can't become a release, and what to set."""
+
+
 def read_link(path: str) -> str:
     """What a link points to; an empty string where there is none."""
     return os.readlink(path) if os.path.islink(path) else ""
@@ -25,6 +29,18 @@ def replace_link(path: str, target: str) -> None:
         os.unlink(temporary)
     os.symlink(target, temporary)
     os.replace(temporary, path)
+
+
+def path_inside(folder: str, name: str) -> str:
+    """A path in a release; ReleaseError where `..` or a link of the repository leads out of it.
+
+    Root writes there, and what the repository says must not become what root does elsewhere.
+    """
+    path = os.path.normpath(os.path.join(folder, name))
+    expected = os.path.join(os.path.realpath(folder), os.path.relpath(os.path.dirname(path), folder))
+    if not path.startswith(folder + os.sep) or os.path.realpath(os.path.dirname(path)) != os.path.normpath(expected):
+        raise ReleaseError("%s leads out of its folder, by `..` or by a link. Set a path that stays inside." % name)
+    return path
 
 
 def give_tree(folder: str, user: str) -> None:
@@ -40,7 +56,7 @@ def give_tree(folder: str, user: str) -> None:
 
 
 def seal_tree(folder: str) -> None:
-    """Gives a folder to root, writable by nobody else.
+    """Gives a folder to root: readable by everybody, whatever the umask was, writable by nobody else.
 
     From the root down: a folder is listed only once its former owner can't change it any more.
     """
@@ -53,4 +69,5 @@ def seal_tree(folder: str) -> None:
 def _seal(path: str) -> None:
     os.chown(path, 0, 0, follow_symlinks=False)
     if not os.path.islink(path):
-        os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) & 0o755)
+        mode = stat.S_IMODE(os.lstat(path).st_mode)
+        os.chmod(path, (mode & 0o700) | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)

@@ -157,6 +157,8 @@ def differences(module: AnsibleModule) -> list:
     for item in module.params["files"]:
         try:
             now, wanted = observed(item["dest"]), desired(item)
+        except ValueError:
+            module.fail_json(msg="%s: the mode '%s' is no octal number." % (item["dest"], item["mode"]))
         except KeyError as error:
             if not module.check_mode:
                 module.fail_json(msg="%s: %s. Create it first." % (item["dest"], error.args[0]))
@@ -169,22 +171,29 @@ def differences(module: AnsibleModule) -> list:
 
 
 def apply(module: AnsibleModule, changes: list) -> None:
-    """Establishes the changes; puts everything back where the check of the whole fails."""
-    for path, dummy, wanted in changes:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        establish(path, wanted)
+    """Establishes the changes; puts everything back where one or the check of the whole fails."""
+    done = []
+    try:
+        for path, before, wanted in changes:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            establish(path, wanted)
+            done.append((path, before))
+        problem = refusal(module)
+    except OSError as error:
+        problem = "%s can't be written (%s)" % (path, error.strerror)
+    if problem:
+        for path, before in reversed(done):
+            establish(path, before)
+        module.fail_json(msg=problem + ". The files were put back as they were.", changed_files=[])
+
+
+def refusal(module: AnsibleModule) -> str:
+    """What the check of the new files says against them; nothing where they are good."""
     if not module.params["validate"]:
-        return
+        return ""
     code, out, err = module.run_command(module.params["validate"])
-    if code == 0:
-        return
-    for path, before, dummy in reversed(changes):
-        establish(path, before)
-    module.fail_json(
-        msg="`%s` refused the new configuration (exit code %d), so the files were put back as they were: %s"
-        % (module.params["validate"], code, (err or out).strip()),
-        changed_files=[],
-    )
+    said = (module.params["validate"], code, (err or out).strip())
+    return "`%s` refused the new configuration (exit code %d): %s" % said if code else ""
 
 
 def main() -> None:

@@ -126,7 +126,7 @@ class File(NamedTuple):
 def take_values(module: AnsibleModule) -> dict:
     """The values as text; from here on the module's parameters have none of them.
 
-    Ansible would hide the short ones, such as 1, wherever they occur in a result: even in `true`.
+    Ansible would hide the short ones, such as 1, wherever they occur in a result: in a path, in a key.
     """
     values = {key: as_text(module, key, value) for key, value in module.params["values"].items()}
     module.params["values"] = dict.fromkeys(values, HIDDEN)

@@ -82,10 +82,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIO
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
-def observe(app: FlaskApp) -> dict:
-    """Where the database is, and what is to be done."""
-    params = app.module.params
-    return app.ask("database", directory=params["directory"], revision=params["revision"])
+def question(module: AnsibleModule) -> dict:
+    """What to ask the application about its database."""
+    return dict(question="database", directory=module.params["directory"], revision=module.params["revision"])
 
 
 def name(revisions: list) -> str:
@@ -98,9 +97,10 @@ def migrate(app: FlaskApp, state: dict) -> None:
     verb = "downgrade" if state["downgrade"] else "upgrade"
     params = app.module.params
     result = app.run("flask", state["command"], verb, "--directory", params["directory"], params["revision"])
-    now = observe(app)
-    if result.code == 0 and not now["pending"]:
+    now = app.answer(**question(app.module))
+    if result.code == 0 and now.get("pending") == []:
         return
+    now = dict(dict(current=["an unknown one"], pending=[]), **now)
     revisions = [name(state["current"]), name(now["current"]), name(state["desired"])]
     app.fail(
         result,
@@ -127,7 +127,7 @@ def main() -> None:
     )
     module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
     app = FlaskApp(module)
-    state = observe(app)
+    state = app.ask(**question(module))
     before, pending = state["current"], state["pending"]
     after = state["desired"] if pending else before
     if state["downgrade"] and not module.params["allow_downgrade"]:

@@ -142,8 +142,16 @@ from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import 
     check_entrypoint,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, give_tree, read_link
+from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+    SEAL,
+    ReleaseError,
+    give_tree,
+    path_inside,
+    read_link,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+
+FULL = 40  # characters of a commit that is not abbreviated
 
 
 def release_id(name: str, commit: str) -> str:
@@ -152,25 +160,32 @@ def release_id(name: str, commit: str) -> str:
     return commit[:12] if commit.startswith(slug) else "%s-%s" % (slug, commit[:8])
 
 
-def link(path: str, target: str) -> None:
-    """A relative link; the folder it is in is made where needed."""
+def link(folder: str, name: str, target: str) -> None:
+    """A relative link in a release, in place of what the repository has there."""
+    path = path_inside(folder, name)
+    remove(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(os.path.relpath(target, os.path.dirname(path)), path)
 
 
+def remove(path: str) -> None:
+    """Removes a folder, a file or a link where there is one."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
 def link_shared(folder: str, shared: str, name: str, user: str) -> None:
     """Replaces a path of the release by a link; what the repository has there is kept once."""
-    inside, outside = os.path.join(folder, name), os.path.join(shared, name)
+    inside, outside = path_inside(folder, name), os.path.join(shared, name)
     if not os.path.lexists(outside):
-        if os.path.isdir(inside):
+        if os.path.isdir(inside) and not os.path.islink(inside):
             shutil.copytree(inside, outside, symlinks=True)
         os.makedirs(outside, exist_ok=True)
         os.chmod(outside, 0o750)
         give_tree(outside, user)
-    if os.path.isdir(inside) and not os.path.islink(inside):
-        shutil.rmtree(inside)
-    if not os.path.lexists(inside):
-        link(inside, outside)
+    link(folder, name, outside)
 
 
 def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
@@ -187,64 +202,60 @@ def furnish(module: AnsibleModule, folder: str) -> None:
     """Adds what a release has beside its source: links to what is shared, and what is public."""
     params = module.params
     shared = os.path.join(params["root"], "shared")
-    if not os.path.lexists(os.path.join(folder, ".env")):
-        link(os.path.join(folder, ".env"), os.path.join(shared, ".env"))
+    link(folder, ".env", os.path.join(shared, ".env"))
     for name in params["shared"]:
         link_shared(folder, shared, name, params["user"])
     static = static_folder(folder, params["static_folder"], params["entrypoint"])
     if static:
-        link(os.path.join(folder, ".public", params["static_url"].strip("/")), static)
+        link(folder, os.path.join(".public", params["static_url"].strip("/")), static)
 
 
-def fetch(module: AnsibleModule, repository: Repository, name: str, commit: str, folder: str) -> str:
-    """Checks the commit out into a new folder, and the entrypoint in it; the full commit."""
-    commit = repository.checkout(name, commit, folder)
-    check_entrypoint(module.params["entrypoint"], os.path.join(folder, module.params["subfolder"]))
-    return commit
+def release_path(params: dict, name: str, commit: str) -> str:
+    return os.path.join(params["root"], "releases", release_id(name, commit))
 
 
-def build(module: AnsibleModule, repository: Repository, name: str, commit: str) -> str:
-    """Makes the release's folder, for the user who builds it; the full commit."""
-    releases = os.path.join(module.params["root"], "releases")
-    incoming = os.path.join(releases, ".incoming")
-    remove(incoming)
-    commit = fetch(module, repository, name, commit, incoming)
-    release = os.path.join(releases, release_id(name, commit))
-    if not os.path.exists(os.path.join(release, SEAL)):
-        furnish(module, os.path.join(incoming, module.params["subfolder"]))
-        give_tree(incoming, module.params["user"])
-        remove(release)
-        os.rename(incoming, release)
-    remove(incoming)
-    return commit
+def is_sealed(params: dict, name: str, commit: str) -> bool:
+    """Whether a version was launched before; an abbreviated commit does not say which one it is."""
+    return len(commit) == FULL and os.path.exists(os.path.join(release_path(params, name, commit), SEAL))
 
 
-def remove(folder: str) -> None:
-    """Removes a folder where there is one."""
-    if os.path.lexists(folder):
-        shutil.rmtree(folder)
+def application_folder(release: str, subfolder: str) -> str:
+    """The application's folder in a release; it is not anywhere else by a link."""
+    return os.path.dirname(path_inside(release, os.path.join(subfolder, ".env")))
+
+
+def build(module: AnsibleModule, repository: Repository, name: str, commit: str) -> tuple[str, bool]:
+    """Makes a version a release, but for check mode; its full commit, and whether it was one before."""
+    params = module.params
+    place = None if module.check_mode else os.path.join(params["root"], "releases")
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=place) as incoming:
+        tree = os.path.join(incoming, "tree")
+        commit = repository.checkout(name, commit, tree)
+        check_entrypoint(params["entrypoint"], application_folder(tree, params["subfolder"]))
+        sealed, release = is_sealed(params, name, commit), release_path(params, name, commit)
+        if not sealed and not module.check_mode:
+            remove(release)
+            os.rename(tree, release)
+            furnish(module, application_folder(release, params["subfolder"]))
+            give_tree(release, params["user"])
+    return commit, sealed
 
 
 def establish(module: AnsibleModule, repository: Repository) -> dict:
     """Makes the release where it is not there yet; what the module returns."""
     params = module.params
     name, commit = repository.resolve(params["version"])
-    releases = os.path.join(params["root"], "releases")
-    sealed = os.path.exists(os.path.join(releases, release_id(name, commit), SEAL))
-    if not sealed and module.check_mode:
-        with tempfile.TemporaryDirectory(prefix="selfhost-release-") as temporary:
-            commit = fetch(module, repository, name, commit, os.path.join(temporary, "tree"))
-    elif not sealed:
-        commit = build(module, repository, name, commit)
-    release = release_id(name, commit)
-    folder = os.path.normpath(os.path.join(releases, release, params["subfolder"]))
+    sealed = is_sealed(params, name, commit)
+    if not sealed:
+        commit, sealed = build(module, repository, name, commit)
+    folder = os.path.normpath(os.path.join(release_path(params, name, commit), params["subfolder"]))
     return dict(
         changed=not sealed,
-        id=release,
+        id=release_id(name, commit),
         path=folder,
         version=name,
         commit=commit,
-        **found_in(folder, params["migrations"]),
+        **found_in(folder, params["migrations"])
     )
 
 
@@ -284,7 +295,7 @@ def main() -> None:
     try:
         with repository.access():
             result = establish(module, repository)
-    except (GitError, EntrypointError) as error:
+    except (GitError, EntrypointError, ReleaseError) as error:
         module.fail_json(msg=str(error))
     diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])
     module.exit_json(**diff_result(module, diff), **result)

@@ -259,7 +259,7 @@ class Records:
     def kept(self, number: int) -> list:
         """The newest good releases, each once."""
         good = [entry["release"] for entry in reversed(self.entries) if entry["outcome"] == "served"]
-        return list(dict.fromkeys(good))[:number]
+        return list(dict.fromkeys(good))[:max(1, number)]
 
     def prune(self, number: int) -> list:
         """Removes the other releases, then the environments that no kept one links to."""
@@ -279,11 +279,15 @@ def linked_venvs(release: str) -> list:
     return [read_link(os.path.join(path, ".venv")) for path, folders, dummy in os.walk(release) if ".venv" in folders]
 
 
+def release_name(slots: Slots) -> str:
+    """The release's name; the application may be in a subfolder."""
+    return os.path.relpath(slots.params["release"], slots.path("releases")).split(os.sep)[0]
+
+
 def seal(slots: Slots) -> str:
     """Gives the release to root and marks it as complete; its name."""
-    releases = slots.path("releases")
-    name = os.path.relpath(slots.params["release"], releases).split(os.sep)[0]
-    folder = os.path.join(releases, name)
+    name = release_name(slots)
+    folder = slots.path("releases", name)
     if not os.path.exists(os.path.join(folder, SEAL)):
         seal_tree(folder)
         about = {key: slots.params[key] for key in ("version", "commit")}
@@ -345,9 +349,9 @@ def main() -> None:
     diff = diff_result(module, shown)
     missing = module.check_mode and not os.path.isdir(module.params["release"])
     if not missing and slots.serves(slots.live()):
-        module.exit_json(changed=False, slot=slots.live(), release=os.path.basename(after), **diff)
+        module.exit_json(changed=False, slot=slots.live(), release=release_name(slots), **diff)
     if module.check_mode:
-        module.exit_json(changed=True, slot=slots.live(), release=os.path.basename(after), **diff)
+        module.exit_json(changed=True, slot=slots.live(), release=release_name(slots), **diff)
     try:
         module.exit_json(changed=True, **diff, **serve(module, slots))
     except (OSError, xmlrpc.client.Error) as error:

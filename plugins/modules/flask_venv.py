@@ -120,6 +120,11 @@ def requirements_file(release: str, wanted: str) -> str | None:
     return None
 
 
+def read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def included(path: str) -> list:
     """A requirements file and, each once, those that it includes."""
     found, waiting = [], [path]
@@ -128,8 +133,7 @@ def included(path: str) -> list:
         if path in found or not os.path.isfile(path):
             continue
         found.append(path)
-        with open(path, encoding="utf-8") as file:
-            names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", file.read(), re.M)
+        names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", read(path), re.M)
         waiting.extend(os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in names)
     return found
 
@@ -155,8 +159,7 @@ class Environment:
             self.module.fail_json(msg="%s does not run: %s" % (self.params["python"], error.strip()))
         digest = hashlib.sha256((version + "\n".join(self.params["extra"])).encode())
         for path in included(self.requirements):
-            with open(path, "rb") as file:
-                digest.update(file.read())
+            digest.update(read(path).encode())
         return digest.hexdigest()[:12]
 
     def complete(self) -> bool:
@@ -180,8 +183,7 @@ class Environment:
     def steps(self) -> list:
         """What to install: all at once, unless hashes forbid packages without one."""
         own, extra = ["-r", self.requirements], self.params["extra"]
-        with open(self.requirements, encoding="utf-8") as file:
-            hashed = "--hash=" in file.read()
+        hashed = any("--hash=" in read(path) for path in included(self.requirements))
         return [own, extra] if hashed and extra else [own + extra]
 
     def run(self, command: list) -> None:

@@ -1,0 +1,136 @@
+"""A scenario's host from both sides: its administrator's over ssh, and a stranger's."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+import testinfra
+import yaml
+from testinfra.host import Host
+
+TOP = Path(__file__).resolve().parents[3]
+TESTHOST = TOP / "script" / "testhost"
+STATE = TOP / ".testhost"
+KEY = STATE / "id_ed25519"
+ADMIN = "deploy"
+PASSWORD = "test-password"  # of the users that the image has
+SETTINGS = yaml.safe_load((TOP / "molecule/shared/group_vars/all.yml").read_text())
+APP = SETTINGS["flask_app"]
+ROOT = f"/srv/{APP}"
+
+Answer = TypeVar("Answer")
+
+
+def wait_for(condition: Callable[[], Answer], what: str, seconds: float = 30) -> Answer:
+    """What the condition returns once it holds; the exceptions of a network count as not yet."""
+    end, problem = time.monotonic() + seconds, ""
+    while time.monotonic() < end:
+        try:
+            if answer := condition():
+                return answer
+        except OSError as error:
+            problem = f": {error}"
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {seconds:.0f} s{problem}")
+
+
+class Visitor(requests.Session):
+    """A browser that takes any certificate; tests of their own look at the certificate."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.verify = False
+        self.trust_env = False
+
+    def request(self, method: str, url: str, **options: object) -> requests.Response:
+        if url.startswith("/"):
+            url = f"https://{self.address}{url}"
+        return super().request(method, url, **{"timeout": 20, **options})
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One host of the scenario."""
+
+    name: str
+    address: str
+
+    def ssh(self, user: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Logs in as a user, who runs `id -un`."""
+        known = f"UserKnownHostsFile={STATE / 'hosts' / self.name / 'known_hosts'}"
+        pairs = [word for option in (known, *options) for word in ("-o", option)]
+        argv = ["ssh", "-F", "none", *pairs, f"{user}@{self.address}", "id -un"]
+        return subprocess.run(
+            argv, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def ssh_by_password(self, user: str) -> subprocess.CompletedProcess[str]:
+        """Logs in with the password that the image's users have."""
+        ways = "PreferredAuthentications=password,keyboard-interactive"
+        with tempfile.TemporaryDirectory() as folder:
+            askpass = Path(folder, "askpass")
+            askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
+            askpass.chmod(0o700)
+            variables = {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
+            return self.ssh(user, ways, "PubkeyAuthentication=no", "NumberOfPasswordPrompts=1", **variables)
+
+    def shell(self) -> Host:
+        """Its administrator's shell, as root."""
+        known = STATE / "hosts" / self.name / "known_hosts"
+        return testinfra.get_host(
+            f"ssh://{ADMIN}@{self.address}",
+            sudo=True,
+            ssh_identity_file=str(KEY),
+            ssh_extra_args=f"-F none -o BatchMode=yes -o UserKnownHostsFile={known}",
+            controlpath=f"{STATE}/hosts/{self.name}/%%C",
+        )
+
+    def visitor(self) -> Visitor:
+        """Somebody with a browser."""
+        return Visitor(self.address)
+
+    def answers(self) -> bool:
+        """Whether the application says that it is well."""
+        return self.visitor().get("/healthz").ok
+
+    def own_address(self) -> str:
+        """The address by which the host sees the visitor; no packet is sent."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((self.address, 9))
+            return probe.getsockname()[0]
+
+    def inside(self, script: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a shell script as root without ssh: it also works where nobody can log in."""
+        argv = [sys.executable, str(TESTHOST), "exec", self.name, "--", "sh", "-euc", script, "sh", *words]
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+
+    def reboot(self) -> None:
+        """Shuts it down in order, starts it, and waits for its sshd."""
+        subprocess.run([sys.executable, str(TESTHOST), "reboot", self.name], check=True, timeout=180)
+
+
+def machines() -> list[Machine]:
+    """The hosts of the scenario that molecule verifies."""
+    inventory = yaml.safe_load(Path(os.environ["MOLECULE_INVENTORY_FILE"]).read_text())
+    return [Machine(name, about["ansible_host"]) for name, about in inventory["all"]["hosts"].items()]
+
+
+def scenario_state() -> Path:
+    """Where the scenario's neighbours keep what they get."""
+    return STATE / f"scenario-{os.environ['MOLECULE_SCENARIO_NAME']}"
+
+
+def live_slot(host: Host) -> str:
+    """The slot that the visitors reach, blue or green."""
+    return host.check_output(f"readlink {ROOT}/run/live.sock").removesuffix(".sock")

@@ -1,0 +1,158 @@
+"""The site, as browsers reach it."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from machine import APP, SETTINGS, Machine, Visitor, live_slot, wait_for
+from testinfra.host import Host
+
+PRIVATE = [
+    *("/.env", "/.git/config", "/static/../.env", "/static/..%2f..%2f.env", "/static../.env"),
+    *("/uploads/..%2f..%2f.env", "/static/%2e%2e/%2e%2e/shared/.env"),
+]
+STATIC_FILE = "/static/style.css"
+FORGED = {
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Host": "evil.example.com",
+    "X-Forwarded-Proto": "gopher",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Real-IP": "203.0.113.9",
+    "Forwarded": "for=203.0.113.9;host=evil.example.com;proto=http",
+}
+
+
+def any_certificate() -> ssl.SSLContext:
+    """What a client needs that takes a self-signed certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def tls(machine: Machine) -> ssl.SSLSocket:
+    """A connection by a client that speaks HTTP/2 and HTTP/1.1."""
+    context = any_certificate()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    raw = socket.create_connection((machine.address, 443), timeout=10)
+    return context.wrap_socket(raw, server_hostname=machine.name)
+
+
+def raw_connection(machine: Machine) -> http.client.HTTPSConnection:
+    """A client that sends just what it is told."""
+    return http.client.HTTPSConnection(machine.address, timeout=10, context=any_certificate())
+
+
+def test_http_leads_to_the_same_path_over_https(machine: Machine, visitor: Visitor) -> None:
+    path = "/posts/count?page=2&q=a%20b"
+    answer = visitor.get(f"http://{machine.address}{path}", allow_redirects=False)
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == f"https://{machine.address}{path}"
+
+
+def test_https_answers_the_page_with_its_version(visitor: Visitor) -> None:
+    answer = visitor.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["X-Version"] == SETTINGS["flask_version"]
+    assert f"<strong>{SETTINGS['flask_version']}</strong>" in answer.text
+
+
+def test_the_domain_leads_to_the_same_page(machine: Machine, visitor: Visitor) -> None:
+    answer = visitor.get("/whoami", headers={"Host": machine.name})
+    assert answer.json()["host"] == machine.name
+
+
+def test_http2_is_spoken(machine: Machine) -> None:
+    with tls(machine) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+
+
+def test_certificate_is_elliptic_and_names_domain_and_address(machine: Machine) -> None:
+    with tls(machine) as connection:
+        certificate = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
+    assert machine.name in names.get_values_for_type(x509.DNSName)
+    assert ipaddress.ip_address(machine.address) in names.get_values_for_type(x509.IPAddress)
+
+
+def test_private_key_is_root_s_alone(host: Host) -> None:
+    key = host.file(f"/etc/ssl/selfhost/{APP}.key")
+    assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
+
+
+def test_static_files_come_from_nginx_and_are_kept_for_long(visitor: Visitor) -> None:
+    answer = visitor.get(STATIC_FILE)
+    assert answer.status_code == 200
+    assert "X-Version" not in answer.headers  # the application names it in every answer of its own
+    assert answer.headers["Content-Type"] == "text/css"
+    assert answer.headers["Cache-Control"] == "max-age=2592000"
+
+
+def test_static_file_that_is_missing_is_asked_of_the_application(visitor: Visitor) -> None:
+    answer = visitor.get("/static/none.css")
+    assert answer.status_code == 404
+    assert answer.headers["X-Version"] == SETTINGS["flask_version"]
+    assert "max-age" not in answer.headers.get("Cache-Control", "")
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_nothing_but_the_static_folder_is_public(machine: Machine, path: str) -> None:
+    connection = raw_connection(machine)
+    connection.request("GET", path)  # as it is: a browser would shorten it
+    answer = connection.getresponse()
+    assert answer.status in (400, 404)
+    assert b"SECRET_KEY" not in answer.read()
+
+
+@pytest.fixture
+def stopped_application(machine: Machine, host: Host) -> Iterator[None]:
+    """The live slot stopped, the other one as it is: it has ended; afterwards it runs again."""
+    program = f"{APP}-{live_slot(host)}"
+    host.check_output(f"supervisorctl stop {program}")
+    yield
+    host.check_output(f"supervisorctl start {program}")
+    wait_for(machine.answers, "the application's start")
+
+
+def test_static_files_are_served_while_the_application_is_down(
+    stopped_application: None, visitor: Visitor
+) -> None:
+    assert visitor.get("/").status_code == 502
+    assert visitor.get(STATIC_FILE).status_code == 200
+
+
+def test_request_beyond_the_limit_is_refused_before_it_is_sent(machine: Machine) -> None:
+    connection = raw_connection(machine)
+    connection.putrequest("POST", "/")
+    connection.putheader("Content-Length", str(17 * 2**20))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+
+
+def test_application_sees_the_visitor_and_what_he_asked_for(machine: Machine, visitor: Visitor) -> None:
+    assert visitor.get("/whoami").json() == {
+        "remote_addr": machine.own_address(),
+        "scheme": "https",
+        "host": machine.address,
+    }
+
+
+def test_forged_forwarded_headers_are_not_believed(machine: Machine, visitor: Visitor) -> None:
+    assert visitor.get("/whoami", headers=FORGED).json() == visitor.get("/whoami").json()
+    assert f'href="{FORGED["X-Forwarded-Prefix"]}' not in visitor.get("/", headers=FORGED).text
+
+
+def test_server_keeps_its_version_to_itself(visitor: Visitor) -> None:
+    assert visitor.get("/").headers["Server"] == "nginx"
+
+
+def test_default_site_is_gone(host: Host) -> None:
+    assert host.file("/etc/nginx/sites-enabled").listdir() == [APP]

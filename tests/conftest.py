@@ -1,0 +1,35 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""This checkout as the collection that the tests import, found as ansible itself finds one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".ansible/collections"
+
+
+def pytest_configure() -> None:
+    """Before any test is imported."""
+    if "ansible_test" in sys.modules:  # it has a finder of its own
+        return
+    from ansible.plugins.loader import init_plugin_loader
+
+    link = COLLECTIONS / "ansible_collections/selfhost/flask"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(os.path.relpath(ROOT, link.parent))
+    init_plugin_loader([str(COLLECTIONS)])
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    """What only root can do is left out for everybody else."""
+    for item in items:
+        if item.get_closest_marker("needs_root") and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="needs root"))

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real virtual environment, and a small but real application with migrations and translations."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+
+PREFIX = "ansible_collections.selfhost.flask.plugins.modules."
+PACKAGES = ["Flask-Migrate", "Flask-SQLAlchemy", "flask-babel", "python-dotenv", "pymysql", "cryptography"]
+
+FILES = {
+    ".flaskenv": "FLASK_APP=elsewhere:app\n",
+    ".env": "DATABASE_URL='sqlite:///%(folder)s/shop.db'\nSECRET_KEY='never-shown-2b5e'\n",
+    "wsgi.py": "from shop import create_app\n\napp = create_app()\n",
+    "plain.py": "from flask import Flask\n\napp = Flask(__name__)\n",
+    "broken.py": "import no_such_package\n",
+    "babel.cfg": "[python: **.py]\n",
+    "shop/__init__.py": '''
+        import os
+        import subprocess
+
+        import click
+        from flask import Flask
+        from flask_babel import Babel
+        from flask_migrate import Migrate
+        from flask_sqlalchemy import SQLAlchemy
+
+        print("noise on standard output")
+        subprocess.run(["echo", "noise of a child"])
+        db, migrate, babel = SQLAlchemy(), Migrate(), Babel()
+
+
+        def create_app():
+            app = Flask(__name__)
+            app.config["SECRET_KEY"] = os.environ["SECRET_KEY"]
+            app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE_URL"]
+            for extension in (db, babel):
+                extension.init_app(app)
+            migrate.init_app(app, db)
+            app.cli.add_command(translate)
+            app.add_url_rule("/hello/<name>", "hello", lambda name: name, methods=["GET", "POST"])
+
+            @app.cli.command("fail")
+            def fail():
+                raise RuntimeError("the key is " + app.config["SECRET_KEY"])
+
+            return app
+
+
+        @click.group()
+        def translate():
+            pass
+
+
+        @translate.command("compile")
+        def compile_catalogues():
+            if os.system("pybabel compile -d shop/translations"):
+                raise RuntimeError("pybabel failed")
+        ''',
+    "shop/translations/es/LC_MESSAGES/messages.po": '''
+        msgid ""
+        msgstr ""
+        "Content-Type: text/plain; charset=utf-8\\n"
+
+        msgid "Hello"
+        msgstr "Hola"
+        ''',
+}
+
+REVISION = '''
+"""{message}"""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "{name}"
+down_revision = {parent!r}
+
+
+def upgrade():
+    op.create_table("table_{name}", sa.Column("id", sa.Integer))
+    {failure}
+
+
+def downgrade():
+    op.drop_table("table_{name}")
+'''
+
+@pytest.fixture
+def run(capsys):
+    """Runs a module with arguments; its result."""
+
+    def run(name, _ansible_check_mode=False, **arguments):
+        module = importlib.import_module(PREFIX + name)
+        with patch_module_args(dict(arguments, _ansible_check_mode=_ansible_check_mode, _ansible_diff=True)):
+            with pytest.raises(SystemExit):
+                module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """What modules warn of."""
+    found = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda self, text: found.append(text))
+    return found
+
+
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory):
+    """The virtual environment, made once."""
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(pip + PACKAGES, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def migrations(venv, tmp_path_factory):
+    """The folder that `flask db init` makes, made once."""
+    folder = tmp_path_factory.mktemp("init")
+    lines = ["from flask import Flask", "from flask_migrate import Migrate",
+             "app = Flask(__name__)", "Migrate(app, object())"]
+    (folder / "app.py").write_text("\n".join(lines))
+    subprocess.run([venv / "bin/flask", "db", "init"], cwd=folder, check=True, capture_output=True)
+    return folder / "migrations"
+
+
+class Release:
+    """An application's folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, text):
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n") % {"folder": self.path})
+
+    def revision(self, name, parent=None, message="a change", failure="pass"):
+        text = REVISION.format(name=name, parent=parent, message=message, failure=failure)
+        self.write("migrations/versions/%s.py" % name, text)
+
+    def arguments(self, app="shop:create_app()", **others):
+        return dict(chdir=str(self.path), app=app, **others)
+
+
+@pytest.fixture
+def release(venv, migrations, tmp_path):
+    """A release with two revisions, as a deployment leaves it."""
+    found = Release(tmp_path / "release")
+    for name, text in FILES.items():
+        found.write(name, text)
+    (found.path / ".venv").symlink_to(venv)
+    shutil.copytree(migrations, found.path / "migrations")
+    found.revision("a1", None, "users")
+    found.revision("b2", "a1", "posts")
+    return found

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A role's argument specification is its documentation, and says the same as its defaults."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from conftest import ROLES
+
+NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
+
+
+def read(role, path):
+    return yaml.safe_load((ROLES / role / path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=NAMES)
+def role(request):
+    return request.param
+
+
+@pytest.fixture
+def entry_points(role):
+    return read(role, "meta/argument_specs.yml")["argument_specs"]
+
+
+def test_optional_options_are_the_defaults(role, entry_points):
+    options = entry_points["main"].get("options", {})
+    optional = {name: option.get("default") for name, option in options.items() if not option.get("required")}
+    assert optional == read(role, "defaults/main.yml")
+
+
+def test_every_option_has_the_roles_prefix_and_a_sentence(role, entry_points):
+    for name, option in entry_points["main"].get("options", {}).items():
+        text = option["description"]
+        assert name.startswith(role + "_")
+        assert (text if isinstance(text, str) else text[-1]).rstrip().endswith(".")
+        assert option["type"] in ("bool", "dict", "int", "list", "path", "str")
+        assert ("elements" in option) == (option["type"] == "list")
+
+
+def test_every_entry_point_is_there(role, entry_points):
+    for name in entry_points:
+        assert (ROLES / role / "tasks" / (name + ".yml")).exists()
+
+
+def test_secrets_are_not_logged(entry_points):
+    for name, option in entry_points["main"].get("options", {}).items():
+        if name.endswith(("_password", "_env", "_key")):
+            assert option.get("no_log") is True

@@ -1,0 +1,283 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each template, rendered from an inventory, is read by what will read it on the host."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from conftest import DEPLOYMENTS, ROLES
+
+TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2"))
+NASTY = DEPLOYMENTS["nasty"]
+SBIN = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def run(*argv, **options):
+    """A command's output; it has to succeed."""
+    result = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, **options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def installed(name):
+    """The path of a parser that is on servers rather than on a developer's machine."""
+    return shutil.which(name, path=SBIN)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+@pytest.mark.parametrize("template", TEMPLATES, ids=str)
+def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
+    text = render(template.parts[0], template.name, deployment)
+    assert text.endswith("\n") and not text.endswith("\n\n")
+    assert "{{" not in text and "{%" not in text
+    first = text.split("\n")[1 if text.startswith("#!") else 0]
+    assert re.match("[#;]+ Ansible managed", text.split("\n")[1]) or "Ansible managed" in first or template.suffixes[0] == ".sh"
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+@pytest.mark.parametrize("role, name", [("app", "flask.j2"), ("gunicorn", "serve.j2"), ("nginx", "certificate.sh.j2")])
+def test_a_script_is_one_for_a_shell(role, name, deployment, render, tmp_path):
+    (tmp_path / "script").write_text(render(role, name, deployment))
+    run("sh", "-n", tmp_path / "script")
+
+
+class Home:
+    """An application's folder, with programs that print how they were called."""
+
+    def __init__(self, root):
+        self.root = root
+        self.release = root / "releases/v1"
+        (self.release / ".venv/bin").mkdir(parents=True)
+        (root / "slots").mkdir()
+        (root / "bin").mkdir()
+
+    def program(self, path, *variables):
+        """A program that prints these variables of its environment and then its arguments."""
+        shown = " ".join('"$%s"' % name for name in variables)
+        path.write_text("#!/bin/sh\nfor word in %s \"$@\"; do printf '%%s\\n' \"$word\"; done\n" % shown)
+        path.chmod(0o755)
+
+    def call(self, script, *arguments):
+        """The lines that the script's program prints, or its exit code."""
+        (self.root / "script").write_text(script)
+        environment = {"PATH": "%s/bin:/usr/bin:/bin" % self.root}
+        argv = ["sh", str(self.root / "script"), *arguments]
+        result = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        return result.stdout.splitlines() if result.returncode == 0 else result.returncode
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_the_flask_command_runs_as_the_user_with_the_settings(deployment, render, home):
+    (home.root / "current").symlink_to("releases/v1")
+    home.program(home.root / "bin/runuser", "FLASK_APP", "PWD")
+    user, entrypoint = (DEPLOYMENTS[deployment][key] for key in ("flask_app", "flask_entrypoint"))
+    script = render("app", "flask.j2", deployment, app_root=str(home.root))
+    expected = [entrypoint, str(home.release), "-u", user, "--", "flask", "shell", "a b"]
+    assert home.call(script, "shell", "a b") == expected
+
+
+def test_the_flask_command_fails_without_a_release(render, home):
+    assert home.call(render("app", "flask.j2", app_root=str(home.root)), "shell") != 0
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_a_slot_serves_its_release(deployment, render, home):
+    (home.root / "slots/green").symlink_to(home.release)
+    home.program(home.release / ".venv/bin/gunicorn", "FLASK_SLOT", "PWD")
+    script = render("gunicorn", "serve.j2", deployment, gunicorn_root=str(home.root))
+    lines = home.call(script, "green")
+    assert lines[:2] == ["green", str(home.release)]
+    assert lines[-3:] == ["--bind", "unix:%s/run/green.sock" % home.root, DEPLOYMENTS[deployment]["flask_entrypoint"]]
+
+
+def test_a_slot_without_a_release_tells_supervisor_so(render, home):
+    script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root))
+    assert home.call(script, "blue") == 77
+
+
+def gunicorn_settings(text, monkeypatch):
+    """What gunicorn would take from its configuration."""
+    dotenv = ModuleType("dotenv")
+    dotenv.load_dotenv = lambda path: None
+    monkeypatch.setitem(sys.modules, "dotenv", dotenv)
+    settings = {}
+    exec(compile(text, "gunicorn.conf.py", "exec"), settings)
+    return settings
+
+
+def test_gunicorn_gets_its_settings(render, monkeypatch):
+    settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2", "nasty"), monkeypatch)
+    assert (settings["workers"], settings["graceful_timeout"], settings["worker_class"]) == (3, 5, "gthread")
+
+
+@pytest.mark.parametrize("cores, gigabytes, workers", [(1, 1, 2), (4, 8, 5), (4, 0.5, 2), (32, 1, 4), (1, 0.25, 1)])
+def test_the_number_of_workers_follows_cores_and_memory(cores, gigabytes, workers, render, monkeypatch):
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": int(gigabytes * 2**30) // 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.get)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2"), monkeypatch)
+    assert settings["workers"] == workers
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_supervisor_reads_a_program_for_each_slot(deployment, render):
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
+    parser.read_string(render("gunicorn", "supervisor.conf.j2", deployment))
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    assert parser.sections() == ["program:%s-%s" % (app, slot) for slot in ("blue", "green")]
+    for slot in ("blue", "green"):
+        program = dict(parser["program:%s-%s" % (app, slot)])
+        assert program["command"] == "/srv/%s/serve %s" % (app, slot)
+        assert (program["user"], program["exitcodes"], program["autorestart"]) == (app, "77", "unexpected")
+        assert "%" not in "".join(program.values())  # it would expand it
+
+
+def test_supervisor_waits_longer_than_gunicorn_does(render):
+    assert "\nstopwaitsecs=15\n" in render("gunicorn", "supervisor.conf.j2", "nasty")
+
+
+def test_the_database_server_reads_its_section(render):
+    parser = configparser.RawConfigParser()
+    parser.read_string(render("mysql", "selfhost.cnf.j2"))
+    section = dict(parser["mysqld"])
+    assert (section["bind-address"], section["character-set-server"]) == ("127.0.0.1", "utf8mb4")
+
+
+@pytest.mark.skipif(not installed("systemd-sysusers"), reason="no systemd")
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_systemd_reads_the_user(deployment, render, tmp_path):
+    (tmp_path / "app.conf").write_text(render("app", "sysusers.conf.j2", deployment))
+    run(installed("systemd-sysusers"), "--dry-run", "--root", tmp_path, tmp_path / "app.conf")
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(not installed("systemd-tmpfiles"), reason="no systemd")
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_systemd_makes_the_folders(deployment, render, tmp_path):
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:\n%s:x:900:900::/:\n" % app)
+    (tmp_path / "etc/group").write_text("root:x:0:\nadm:x:4:\nwww-data:x:33:\n%s:x:900:\n" % app)
+    (tmp_path / "app.conf").write_text(render("app", "tmpfiles.conf.j2", deployment))
+    run(installed("systemd-tmpfiles"), "--create", "--root", tmp_path, "/app.conf")
+    expected = {
+        "": (0o755, 0, 0),
+        "/releases": (0o755, 0, 0),
+        "/shared": (0o750, 0, 900),
+        "/shared/instance": (0o750, 900, 900),
+        "/run": (0o750, 900, 33),
+    }
+    found = {name: (tmp_path / "srv" / (app + name)).stat() for name in expected}
+    assert {name: (stat.S_IMODE(at.st_mode), at.st_uid, at.st_gid) for name, at in found.items()} == expected
+    assert not (tmp_path / "srv" / app / "shared/app").exists()
+
+
+def directives(text):
+    """A configuration of `name value` lines."""
+    return dict(line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def test_sshd_refuses_passwords_and_root(render, tmp_path):
+    text = render("hardening", "sshd.conf.j2")
+    found = directives(text)
+    assert (found["PermitRootLogin"], found["PasswordAuthentication"]) == ("no", "no")
+    if installed("sshd"):
+        (tmp_path / "sshd.conf").write_text(text)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
+        run(installed("sshd"), "-t", "-f", tmp_path / "sshd.conf", "-h", tmp_path / "key")
+
+
+def test_sudo_lets_each_administrator(render, tmp_path):
+    text = render("hardening", "sudoers.j2", "nasty")
+    assert set(directives(text)) == {"ana", "bob"}
+    if installed("visudo"):
+        (tmp_path / "sudoers").write_text(text)
+        run(installed("visudo"), "-cf", tmp_path / "sudoers")
+
+
+def blocks(text):
+    """nginx's blocks as nested lists; a directive is a list of its words."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="{};")
+    lexer.whitespace_split, lexer.commenters = True, "#"
+    stack, words = [[]], []
+    for token in lexer:
+        if token not in ("{", ";", "}"):
+            words.append(token)
+            continue
+        if token == "}":
+            assert not words, "no ; after %s" % " ".join(words)
+            stack.pop()
+        else:
+            stack[-1].append(words)
+            if token == "{":
+                words.append([])
+                stack.append(words[-1])
+            words = []
+    assert len(stack) == 1 and not words
+    return stack[0]
+
+
+def found_in(block, *names):
+    return [directive[1:] for directive in block if tuple(directive[: len(names)]) == names]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_nginx_reads_a_site_for_http_and_one_for_https(deployment, render):
+    settings = DEPLOYMENTS[deployment]
+    top = blocks(render("nginx", "site.conf.j2", deployment))
+    assert [block[0] for block in top] == ["upstream", "server", "server"]
+    plain, tls = (block[-1] for block in top[1:])
+    assert found_in(plain, "return") == [["301", "https://$host$request_uri"]]
+    domain = settings.get("flask_domain", settings["inventory_hostname"])
+    assert found_in(tls, "server_name") == [[domain]]
+    static = found_in(tls, "location", settings.get("nginx_static_url", "/static") + "/")[0][-1]
+    assert found_in(static, "root") == [["/srv/%s/current/.public" % settings["flask_app"]]]
+    proxied = {words[0]: words[1] for words in found_in(found_in(tls, "location", "@application")[0][-1], "proxy_set_header")}
+    assert proxied["X-Forwarded-For"] == "$remote_addr" and proxied["Forwarded"] == ""
+
+
+def test_a_certificate_is_made_for_the_domain_and_the_addresses(render, tmp_path):
+    (tmp_path / "hostname").write_text("#!/bin/sh\necho 192.0.2.1 2001:db8::1\n")
+    (tmp_path / "hostname").chmod(0o755)
+    paths = {"__nginx_certificate": str(tmp_path / "ssl/a.pem"), "__nginx_key": str(tmp_path / "ssl/a.key")}
+    script = render("nginx", "certificate.sh.j2", "nasty", **paths)
+    run("sh", "-e", "-c", script, env={"PATH": "%s:/usr/bin:/bin" % tmp_path})
+    assert stat.S_IMODE((tmp_path / "ssl/a.key").stat().st_mode) == 0o600
+    text = run("openssl", "x509", "-noout", "-text", "-in", tmp_path / "ssl/a.pem")
+    for name in ("DNS:" + NASTY["flask_domain"], "IP Address:192.0.2.1", "IP Address:2001:DB8:0:0:0:0:0:1", "prime256v1"):
+        assert name in text
+
+
+def test_postfix_sends_and_does_not_listen(render):
+    parser = configparser.RawConfigParser(delimiters="=")
+    parser.read_string("[main]\n" + render("postfix", "main.cf.j2"))
+    main = dict(parser["main"])
+    assert (main["inet_interfaces"], main["relayhost"]) == ("loopback-only", "")
+    assert (main["smtp_tls_security_level"], "smtp_sasl_auth_enable" in main) == ("may", False)
+
+
+def test_postfix_logs_in_at_a_smarthost_only_through_tls(render):
+    parser = configparser.RawConfigParser(delimiters="=")
+    parser.read_string("[main]\n" + render("postfix", "main.cf.j2", "nasty"))
+    main = dict(parser["main"])
+    assert (main["relayhost"], main["smtp_tls_security_level"]) == ("[smtp.example.com]:587", "encrypt")
+    login = render("postfix", "smarthost.j2", "nasty").splitlines()[-1]
+    assert login.split(None, 1) == ["[smtp.example.com]:587", "ana@example.com:p%4$#'\"@/ :\\w"]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.selfhost.flask.plugins.action import ssh_login
+
+ANSWER = """\
+login works
+port 2222
+distribution debian
+distribution_version 12
+missing python3-apt
+missing git
+cloud_init running
+key ssh-ed25519 AAAA ana@example.com
+key # a comment, and a key with options
+key from="10.0.0.0/8" ssh-rsa BBBB bob
+"""
+
+DESCRIBED = dict(
+    port="2222",
+    distribution="debian",
+    distribution_version="12",
+    missing=["python3-apt"],
+    git=False,
+    cloud_init=True,
+    authorized_keys='ssh-ed25519 AAAA ana@example.com\n# a comment, and a key with options\n'
+    'from="10.0.0.0/8" ssh-rsa BBBB bob',
+)
+
+
+def test_an_answer_becomes_results():
+    assert ssh_login.described(ANSWER) == DESCRIBED
+
+
+def test_a_host_that_lacks_nothing():
+    found = ssh_login.described("login works\nport 22\ndistribution debian\ndistribution_version \n")
+    assert (found["missing"], found["git"], found["cloud_init"]) == ([], True, False)
+    assert (found["distribution_version"], found["authorized_keys"]) == ("", "")
+
+
+def test_the_probe_answers_in_any_shell(tmp_path):
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/authorized_keys").write_text("ssh-ed25519 AAAA ana\n")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 2222"}
+    command = ["/bin/sh", "-c", ssh_login.PROBE.replace("PASSWORD", "yes")]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    answer = ssh_login.described(found.stdout)
+    assert (answer["port"], answer["authorized_keys"]) == ("2222", "ssh-ed25519 AAAA ana")
+    assert answer["distribution"]
+
+
+def host(**users):
+    """Each user's answer: what the probe prints, its exit code, or the refusal."""
+
+    def exec_command(user):
+        answer = users[user]
+        if isinstance(answer, Exception):
+            raise answer
+        return (answer, b"", b"") if isinstance(answer, int) else (0, answer.encode(), b"")
+
+    return exec_command
+
+
+REFUSED = AnsibleConnectionFailure("root@host: Permission denied (publickey).")
+WORKS = "login works\nport 22\n"
+
+# what each user gets, and who is found
+LOGINS = {
+    "the first": (host(deploy=WORKS, root=WORKS), "deploy"),
+    "the second": (host(deploy=REFUSED, root=WORKS), "root"),
+    "one who can become root": (host(deploy=77, root=WORKS), "root"),
+    "nobody": (host(deploy=77, root=REFUSED), None),
+}
+
+
+@pytest.fixture
+def action(monkeypatch):
+    """The plugin, with connections that answer as a host would."""
+
+    def action(answers, users, **variables):
+        task = SimpleNamespace(async_val=0, args=dict(users=users), check_mode=False, diff=False)
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+        made = ssh_login.ActionModule(task, connection, SimpleNamespace(), None, None, None)
+        closed = []
+
+        def connect(user, fresh, task_vars):
+            return SimpleNamespace(
+                exec_command=lambda command, **ignored: answers(user), close=lambda: closed.append(user)
+            )
+
+        monkeypatch.setattr(made, "_connection_as", connect)
+        result = made.run(task_vars=dict(variables, inventory_hostname="blog.example.com"))
+        return result, closed
+
+    return action
+
+
+@pytest.mark.parametrize("case", LOGINS)
+def test_finds_the_first_who_can_log_in_and_become_root(case, action):
+    answers, found = LOGINS[case]
+    result, closed = action(answers, ["deploy", "root"])
+    assert result.get("user") == found and bool(result.get("failed")) == (found is None)
+    assert closed == ["deploy", "root"][: 1 if found == "deploy" else 2]
+
+
+def test_says_who_was_tried_and_how_it_went(action):
+    result, dummy = action(host(deploy=77, root=REFUSED), ["deploy", "root", "deploy"])
+    assert result["msg"].startswith("Nobody of deploy, root can log in to blog.example.com and become root.")
+    assert "Set ansible_user" in result["msg"]
+    assert "deploy: logged in, but `sudo -n true` fails; root: root@host: Permission denied" in result["msg"]
+
+
+def test_a_host_that_cannot_be_reached_is_not_a_refusal(action):
+    with pytest.raises(AnsibleConnectionFailure, match="timed out"):
+        action(host(deploy=AnsibleConnectionFailure("Connection timed out")), ["deploy", "root"])

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plugins' tests share: git repositories, servers, and that a module runs on a host."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from servers import Application, Supervisor
+
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Ana"), ("EMAIL", "ana@example.com"), ("DATE", "2024-01-01T12:00:00Z"))
+}
+
+
+class Remote:
+    """A real repository, with the few things that a developer does in one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = str(folder)
+        folder.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-C", self.url, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, *files: str, **content: str) -> str:
+        """Commits files: empty ones, and modules by their name and source; the commit."""
+        for name, text in [(name, "") for name in files] + [(name + ".py", content[name]) for name in content]:
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+        return self.commit_all()
+
+    def commit_all(self) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "Change")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture(autouse=True)
+def on_a_host(monkeypatch):
+    """A module's warnings are in its result, which they aren't where ansible itself was imported."""
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
+
+
+@pytest.fixture(autouse=True)
+def git_settings(monkeypatch):
+    """Nothing of the developer's own settings; submodules may be folders."""
+    settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": "file"}
+    for name, value in {**IDENTITY, **settings}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def remote(tmp_path):
+    """An empty repository."""
+    return Remote(tmp_path / "remote")
+
+
+@pytest.fixture
+def another_remote(tmp_path):
+    """One more, such as for a submodule."""
+    return Remote(tmp_path / "another")
+
+
+@pytest.fixture
+def short_path():
+    """A folder whose path is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def serve(short_path):
+    """Starts an application on a socket; it is stopped after the test."""
+    running = []
+
+    def serve(path=short_path / "app.sock", **answer):
+        running.append(Application(str(path), **answer))
+        return running[-1]
+
+    yield serve
+    for server in running:
+        if os.path.exists(server.server_address):
+            server.close()
+
+
+@pytest.fixture
+def supervisor(short_path):
+    """A supervisor that runs nothing yet."""
+    server = Supervisor(str(short_path / "supervisor.sock"))
+    yield server
+    server.close()

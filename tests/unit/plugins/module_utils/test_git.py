@@ -1,0 +1,158 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils._git import (
+    GitError,
+    Repository,
+    names,
+    newest_tag,
+    version_order,
+)
+
+
+def tags(*names):
+    return {"refs/tags/" + name: "c" * 40 for name in names}
+
+
+# tags from the oldest version to the newest
+ORDERS = [
+    ["v1", "v2", "v10"],
+    ["1.9", "1.10", "2"],
+    ["v0.17", "v0.17.1", "v0.18"],
+    ["v1.0rc1", "v1.0", "v1.0.1"],
+    ["1.0-beta", "1.0"],
+    ["release-1.2", "release-1.10"],
+    ["2023.12", "2024.1"],
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="<".join)
+def test_versions_are_ordered_by_their_numbers(order):
+    assert sorted(reversed(order), key=version_order) == order
+
+
+@pytest.mark.parametrize("found, newest", [
+    (["v1", "v2", "v6"], "v6"),
+    (["v9", "v10"], "v10"),
+    (["v1.0", "v2.0-rc1"], "v1.0"),
+    (["v2.0-rc1", "v2.0-rc2"], "v2.0-rc2"),
+    (["nightly", "v1"], "v1"),
+    (["stable/1.2", "stable/1.3"], "stable/1.3"),
+])
+def test_the_newest_tag_is_the_highest_final_version(found, newest):
+    assert newest_tag(tags(*found)) == newest
+
+
+@pytest.mark.parametrize("found", [[], ["nightly"]])
+def test_without_a_numbered_tag_there_is_no_newest_one(found):
+    with pytest.raises(GitError, match="latest_tag, and the repository has no tag with a number"):
+        newest_tag(tags(*found))
+
+
+def test_names_begin_with_the_newest_tag():
+    references = {"HEAD": "a", "refs/heads/main": "a", "refs/tags/v2^{}": "a", **tags("v1", "v2", "v10")}
+    assert names(references) == ["v10", "v2", "v1", "main"]
+
+
+@pytest.fixture
+def versions(remote):
+    """A repository's commits by the names that a user may give them."""
+    commits = {"light": remote.commit(a="1")}
+    remote.git("tag", "light")
+    commits["v1.9"] = remote.commit(a="2")
+    remote.git("tag", "-a", "v1.9", "-m", "annotated")
+    commits["v1.10"] = commits["latest_tag"] = remote.commit(a="3")
+    remote.git("tag", "-a", "v1.10", "-m", "annotated")
+    commits["main"] = commits["HEAD"] = remote.commit(a="4")
+    remote.git("branch", "feature/x", "light")
+    commits["feature/x"] = commits["light"]
+    return commits
+
+
+@pytest.mark.parametrize("version", ["light", "v1.9", "v1.10", "latest_tag", "main", "HEAD", "feature/x"])
+def test_a_name_is_resolved_to_its_commit(version, versions, remote, module):
+    name, commit = Repository(module, remote.url).resolve(version)
+    assert commit == versions[version]
+    assert name == {"latest_tag": "v1.10"}.get(version, version)
+
+
+def test_a_tag_wins_over_a_branch_of_the_same_name(versions, remote, module):
+    remote.git("branch", "v1.9", "light")
+    assert Repository(module, remote.url).resolve("v1.9")[1] == versions["v1.9"]
+
+
+def test_an_unknown_version_is_answered_with_the_ones_there_are(versions, remote, module):
+    with pytest.raises(GitError, match=r"no tag, branch or commit 'v7'\. Set flask_version .*v1\.10, v1\.9"):
+        Repository(module, remote.url).resolve("v7")
+
+
+def test_an_empty_repository_is_said_to_be_empty(remote, module):
+    with pytest.raises(GitError, match="it is empty"):
+        Repository(module, remote.url).resolve("v1")
+
+
+def test_a_repository_that_is_none_is_named(tmp_path, module):
+    with pytest.raises(GitError, match="%s can't be read: `git ls-remote` ended with exit code 128" % tmp_path):
+        Repository(module, str(tmp_path)).resolve("v1")
+
+
+@pytest.mark.parametrize("version", ["light", "v1.9", "main", "feature/x"])
+def test_a_version_is_checked_out_without_anything_of_git(version, versions, remote, module, tmp_path):
+    repository = Repository(module, remote.url)
+    assert repository.checkout(*repository.resolve(version), str(tmp_path / "tree")) == versions[version]
+    assert os.listdir(tmp_path / "tree") == ["a.py"]
+    assert (tmp_path / "tree/a.py").read_text() == remote.git("show", versions[version] + ":a.py")
+
+
+@pytest.mark.parametrize("digits", [40, 12, 7])
+def test_a_commit_may_be_abbreviated(digits, versions, remote, module, tmp_path):
+    repository = Repository(module, remote.url)
+    name, commit = repository.resolve(versions["v1.9"][:digits])
+    assert repository.checkout(name, commit, str(tmp_path / "tree")) == versions["v1.9"]
+
+
+@pytest.mark.parametrize("commit", ["0123456789", "0123456789abcdef0123456789abcdef01234567"])
+def test_a_commit_that_is_not_there_is_named(commit, versions, remote, module, tmp_path):
+    with pytest.raises(GitError, match="has no commit %s. Set flask_version" % commit):
+        Repository(module, remote.url).checkout(commit, commit, str(tmp_path / "tree"))
+
+
+def test_submodules_are_checked_out_too(remote, another_remote, module, tmp_path):
+    another_remote.commit(code="inside = 1")
+    remote.git("submodule", "--quiet", "add", "../another", "vendor/another")
+    remote.commit_all()
+    repository = Repository(module, remote.url)
+    repository.checkout(*repository.resolve("main"), str(tmp_path / "tree"))
+    assert (tmp_path / "tree/vendor/another/code.py").read_text() == "inside = 1"
+    assert not list((tmp_path / "tree").rglob(".git"))
+
+
+def test_the_key_is_in_a_file_of_its_own_for_as_long_as_git_needs_it(module):
+    repository = Repository(module, "git@example.com:blog", "-----KEY-----")
+    with repository.access():
+        path = repository.environment["GIT_SSH_COMMAND"].rpartition(" ")[2]
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        with open(path, encoding="ascii") as file:
+            assert file.read() == "-----KEY-----\n"
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_the_key_is_removed_when_git_fails(module):
+    repository = Repository(module, "git@example.com:blog", "-----KEY-----")
+    with pytest.raises(GitError), repository.access():
+        path = repository.environment["GIT_SSH_COMMAND"].rpartition(" ")[2]
+        raise GitError
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_a_password_in_the_url_is_masked(module):
+    Repository(module, "https://ana:s3cret@example.com/blog")
+    assert "s3cret" in module.no_log_values

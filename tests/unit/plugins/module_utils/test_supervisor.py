@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import xmlrpc.client
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+
+NAME = "blog-blue"
+
+
+@pytest.fixture
+def client(supervisor):
+    return Supervisor(supervisor.server_address, timeout=5)
+
+
+@pytest.fixture
+def known(supervisor):
+    """A supervisor that has read the program's configuration."""
+    supervisor.files = {NAME: 1}
+    supervisor.addProcessGroup(NAME)
+    return supervisor
+
+
+def test_a_program_that_was_not_read_yet_is_unknown(client):
+    assert client.info(NAME) == {"statename": "UNKNOWN", "pid": 0}
+    assert not client.running(NAME)
+
+
+@pytest.mark.parametrize("state, running", [
+    ("RUNNING", True), ("STARTING", True), ("STOPPED", False), ("BACKOFF", False), ("EXITED", False), ("FATAL", False),
+])
+def test_a_program_runs_or_does_not(state, running, client, known):
+    known.states[NAME] = state
+    assert client.running(NAME) == running
+
+
+@pytest.mark.parametrize("state, stopped", [("RUNNING", True), ("STOPPED", False)])
+def test_stops_what_runs(state, stopped, client, known):
+    known.states[NAME] = state
+    assert client.stop(NAME) == stopped
+    assert known.calls == ([("stopProcess", NAME)] if stopped else [])
+
+
+def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
+    monkeypatch.setattr(client, "running", lambda name: True)
+    assert client.stop(NAME)
+
+
+# what is on disk, what supervisor has read, and the calls that start the program
+STARTS = {
+    "a new program": ({NAME: 1}, {}, ["addProcessGroup", "startProcess"]),
+    "a known one": ({NAME: 1}, {NAME: 1}, ["startProcess"]),
+    "a changed one": ({NAME: 2}, {NAME: 1}, ["removeProcessGroup", "addProcessGroup", "startProcess"]),
+    "beside another that changed": ({NAME: 1, "other": 2}, {NAME: 1, "other": 1}, ["startProcess"]),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_starts_by_the_configuration_on_disk(case, client, supervisor):
+    supervisor.files, supervisor.groups, calls = STARTS[case]
+    supervisor.groups, supervisor.states = dict(supervisor.groups), dict.fromkeys(supervisor.groups, "STOPPED")
+    client.start(NAME)
+    assert supervisor.calls == [(call, NAME) for call in calls]
+    assert client.running(NAME)
+
+
+def test_a_program_that_supervisor_has_started_itself_is_started(client, known):
+    known.states[NAME] = "RUNNING"
+    client.start(NAME)
+    assert client.running(NAME)
+
+
+def test_a_program_without_a_configuration_is_an_error(client):
+    with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME"):
+        client.start(NAME)
+
+
+def test_another_fault_is_not_taken_for_an_answer(client, known, monkeypatch):
+    def broken(*dummy):
+        raise xmlrpc.client.Fault(6, "SHUTDOWN_STATE")
+
+    for method in ("getProcessInfo", "startProcess"):
+        monkeypatch.setattr(known, method, broken)
+    for call in (client.info, client.start):
+        with pytest.raises(xmlrpc.client.Fault, match="SHUTDOWN_STATE"):
+            call(NAME)
+
+
+def test_a_supervisor_that_does_not_run_is_an_error(short_path):
+    with pytest.raises(OSError):
+        Supervisor(str(short_path / "nothing.sock")).info(NAME)

@@ -1,0 +1,231 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+
+import pytest
+
+CHECK = {"_ansible_check_mode": True}
+OLD_COMMIT = "1" * 40
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An application's folder as its role makes it."""
+    root = tmp_path / "srv/blog"
+    for name in ("releases", "shared"):
+        (root / name).mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def release(run, root, remote):
+    """Runs the module on the repository."""
+
+    def release(**arguments):
+        options = dict(root=str(root), repo=remote.url, entrypoint="blog:app", user=getpass.getuser())
+        return run("flask_release", **dict(options, **arguments))
+
+    return release
+
+
+def seal(result):
+    """What flask_slot does when it launches a release."""
+    with open(os.path.join(result["path"], ".release.json"), "w", encoding="ascii"):
+        pass
+
+
+def test_a_version_becomes_a_release(release, remote, root):
+    commit = remote.commit("README", blog="app = 1\n")
+    remote.git("tag", "v1.0")
+    result = release(version="v1.0")
+    assert result["changed"] and result["built"]
+    assert (result["version"], result["commit"]) == ("v1.0", commit)
+    assert result["id"] == "v1.0-" + commit[:8]
+    assert result["path"] == str(root / "releases" / result["id"])
+    assert result["diff"] == {"before": "release: \n", "after": "release: %s\n" % result["id"]}
+    assert sorted(os.listdir(result["path"])) == [".env", "README", "blog.py"]
+    assert os.listdir(root / "releases") == [result["id"]]
+
+
+def test_the_diff_names_the_current_release(release, remote, root):
+    remote.commit(blog="app = 1\n")
+    (root / "current").symlink_to("releases/v0.9-12345678")
+    assert release()["diff"]["before"] == "release: v0.9-12345678\n"
+
+
+@pytest.mark.parametrize("digits", [40, 10])
+def test_a_release_that_was_launched_is_not_built_again(digits, release, remote):
+    version = remote.commit(blog="app = 1\n")[:digits]
+    first = release(version=version)
+    seal(first)
+    for mode in ({}, CHECK):
+        result = release(version=version, **mode)
+        assert (result["changed"], result["path"]) == (False, first["path"])
+    assert os.path.exists(os.path.join(first["path"], ".release.json"))
+
+
+def test_a_release_that_was_not_launched_is_built_again(release, remote):
+    remote.commit(blog="app = 1\n")
+    first = release()
+    with open(os.path.join(first["path"], "left over"), "w", encoding="ascii"):
+        pass
+    assert release()["changed"]
+    assert "left over" not in os.listdir(first["path"])
+
+
+def test_check_mode_makes_nothing(release, remote, root):
+    commit = remote.commit(blog="app = 1\n")
+    result = release(user=None, **CHECK)
+    assert (result["changed"], result["built"], result["id"]) == (True, False, "HEAD-" + commit[:8])
+    assert os.listdir(root / "releases") == os.listdir(root / "shared") == []
+
+
+# the version as it is asked for, and the release's name, in which # stands for the commit
+IDS = {"feature/x": "feature-x-#", "HEAD": "HEAD-#", "v1.0": "v1.0-#", "latest_tag": "v1.0-#"}
+
+
+@pytest.mark.parametrize("version", IDS)
+def test_a_release_is_named_after_its_version_and_commit(version, release, remote):
+    commit = remote.commit(blog="app = 1\n")
+    remote.git("branch", "feature/x")
+    remote.git("tag", "v1.0")
+    assert release(version=version)["id"] == IDS[version].replace("#", commit[:8])
+
+
+def test_a_release_of_a_commit_is_named_after_it(release, remote):
+    commit = remote.commit(blog="app = 1\n")
+    assert [release(version=commit[:digits])["id"] for digits in (7, 40)] == [commit[:12]] * 2
+
+
+def test_the_application_may_be_in_a_subfolder(release, remote, root):
+    remote.commit("web/migrations/env.py", **{"web/blog": "app = 1\n"})
+    result = release(subfolder="web", shared=["instance"])
+    assert result["path"] == str(root / "releases" / result["id"] / "web")
+    assert result["migrations"]
+    assert os.readlink(os.path.join(result["path"], ".env")) == "../../../shared/.env"
+    assert os.path.realpath(os.path.join(result["path"], "instance")) == str(root / "shared/instance")
+
+
+@pytest.mark.parametrize("files, found", [
+    ([], (False, False)),
+    (["migrations/env.py"], (True, False)),
+    (["blog/translations/es/LC_MESSAGES/messages.po"], (False, True)),
+])
+def test_says_what_the_next_steps_have_a_use_for(files, found, release, remote):
+    remote.commit(*files, blog="app = 1\n")
+    result = release()
+    assert (result["migrations"], result["translations"]) == found
+
+
+class TestShared:
+    """Folders that outlive a release."""
+
+    def test_are_kept_with_what_the_repository_has_there(self, release, remote, root):
+        remote.commit("blog/uploads/first", blog="app = 1\n")
+        result = release(shared=["instance", "blog/uploads"])
+        assert os.listdir(root / "shared/blog/uploads") == ["first"]
+        assert oct((root / "shared/instance").stat().st_mode)[-3:] == "750"
+        for name in ("instance", "blog/uploads"):
+            assert os.path.realpath(os.path.join(result["path"], name)) == str(root / "shared" / name)
+
+    def test_are_not_filled_a_second_time(self, release, remote, root):
+        remote.commit("uploads/first", blog="app = 1\n")
+        release(shared=["uploads"])
+        (root / "shared/uploads/first").unlink()
+        remote.commit(blog="app = 2\n")
+        release(shared=["uploads"])
+        assert os.listdir(root / "shared/uploads") == []
+
+    def test_replace_a_link_of_the_repository_and_copy_nothing_from_behind_it(self, release, remote, root, tmp_path):
+        (tmp_path / "private").mkdir()
+        (tmp_path / "private/key").touch()
+        remote.folder.joinpath("instance").symlink_to(tmp_path / "private")
+        remote.commit(blog="app = 1\n")
+        result = release(shared=["instance"])
+        assert os.listdir(root / "shared/instance") == []
+        assert os.path.realpath(os.path.join(result["path"], "instance")) == str(root / "shared/instance")
+
+    @pytest.mark.parametrize("name", ["data/private", "../../shared", "/etc"])
+    def test_cannot_lead_out_of_the_release(self, name, release, remote, tmp_path):
+        (tmp_path / "behind/private").mkdir(parents=True)
+        remote.folder.joinpath("data").symlink_to(tmp_path / "behind")
+        remote.commit(blog="app = 1\n")
+        result = release(shared=[name])
+        assert result["msg"].startswith("%s leads out of its folder" % name)
+        assert (tmp_path / "behind/private").is_dir() and not (tmp_path / "behind/private").is_symlink()
+
+    def test_replace_an_env_file_that_was_committed(self, release, remote):
+        remote.commit(".env", blog="app = 1\n")
+        assert os.readlink(os.path.join(release()["path"], ".env")) == "../../shared/.env"
+
+
+# files of the repository, options, and the folder that is served under static_url
+STATIC = {
+    "in the package": (["blog/static/a", "static/a"], {}, "blog/static"),
+    "beside the module": (["static/a", "web/static/a"], {}, "static"),
+    "in another package": (["web/static/a"], {}, "web/static"),
+    "in a folder of another name": (["static/a", "assets/a"], {"static_folder": "assets"}, "assets"),
+    "at another url": (["static/a"], {"static_url": "/files/public"}, "static"),
+    "at the root": (["static/a"], {"static_url": "/"}, "static"),
+    "nowhere": (["README"], {}, None),
+    "not in the folder that was named": (["static/a"], {"static_folder": "assets"}, None),
+}
+
+
+@pytest.mark.parametrize("case", STATIC)
+def test_static_files_are_found(case, release, remote):
+    files, options, folder = STATIC[case]
+    remote.commit(*files, blog="app = 1\n")
+    path = release(**options)["path"]
+    public = os.path.join(path, ".public", options.get("static_url", "/static").strip("/"))
+    found = os.path.relpath(os.path.realpath(public), os.path.realpath(path)) if os.path.exists(public) else None
+    assert found == folder
+
+
+FAILURES = {
+    "an unknown version": ({"version": "v7"}, "has no tag, branch or commit 'v7'"),
+    "an unknown commit": ({"version": OLD_COMMIT}, "has no commit " + OLD_COMMIT),
+    "no repository": ({"repo": "/nowhere"}, "The repository /nowhere can't be read"),
+    "an unknown module": ({"entrypoint": "web:app"}, "neither web.py nor web/__init__.py"),
+    "an unknown name": ({"entrypoint": "blog:application"}, "defines no 'application'; it defines app"),
+    "an unknown subfolder": ({"subfolder": "web"}, "neither blog.py nor blog/__init__.py"),
+    "a subfolder outside": ({"subfolder": "../../.."}, "leads out of its folder"),
+}
+
+
+@pytest.mark.parametrize("mode", [{}, CHECK], ids=["run", "check"])
+@pytest.mark.parametrize("case", FAILURES)
+def test_says_what_to_set_and_leaves_nothing_behind(case, mode, release, remote, root):
+    arguments, text = FAILURES[case]
+    remote.commit(blog="app = 1\n")
+    result = release(**dict(arguments, **mode))
+    assert result["failed"] and text in result["msg"]
+    assert os.listdir(root / "releases") == []
+
+
+@pytest.mark.parametrize("check, failed", [(True, False), (False, True)])
+def test_a_host_without_git_needs_it_but_for_check_mode(check, failed, release, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("ansible.module_utils.basic.get_bin_path", raise_value_error)
+    result = release(_ansible_check_mode=check)
+    assert result.get("failed", False) == failed
+    assert result["msg" if failed else "changed"] == ("git is not installed. Install the package git." if failed else True)
+
+
+def raise_value_error(*dummy, **ignored):
+    raise ValueError
+
+
+@pytest.mark.needs_root
+def test_a_release_belongs_to_the_user_who_builds_it(release, remote, root):
+    remote.commit(blog="app = 1\n")
+    path = release(user="daemon", shared=["instance"])["path"]
+    given = [path, *(os.path.join(path, name) for name in os.listdir(path)), root / "shared/instance"]
+    assert {os.lstat(name).st_uid for name in given} == {pwd.getpwnam("daemon").pw_uid}
+    assert (root / "shared").stat().st_uid == 0
