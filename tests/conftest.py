@@ -1,16 +1,20 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This checkout as the collection that the tests import, found as ansible itself finds one."""
+"""This checkout as the collection that the tests import, found as ansible finds one; its modules."""
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
+MODULES = "ansible_collections.selfhost.flask.plugins.modules."
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".ansible/collections"
 
@@ -33,3 +37,17 @@ def pytest_collection_modifyitems(items: list) -> None:
     for item in items:
         if item.get_closest_marker("needs_root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a module with arguments, in this very process; its result."""
+
+    def run(name, /, _ansible_check_mode=False, **arguments):
+        module = importlib.import_module(MODULES + name)
+        with patch_module_args(dict(arguments, _ansible_check_mode=_ansible_check_mode, _ansible_diff=True)):
+            with pytest.raises(SystemExit):
+                module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run

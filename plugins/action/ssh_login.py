@@ -62,7 +62,8 @@ class ActionModule(ActionBase):
     def _probe(self, user: str, fresh: bool, task_vars: dict) -> str:
         """What the host answers to a user; the refusal where it does not let him in."""
         connection = self._connection_as(user, fresh, task_vars)
-        password = "yes" if task_vars.get("ansible_become_password") else "no"
+        known = task_vars.get("ansible_become_password") or self._play_context.become_pass
+        password = "yes" if known else "no"
         command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password))
         try:
             code, out, err = connection.exec_command(command, in_data=None, sudoable=False)

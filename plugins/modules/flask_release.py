@@ -290,7 +290,8 @@ def main() -> None:
     if repository.git is None:
         if not module.check_mode:
             module.fail_json(msg="git is not installed. Install the package git.")
-        module.exit_json(changed=True, id="", path="", version=module.params["version"], commit="", built=False)
+        release = os.path.join(module.params["root"], "releases", module.params["version"])
+        module.exit_json(changed=True, id="", path=release, version=module.params["version"], commit="", built=False)
     current = os.path.basename(read_link(os.path.join(module.params["root"], "current")))
     try:
         with repository.access():

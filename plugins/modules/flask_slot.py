@@ -150,6 +150,7 @@ class Slots:
     def __init__(self, module: AnsibleModule) -> None:
         self.params = module.params
         self.supervisor = Supervisor()
+        self.log_begin = 0
 
     def path(self, *names: str) -> str:
         return os.path.join(self.params["root"], *names)
@@ -222,6 +223,7 @@ class Slots:
         self.retire(slot)
         replace_link(self.path("slots", slot), self.params["release"])
         write_file(self.path("slots", slot + ".fingerprint"), self.fingerprint().encode(), 0o600)
+        self.log_begin = file_size(self.log(slot))
         begin = time.monotonic()
         self.supervisor.start(self.program(slot))
         self.await_health(slot)
@@ -295,10 +297,15 @@ def seal(slots: Slots) -> str:
     return name
 
 
-def last_lines(path: str) -> str:
-    """The end of a log, or that there is none."""
+def file_size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def last_lines(path: str, begin: int) -> str:
+    """The end of what was logged since a position, or that there is no log."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
+            file.seek(begin if begin <= file_size(path) else 0)  # it may have been rotated
             return "".join(file.readlines()[-LOG_LINES:])
     except OSError as error:
         return str(error)
@@ -317,7 +324,7 @@ def serve(module: AnsibleModule, slots: Slots) -> dict:
         records.add(outcome="failed", problem=str(error), **about)
         served = "The version before it goes on serving." if live else "No version is served yet."
         problem = dict(release=release, problem=error, served=served, log=slots.log(idle))
-        module.fail_json(msg=FAILED % dict(problem, lines=last_lines(slots.log(idle))))
+        module.fail_json(msg=FAILED % dict(problem, lines=last_lines(slots.log(idle), slots.log_begin)))
     slots.switch(idle)
     if live:
         slots.retire(live)

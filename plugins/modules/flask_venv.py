@@ -91,6 +91,7 @@ requirements:
   returned: when the release is there
 """
 
+import fcntl
 import glob
 import hashlib
 import os
@@ -108,6 +109,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._results import dif
 
 COMPLETE = ".complete"
 TOOLS = "/usr/local/lib/selfhost-flask"
+LOCK = "/run/lock/selfhost-flask-uv"
 PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
 FAILED = "The requirements of %s can't be installed (exit code %d). The served version is untouched. %s"
 
@@ -218,18 +220,24 @@ class Environment:
 def installed_uv(module: AnsibleModule) -> str:
     """The path of uv, which Debian's own pip installs once, from the index."""
     path = os.path.join(TOOLS, "bin", "uv")
-    if not os.access(path, os.X_OK):
-        wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
-        if not wheels:
-            module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
-        pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
-        code, dummy, error = module.run_command(
-            pip + ["--no-cache-dir", "--disable-pip-version-check", "--upgrade", "--target", TOOLS, "uv"],
-            environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
-        )
-        if code != 0:
-            module.fail_json(msg="uv can't be installed from the package index: %s" % error.strip()[-2000:])
+    with open(LOCK, "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two applications of one host may be deployed at once
+        if not os.access(path, os.X_OK):
+            install_uv(module)
     return path
+
+
+def install_uv(module: AnsibleModule) -> None:
+    wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
+    if not wheels:
+        module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
+    pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
+    code, dummy, error = module.run_command(
+        pip + ["--no-cache-dir", "--no-compile", "--disable-pip-version-check", "--upgrade", "--target", TOOLS, "uv"],
+        environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
+    )
+    if code != 0:
+        module.fail_json(msg="uv can't be installed from the package index: %s" % error.strip()[-2000:])
 
 
 def main() -> None:

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-import importlib
-import json
+import hashlib
 import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
-PREFIX = "ansible_collections.selfhost.flask.plugins.modules."
-PACKAGES = ["Flask-Migrate", "Flask-SQLAlchemy", "flask-babel", "python-dotenv", "pymysql", "cryptography"]
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "molecule/demo"
+REQUIREMENTS = DEMO / "versions/v2/requirements.txt"
+EXTRA = ["pymysql==1.1.1", "cryptography>=42"]
+PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 FILES = {
     ".flaskenv": "FLASK_APP=elsewhere:app\n",
@@ -97,19 +99,6 @@ def downgrade():
     op.drop_table("table_{name}")
 '''
 
-@pytest.fixture
-def run(capsys):
-    """Runs a module with arguments; its result."""
-
-    def run(name, _ansible_check_mode=False, **arguments):
-        module = importlib.import_module(PREFIX + name)
-        with patch_module_args(dict(arguments, _ansible_check_mode=_ansible_check_mode, _ansible_diff=True)):
-            with pytest.raises(SystemExit):
-                module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
 
 @pytest.fixture
 def warnings(monkeypatch):
@@ -120,13 +109,27 @@ def warnings(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def venv(tmp_path_factory):
-    """The virtual environment, made once."""
-    folder = tmp_path_factory.mktemp("venv")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(pip + PACKAGES, check=True)
-    return folder
+def kept():
+    """Makes a folder by commands, and keeps it for the next run for as long as the key is the same."""
+
+    def kept(key, *commands):
+        folder = ROOT / ".cache/tests" / hashlib.sha256((sys.version + key).encode()).hexdigest()[:12]
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for command in commands:
+                subprocess.run([str(word).replace("FOLDER", str(folder)) for word in command], check=True)
+            (folder / "complete").touch()
+        return folder
+
+    return kept
+
+
+@pytest.fixture(scope="session")
+def venv(kept):
+    """A virtual environment with what the demo application needs."""
+    make = [sys.executable, "-m", "venv", "FOLDER"]
+    install = ["FOLDER/bin/python", *PIP, "-r", REQUIREMENTS, *EXTRA]
+    return kept(REQUIREMENTS.read_text() + " ".join(EXTRA), make, install)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,8 @@ def summary(result):
     return result["changed"], result["before"], result["after"], result["pending"]
 
 
-@pytest.mark.parametrize("app", ["shop:create_app()", "shop", "wsgi:app", "wsgi"])
-def test_check_then_run_then_run_again(app, run, release):
-    arguments = release.arguments(app)
+def test_check_then_run_then_run_again(run, release):
+    arguments = release.arguments()
     expected = (True, [], ["b2"], [USERS, POSTS])
     assert summary(run("flask_db", _ansible_check_mode=True, **arguments)) == expected
     assert not (release.path / "shop.db").exists()
@@ -34,6 +33,11 @@ def test_check_then_run_then_run_again(app, run, release):
     again = (False, ["b2"], ["b2"], [])
     assert summary(run("flask_db", **arguments)) == again
     assert summary(run("flask_db", _ansible_check_mode=True, **arguments)) == again
+
+
+@pytest.mark.parametrize("app", ["shop", "wsgi:app", "wsgi"])
+def test_the_application_by_any_name_that_flask_takes(app, run, release):
+    assert summary(run("flask_db", **release.arguments(app))) == (True, [], ["b2"], [USERS, POSTS])
 
 
 def test_applies_what_a_new_version_brings(run, release):

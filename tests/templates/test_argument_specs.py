@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-
-from conftest import ROLES
+from deployments import ROLES
 
 NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
 

@@ -93,7 +93,7 @@ class Machine:
             sudo=True,
             ssh_identity_file=str(KEY),
             ssh_extra_args=f"-F none -o BatchMode=yes -o UserKnownHostsFile={known}",
-            controlpath=f"{STATE}/hosts/{self.name}/%%C",
+            controlpath=str(self.connection),
         )
 
     def visitor(self) -> Visitor:
@@ -115,8 +115,15 @@ class Machine:
         argv = [sys.executable, str(TESTHOST), "exec", self.name, "--", "sh", "-euc", script, "sh", *words]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
+    @property
+    def connection(self) -> Path:
+        """The socket of the administrator's open connection."""
+        return STATE / "hosts" / self.name / "connection"
+
     def reboot(self) -> None:
         """Shuts it down in order, starts it, and waits for its sshd."""
+        close = ["ssh", "-F", "none", "-o", f"ControlPath={self.connection}", "-O", "exit", self.address]
+        subprocess.run(close, capture_output=True, timeout=30, check=False)
         subprocess.run([sys.executable, str(TESTHOST), "reboot", self.name], check=True, timeout=180)
 
 

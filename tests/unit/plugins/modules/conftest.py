@@ -5,27 +5,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
-
-PREFIX = "ansible_collections.selfhost.flask.plugins.modules."
-
-@pytest.fixture
-def run(capsys):
-    """Runs a module with arguments; its result."""
-
-    def run(name, /, _ansible_check_mode=False, **arguments):
-        module = importlib.import_module(PREFIX + name)
-        with patch_module_args(dict(arguments, _ansible_check_mode=_ansible_check_mode, _ansible_diff=True)):
-            with pytest.raises(SystemExit):
-                module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run
 
 
 class Commands:

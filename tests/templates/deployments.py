@@ -1,0 +1,41 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What inventories say, for the templates to be rendered from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+# What an inventory says. The second has everything that could be taken for something else.
+DEPLOYMENTS = {
+    "usual": {
+        "flask_app": "microblog",
+        "flask_repo": "https://git.example.com/microblog",
+        "flask_entrypoint": "microblog:app",
+        "inventory_hostname": "blog.example.com",
+    },
+    "nasty": {
+        "flask_app": "a-b_c9-of-thirty-letters-long-",
+        "flask_repo": "https://git.example.com/microblog",
+        "flask_entrypoint": "blog.web:create_app(\"it's $HOME\", 'a b')",
+        "flask_version": "v1.0 ' \" $x",
+        "flask_domain": "a" * 60 + ".a-rather-long-domain.example.com",
+        "flask_health_url": "/healthz?a=1&b=%20",
+        "flask_database_password": "p%4$#'\"@/ :\\w",
+        "flask_env": {"SECRET_KEY": "p%4$#'\"@/ :\\w"},
+        "flask_admins": [{"name": "ana"}, {"name": "bob", "ssh_keys": ["ssh-ed25519 AAAA bob"]}],
+        "app_shared_paths": ["instance", "logs", "app/static/uploads"],
+        "inventory_hostname": "2001:db8::1",
+        "gunicorn_workers": 3,
+        "gunicorn_graceful_timeout": 5,
+        "hardening_ports": [],
+        "nginx_upload_limit": "0",
+        "nginx_static_url": "/files/public",
+        "postfix_smarthost": "[smtp.example.com]:587",
+        "postfix_smarthost_user": "ana@example.com",
+        "postfix_smarthost_password": "p%4$#'\"@/ :\\w",
+    },
+}
