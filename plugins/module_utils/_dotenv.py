@@ -96,7 +96,7 @@ def _statement(scanner: Scanner) -> Line:
     if written[:1] not in ESCAPES:
         value = INLINE_COMMENT.sub("", written).rstrip()
     after = written[len(value):] + scanner.take(END)
-    name = key[1:-1] if key[:1] == "'" else key
+    name = NEWLINE.sub("\n", key[1:-1]) if key[:1] == "'" else key
     return Line(before, export + key + equals, name, value if "=" in equals else None, after)
 
 

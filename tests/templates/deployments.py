@@ -16,6 +16,7 @@ DEPLOYMENTS = {
         "flask_repo": "https://git.example.com/microblog",
         "flask_entrypoint": "microblog:app",
         "inventory_hostname": "blog.example.com",
+        "ansible_facts": {"distribution": "Debian", "distribution_major_version": "12"},
     },
     "nasty": {
         "flask_app": "a-b_c9-of-thirty-letters-long-",
@@ -29,6 +30,7 @@ DEPLOYMENTS = {
         "flask_admins": [{"name": "ana"}, {"name": "bob", "ssh_keys": ["ssh-ed25519 AAAA bob"]}],
         "app_shared_paths": ["instance", "logs", "app/static/uploads"],
         "inventory_hostname": "2001:db8::1",
+        "ansible_facts": {"distribution": "Debian", "distribution_major_version": "13"},
         "gunicorn_workers": 3,
         "gunicorn_graceful_timeout": 5,
         "hardening_ports": [],

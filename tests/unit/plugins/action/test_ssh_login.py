@@ -89,7 +89,8 @@ def action(monkeypatch):
     def action(answers, users, **variables):
         task = SimpleNamespace(async_val=0, args=dict(users=users), check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
-        made = ssh_login.ActionModule(task, connection, SimpleNamespace(), None, None, None)
+        play = SimpleNamespace(become_pass=None)
+        made = ssh_login.ActionModule(task, connection, play, None, None, None)
         closed = []
 
         def connect(user, fresh, task_vars):
