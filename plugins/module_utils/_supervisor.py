@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import xmlrpc.client
 
 from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import UnixTransport
@@ -34,16 +35,18 @@ class Supervisor:
     def running(self, name: str) -> bool:
         return self.info(name)["statename"] in ("RUNNING", "STARTING")
 
-    def stop(self, name: str) -> bool:
-        """Stops a program and waits until it has ended; whether it ran."""
-        if not self.running(name):
-            return False
-        try:
-            self.rpc.stopProcess(name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != NOT_RUNNING:
-                raise
-        return True
+    def stop(self, name: str, wait: bool = True) -> bool:
+        """Tells a program to end, and waits until it has; whether it ran."""
+        ran = self.running(name)
+        if ran:
+            try:
+                self.rpc.stopProcess(name, False)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != NOT_RUNNING:
+                    raise
+        while wait and self.info(name)["statename"] == "STOPPING":
+            time.sleep(0.05)  # supervisor itself kills what does not end in time
+        return ran
 
     def start(self, name: str) -> None:
         """Starts a stopped program by its configuration as it is on disk now."""

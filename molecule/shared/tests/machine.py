@@ -24,6 +24,7 @@ STATE = TOP / ".testhost"
 KEY = STATE / "id_ed25519"
 ADMIN = "deploy"
 PASSWORD = "test-password"  # of the users that the image has
+HUNG_UP = "kex_exchange_identification"  # as sshd does for a while after some refused logins
 SETTINGS = yaml.safe_load((TOP / "molecule/shared/group_vars/all.yml").read_text())
 APP = SETTINGS["flask_app"]
 ROOT = f"/srv/{APP}"
@@ -71,9 +72,15 @@ class Machine:
         known = f"UserKnownHostsFile={STATE / 'hosts' / self.name / 'known_hosts'}"
         pairs = [word for option in (known, *options) for word in ("-o", option)]
         argv = ["ssh", "-F", "none", *pairs, f"{user}@{self.address}", "id -un"]
-        return subprocess.run(
-            argv, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
-        )
+        environment = {**os.environ, **variables}
+
+        def answer() -> subprocess.CompletedProcess[str] | None:
+            done = subprocess.run(
+                argv, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+            return None if HUNG_UP in done.stderr else done
+
+        return wait_for(answer, f"an answer of {self.name}'s sshd", seconds=90)
 
     def ssh_by_password(self, user: str) -> subprocess.CompletedProcess[str]:
         """Logs in with the password that the image's users have."""

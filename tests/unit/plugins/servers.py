@@ -86,7 +86,10 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
 
     def getProcessInfo(self, name: str) -> dict:
         self._known(name)
-        return {"statename": self.states[name], "pid": self.pids.get(name, 0)}
+        state = self.states[name]
+        if state == "STOPPING":  # it takes until somebody looks
+            self.states[name] = "STOPPED"
+        return {"statename": state, "pid": self.pids.get(name, 0)}
 
     def reloadConfig(self) -> list:
         added = [name for name in self.files if name not in self.groups]
@@ -113,10 +116,10 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
         self.on_start(name)
         return True
 
-    def stopProcess(self, name: str) -> bool:
+    def stopProcess(self, name: str, wait: bool = True) -> bool:
         self._known(name)
         if self.states[name] == "STOPPED":
             raise Fault(70, "NOT_RUNNING: " + name)
-        self.states[name] = "STOPPED"
+        self.states[name] = "STOPPED" if wait else "STOPPING"
         self.on_stop(name)
         return True

@@ -43,7 +43,14 @@ def test_a_program_runs_or_does_not(state, running, client, known):
 def test_stops_what_runs(state, stopped, client, known):
     known.states[NAME] = state
     assert client.stop(NAME) == stopped
-    assert known.calls == ([("stopProcess", NAME)] if stopped else [])
+    assert known.calls == ([("stopProcess", NAME, False)] if stopped else [])
+    assert known.states[NAME] == "STOPPED"
+
+
+def test_a_program_may_end_when_nobody_waits_for_it(client, known):
+    known.states[NAME] = "RUNNING"
+    assert client.stop(NAME, wait=False)
+    assert known.states[NAME] == "STOPPING"
 
 
 def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
