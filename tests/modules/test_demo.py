@@ -56,15 +56,6 @@ def test_a_new_version_applies_its_migration(version):
     assert "which this version of the application does not have" in version("v1", "flask_db")["msg"]
 
 
-def test_an_update_can_be_undone_where_that_is_allowed(version):
-    version("v2", "flask_db")
-    back = {"revision": FIRST["revision"]}
-    assert "Set allow_downgrade" in version("v2", "flask_db", **back)["msg"]
-    done = version("v2", "flask_db", allow_downgrade=True, **back)
-    assert (done["changed"], done["after"], done["pending"]) == (True, [FIRST["revision"]], [SECOND])
-    assert not version("v1", "flask_db")["changed"]
-
-
 def test_a_migration_that_fails_half_way_says_where_the_database_is(version):
     version("v2", "flask_db")
     failed = version("v3", "flask_db")

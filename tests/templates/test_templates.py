@@ -214,6 +214,8 @@ def test_sudo_lets_each_administrator(render, tmp_path):
 
 def blocks(text):
     """nginx's blocks as nested lists; a directive is a list of its words."""
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    assert [line for line in lines if line and line[-1] not in ";{}"] == []
     lexer = shlex.shlex(text, posix=True, punctuation_chars="{};")
     lexer.whitespace_split, lexer.commenters = True, "#"
     stack, words = [[]], []

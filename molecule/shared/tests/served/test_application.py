@@ -14,8 +14,10 @@ PASSWORD = "correct horse"
 
 def submit(visitor: Visitor, path: str, files: dict | None = None, **fields: str) -> str:
     """Fills in a page's form and sends it; the page that follows."""
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', visitor.get(path).text)[1]
-    answer = visitor.post(path, data={"csrf_token": token, **fields}, files=files, headers={"Referer": visitor.get(path).url})
+    page = visitor.get(path)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)[1]
+    data, headers = {"csrf_token": token, **fields}, {"Referer": page.url}
+    answer = visitor.post(path, data=data, files=files, headers=headers)
     assert answer.status_code == 200
     return answer.text
 

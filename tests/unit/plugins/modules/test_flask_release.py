@@ -59,14 +59,15 @@ def test_the_diff_names_the_current_release(release, remote, root):
     assert release()["diff"]["before"] == "release: v0.9-12345678\n"
 
 
-@pytest.mark.parametrize("digits", [40, 10])
+@pytest.mark.parametrize("digits", [40, 20, 10])
 def test_a_release_that_was_launched_is_not_built_again(digits, release, remote):
-    version = remote.commit(blog="app = 1\n")[:digits]
+    commit = remote.commit(blog="app = 1\n")
+    version = commit[:digits]
     first = release(version=version)
     seal(first)
     for mode in ({}, CHECK):
         result = release(version=version, **mode)
-        assert (result["changed"], result["path"]) == (False, first["path"])
+        assert (result["changed"], result["path"], result["commit"]) == (False, first["path"], commit)
     assert os.path.exists(os.path.join(first["path"], ".release.json"))
 
 
