@@ -35,8 +35,8 @@ class Supervisor:
     def running(self, name: str) -> bool:
         return self.info(name)["statename"] in ("RUNNING", "STARTING")
 
-    def stop(self, name: str, wait: bool = True) -> bool:
-        """Tells a program to end, and waits until it has; whether it ran."""
+    def stop(self, name: str) -> bool:
+        """Lets a program end, also one that is about to, and waits for it; whether it ran."""
         ran = self.running(name)
         if ran:
             try:
@@ -44,7 +44,7 @@ class Supervisor:
             except xmlrpc.client.Fault as fault:
                 if fault.faultCode != NOT_RUNNING:
                     raise
-        while wait and self.info(name)["statename"] == "STOPPING":
+        while self.info(name)["statename"] == "STOPPING":
             time.sleep(0.05)  # supervisor itself kills what does not end in time
         return ran
 

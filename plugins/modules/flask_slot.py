@@ -234,12 +234,12 @@ class Slots:
         replace_link(self.path("run", "live.sock"), slot + ".sock")
         replace_link(self.path("current"), os.path.relpath(self.params["release"], self.params["root"]))
 
-    def retire(self, slot: str, wait: bool = True) -> None:
+    def retire(self, slot: str) -> None:
         """Lets a slot finish its requests and end, and keeps it from starting at the next boot."""
         for name in (slot, slot + ".fingerprint"):
             if os.path.lexists(self.path("slots", name)):
                 os.unlink(self.path("slots", name))
-        self.supervisor.stop(self.program(slot), wait)
+        self.supervisor.stop(self.program(slot))
 
 
 class Records:
@@ -327,7 +327,7 @@ def serve(module: AnsibleModule, slots: Slots) -> dict:
         module.fail_json(msg=FAILED % dict(problem, lines=last_lines(slots.log(idle), slots.log_begin)))
     slots.switch(idle)
     if live:
-        slots.retire(live, wait=False)
+        slots.retire(live)
     records.add(outcome="served", **about)
     return dict(slot=idle, release=release, seconds=round(seconds, 2), pruned=records.prune(slots.params["keep"]))
 

@@ -47,10 +47,10 @@ def test_stops_what_runs(state, stopped, client, known):
     assert known.states[NAME] == "STOPPED"
 
 
-def test_a_program_may_end_when_nobody_waits_for_it(client, known):
-    known.states[NAME] = "RUNNING"
-    assert client.stop(NAME, wait=False)
-    assert known.states[NAME] == "STOPPING"
+def test_waits_for_what_is_about_to_end(client, known):
+    known.states[NAME] = "STOPPING"
+    assert not client.stop(NAME)
+    assert known.states[NAME] == "STOPPED"
 
 
 def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
