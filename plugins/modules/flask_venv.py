@@ -109,7 +109,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._results import dif
 
 COMPLETE = ".complete"
 TOOLS = "/usr/local/lib/selfhost-flask"
-LOCK = "/run/lock/selfhost-flask-uv"
+LOCK = "/run/selfhost-flask-uv.lock"  # not /run/lock, where everybody may put a link
 PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
 FAILED = "The requirements of %s can't be installed (exit code %d). The served version is untouched. %s"
 
