@@ -95,6 +95,45 @@ class Repository:
                 os.unlink(os.path.join(path, ".git"))
         return commit
 
+    def fetch_history(self, folder: str, *commits: str) -> None:
+        """All that led to these commits in a new bare repository, without the files where the server can.
+
+        One of them may be missing there in the end, where no reference leads to it any more.
+        """
+        self.run("init", "--quiet", "--bare", folder)
+        self.run("remote", "add", "origin", self.url, cwd=folder)
+        fetch = ["fetch", "--quiet", "--no-tags", "--no-auto-gc"]
+        for attempt in (["--filter=blob:none", "origin"], ["--no-filter", "origin"]):
+            with contextlib.suppress(GitError):
+                self.run(*fetch, *attempt, *commits, cwd=folder)
+                return
+        self.run(*fetch, "--no-filter", "origin", "+refs/*:refs/remote/*", cwd=folder)
+
+    def has(self, commit: str, folder: str) -> bool:
+        """Whether the repository of a fetched history has a commit."""
+        return self._succeeds("cat-file", "-e", commit + "^{commit}", cwd=folder)
+
+    def is_ancestor(self, commit: str, later: str, folder: str) -> bool:
+        """Whether one commit led to another."""
+        return self._succeeds("merge-base", "--is-ancestor", commit, later, cwd=folder)
+
+    def _succeeds(self, *arguments: str, cwd: str) -> bool:
+        with contextlib.suppress(GitError):
+            self.run(*arguments, cwd=cwd)
+            return True
+        return False
+
+    def log(self, before: str, after: str, number: int, folder: str) -> list[tuple[str, str]]:
+        """(commit, subject) of the newest commits that led to one and not to the other, from the newest."""
+        limits = ["--date-order", "--max-count=%d" % number, "%s..%s" % (before, after)]
+        text = self.run("log", "--no-show-signature", "--no-color", "--format=%H %s", *limits, cwd=folder)
+        lines = [line.partition(" ") for line in text.split("\n") if line]
+        return [(commit, subject) for commit, dummy, subject in lines]
+
+    def count(self, before: str, after: str, folder: str) -> int:
+        """How many commits led to one and not to the other."""
+        return int(self.run("rev-list", "--count", "%s..%s" % (before, after), cwd=folder))
+
     def _fetch(self, name: str, commit: str, folder: str) -> str:
         """Without the history where the server can; it is needed to complete an abbreviated commit."""
         attempts = [["--depth", "1", self.url, commit], ["--depth", "1", self.url, name]]

@@ -135,6 +135,60 @@ def test_submodules_are_checked_out_too(remote, another_remote, module, tmp_path
     assert not list((tmp_path / "tree").rglob(".git"))
 
 
+# settings of a server
+SERVERS = {
+    "without filters": {},
+    "with filters": {"uploadpack.allowFilter": "true"},
+    "that refuses filters": {"uploadpack.allowFilter": "true", "uploadpackfilter.allow": "false"},
+}
+
+
+@pytest.fixture
+def history(versions, remote, module, tmp_path):
+    """Fetches what led to commits, from a server with these settings; the repository and the folder."""
+
+    def history(settings, *commits):
+        for name, value in settings.items():
+            remote.git("config", name, value)
+        repository = Repository(module, "file://" + remote.url)
+        repository.fetch_history(str(tmp_path / "history"), *commits)
+        return repository, str(tmp_path / "history")
+
+    return history
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_history_is_fetched_from_every_server(server, history, versions):
+    first, last = versions["light"], versions["v1.10"]
+    repository, folder = history(SERVERS[server], first, last)
+    assert repository.log(first, last, 9, folder) == [(last, "Change"), (versions["v1.9"], "Change")]
+    assert (repository.count(first, last, folder), repository.count(last, first, folder)) == (2, 0)
+    assert repository.is_ancestor(first, last, folder) and not repository.is_ancestor(last, first, folder)
+    assert repository.has(first, folder)
+
+
+def test_a_history_has_no_files_where_the_server_can(history, versions, remote):
+    repository, folder = history(SERVERS["with filters"], versions["main"])
+    objects = repository.run("cat-file", "--batch-all-objects", "--batch-check", cwd=folder)
+    assert "commit" in objects and "blob" not in objects
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_commit_that_is_lost_is_not_in_a_history(server, history, versions):
+    repository, folder = history(SERVERS[server], "1" * 40, versions["main"])
+    assert repository.has(versions["main"], folder) and not repository.has("1" * 40, folder)
+
+
+def test_a_history_is_also_fetched_by_references_alone(history, versions, remote, monkeypatch):
+    remote.git("tag", "--delete", "light")
+    remote.git("branch", "-D", "feature/x")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.version")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")  # in it a server gives only what they name
+    repository, folder = history({}, versions["light"], versions["v1.9"])
+    assert repository.is_ancestor(versions["light"], versions["v1.9"], folder)
+
+
 def test_the_key_is_in_a_file_of_its_own_for_as_long_as_git_needs_it(module):
     repository = Repository(module, "git@example.com:blog", "-----KEY-----")
     with repository.access():
