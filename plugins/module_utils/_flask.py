@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe
+from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe, _site
 
 OPTIONS = dict(
     chdir=dict(type="path", required=True),
@@ -37,13 +38,18 @@ class Result(NamedTuple):
 class FlaskApp:
     """The application that a task is about."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: AnsibleModule, folder: str = "", user: str = "") -> None:
+        """The one in the task's folder, run by its user; or one in another folder, run by another user."""
         self.module = module
-        self.folder = module.params["chdir"]
-        self.venv = module.params["virtualenv"] or os.path.join(self.folder, ".venv")
-        self.environment = {"FLASK_APP": module.params["app"], "LC_ALL": "C.UTF-8"}
+        self.name = module.params["app"]
+        self.folder = folder or module.params["chdir"]
+        self.venv = module.params.get("virtualenv") or os.path.join(self.folder, ".venv")
+        self.prefix = ["runuser", "-u", user, "--"] if user else []
+        self.environment = {"FLASK_APP": self.name, "LC_ALL": "C.UTF-8"}
+        if user:
+            self.environment["HOME"] = pwd.getpwnam(user).pw_dir
         self._check_paths()
-        self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, module.params["app"]))
+        self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, self.name))
         self.pattern = re.compile("|".join(map(spellings, self.secrets)) or "(?!)", re.IGNORECASE)
 
     def _check_paths(self) -> None:
@@ -78,9 +84,10 @@ class FlaskApp:
 
     def _run(self, argv: list, data: str | None = None) -> Result:
         code, out, err = self.module.run_command(
-            [self.program(argv[0])] + argv[1:],
+            self.prefix + [self.program(argv[0])] + argv[1:],
             cwd=self.folder,
             data=data,
+            pass_fds=_site.held,
             path_prefix=os.path.join(self.venv, "bin"),
             environ_update=self.environment,
         )
@@ -98,7 +105,7 @@ class FlaskApp:
         source = to_text(_flask_probe.__loader__.get_source(_flask_probe.__name__))
         result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
         if result.code != 0:
-            advice = "The application %s does not start. Mend that first." % self.module.params["app"]
+            advice = "The application %s does not start. Mend that first." % self.self.name
             return {"problem": self.report(result, advice)}
         answer = json.loads(result.out.splitlines()[-1])
         return {"problem": self.mask(answer["problem"])} if "problem" in answer else answer

@@ -10,6 +10,7 @@ while it is imported goes to standard error.
 
 from __future__ import annotations
 
+import ast
 import gettext
 import io
 import json
@@ -125,7 +126,7 @@ def _compared(script: object, databases: list, desired: tuple, revision: str) ->
     return {
         "current": sorted({head for heads in databases for head in heads}),
         "desired": sorted(desired),
-        "pending": [_described(item) for item in (apply or undo).values()],
+        "pending": [_described(item) for item in apply.values()] or [_undoing(item) for item in undo.values()],
         "downgrade": bool(undo and not apply),
     }
 
@@ -139,6 +140,16 @@ def _history(script: object, heads: tuple) -> dict:
 
 def _described(item: object) -> dict:
     return {"revision": item.revision, "message": (item.doc or "").partition("\n")[0]}
+
+
+def _undoing(item: object) -> dict:
+    """The same, with whether its downgrade does anything."""
+    with open(item.path, encoding="utf-8") as file:
+        functions = [node for node in ast.parse(file.read()).body if isinstance(node, ast.FunctionDef)]
+    body = [part for node in functions if node.name == "downgrade" for part in node.body]
+    idle = (ast.Pass, ast.Raise)
+    acts = [part for part in body if not isinstance(part, idle) and not isinstance(getattr(part, "value", 0), ast.Constant)]
+    return dict(_described(item), reversible=bool(acts))
 
 
 def translations(catalogues: list, command: list) -> dict:

@@ -35,18 +35,25 @@ class Supervisor:
     def running(self, name: str) -> bool:
         return self.info(name)["statename"] in ("RUNNING", "STARTING")
 
-    def stop(self, name: str) -> bool:
-        """Lets a program end, also one that is about to, and waits for it; whether it ran."""
-        ran = self.running(name)
-        if ran:
-            try:
-                self.rpc.stopProcess(name, False)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode != NOT_RUNNING:
-                    raise
-        while self.info(name)["statename"] == "STOPPING":
-            time.sleep(0.05)  # supervisor itself kills what does not end in time
-        return ran
+    def names(self, prefix: str) -> list:
+        """The programs whose names begin so."""
+        return [info["name"] for info in self.rpc.getAllProcessInfo() if info["name"].startswith(prefix)]
+
+    def stop(self, *names: str) -> None:
+        """Lets programs end, also those that are about to, and waits for all of them."""
+        for name in names:
+            if self.running(name):
+                self._ask_to_stop(name)
+        for name in names:
+            while self.info(name)["statename"] == "STOPPING":
+                time.sleep(0.02)  # supervisor itself kills what does not end in time
+
+    def _ask_to_stop(self, name: str) -> None:
+        try:
+            self.rpc.stopProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != NOT_RUNNING:
+                raise
 
     def start(self, name: str) -> None:
         """Starts a stopped program by its configuration as it is on disk now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 import xmlrpc.client
+from typing import NamedTuple
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -23,13 +24,21 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def get(path: str, url: str, headers: dict, timeout: float) -> tuple[int, str]:
-    """(status, text) of a GET request; OSError or http.client.HTTPException where there is none."""
+class Answer(NamedTuple):
+    """What an HTTP server answered."""
+
+    status: int
+    text: str
+    headers: http.client.HTTPMessage
+
+
+def get(path: str, url: str, headers: dict, timeout: float) -> Answer:
+    """The answer to a GET request; OSError or http.client.HTTPException where there is none."""
     connection = UnixConnection(path, timeout)
     try:
         connection.request("GET", url, headers=headers)
         response = connection.getresponse()
-        return response.status, response.read(65536).decode("utf-8", "replace")
+        return Answer(response.status, response.read(65536).decode("utf-8", "replace"), response.headers)
     finally:
         connection.close()
 

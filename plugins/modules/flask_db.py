@@ -79,44 +79,19 @@ pending:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils._migrations import (
+    MigrationError,
+    Migrations,
+    named,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
-def question(module: AnsibleModule) -> dict:
-    """What to ask the application about its database."""
-    return dict(question="database", directory=module.params["directory"], revision=module.params["revision"])
-
-
-def name(revisions: list) -> str:
-    """Revisions as alembic and a person write them."""
-    return ", ".join(revisions) or "base"
-
-
-def migrate(app: FlaskApp, state: dict) -> None:
-    """Applies what is pending; the database is at the desired revision, or the module fails."""
-    verb = "downgrade" if state["downgrade"] else "upgrade"
-    params = app.module.params
-    result = app.run("flask", state["command"], verb, "--directory", params["directory"], params["revision"])
-    now = app.answer(**question(app.module))
-    if result.code == 0 and now.get("pending") == []:
-        return
-    now = dict(dict(current=["an unknown one"], pending=[]), **now)
-    revisions = [name(state["current"]), name(now["current"]), name(state["desired"])]
-    app.fail(
-        result,
-        "The database was at revision %s and is at %s now, not at %s. Mend the migration, and see whether it "
-        "left something half done: not every database undoes a failed one." % tuple(revisions),
-        before=state["current"],
-        after=now["current"],
-        pending=now["pending"],
-    )
-
-
-def described(state: dict, after: list) -> str:
+def described(migrations: Migrations) -> str:
     """The revision afterwards and the way to it, for the diff."""
-    verb = "undo" if state["downgrade"] else "apply"
-    lines = ["%s %s %s" % (verb, item["revision"], item["message"]) for item in state["pending"]]
-    return "\n".join(["revision: " + name(after)] + lines) + "\n"
+    verb = "undo" if migrations.downgrade else "apply"
+    lines = ["%s %s %s" % (verb, item["revision"], item["message"]) for item in migrations.pending]
+    return "\n".join(["revision: " + named(migrations.after)] + lines) + "\n"
 
 
 def main() -> None:
@@ -127,18 +102,26 @@ def main() -> None:
     )
     module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
     app = FlaskApp(module)
-    state = app.ask(**question(module))
-    before, pending = state["current"], state["pending"]
-    after = state["desired"] if pending else before
-    if state["downgrade"] and not module.params["allow_downgrade"]:
+    found = Migrations(app, module.params["directory"], module.params["revision"])
+    if found.downgrade and not module.params["allow_downgrade"]:
         module.fail_json(
             msg="The database is at revision %s, beyond %s. Set allow_downgrade to undo what lies between; the "
-            "data in it is lost." % (name(before), name(after))
+            "data in it is lost." % (named(found.before), named(found.after))
         )
-    if pending and not module.check_mode:
-        migrate(app, state)
-    diff = dict(before="revision: %s\n" % name(before), after=described(state, after))
-    module.exit_json(changed=bool(pending), before=before, after=after, pending=pending, **diff_result(module, diff))
+    if found.pending and not module.check_mode:
+        try:
+            found.run()
+        except MigrationError as error:
+            state = dict(before=found.before, after=error.state["current"], pending=error.state["pending"])
+            app.fail(error.result, str(error), **state)
+    diff = dict(before="revision: %s\n" % named(found.before), after=described(found))
+    module.exit_json(
+        changed=bool(found.pending),
+        before=found.before,
+        after=found.after,
+        pending=found.pending,
+        **diff_result(module, diff),
+    )
 
 
 if __name__ == "__main__":

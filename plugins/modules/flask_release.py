@@ -13,7 +13,7 @@ description:
   - Finds the commit of a tag, branch or commit in a git repository and checks it out, with its
     submodules, into C(<root>/releases/<id>). No other release is touched.
   - The new folder belongs to O(user) until the release is launched, so that what builds it runs
-    without privileges; M(selfhost.flask.flask_slot) then gives it to root.
+    without privileges; M(selfhost.flask.flask_deployment) then gives it to root.
   - A release whose building was interrupted is built again.
   - C(.env) and the paths in O(shared) become links to C(<root>/shared), which every release uses.
   - The source is read, not run, to see that O(entrypoint) can be right. In check mode that is done

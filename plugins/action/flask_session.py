@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Says to the host whose deployment it is; documented with the module of this name."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import subprocess
+import uuid
+
+from ansible.plugins.action import ActionBase
+
+TAKEN = (
+    "%(host)s: %(owner)s is at work on %(name)s: %(reason)s, for %(since)d s. Nothing was changed. Wait until that "
+    "has ended. Should it have died, its lock is free %(lease)d s after it last did something, which was %(idle)d s "
+    "ago."
+)
+
+
+class ActionModule(ActionBase):
+    """Adds who runs the playbook, and looks after an owner who ran on this machine."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        result = super().run(tmp, task_vars)
+        owner = owner_of(os.getppid())
+        result.update(self._ask(owner, [], task_vars))
+        holder = result.get("holder")
+        if holder and has_ended(holder):
+            result = self._ask(owner, [holder["id"]], task_vars)
+            holder = result.get("holder")
+        if holder:
+            about = dict(holder, host=task_vars["inventory_hostname"], name=self._task.args.get("name"))
+            result.update(failed=True, msg=TAKEN % about)
+        return result
+
+    def _ask(self, owner: dict, gone: list, task_vars: dict) -> dict:
+        arguments = dict(self._task.args, owner=owner, gone=gone)
+        return self._execute_module(module_args=arguments, task_vars=task_vars)
+
+
+def owner_of(process: int) -> dict:
+    """The ansible-playbook that runs, as no other process of any machine is called."""
+    machine, started = "%012x" % uuid.getnode(), start_of(process)
+    return dict(
+        id="%s-%d-%s" % (machine, process, "".join(started.split())),
+        owner="%s@%s" % (user(), platform.node()),
+        machine=machine,
+        process=process,
+        started=started,
+    )
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "uid %d" % os.getuid()
+
+
+def start_of(process: int) -> str:
+    """When a process began; empty where there is none of that number."""
+    done = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(process)],
+        env=dict(os.environ, LC_ALL="C", TZ="UTC"), capture_output=True, text=True, check=False,
+    )
+    return done.stdout.strip()
+
+
+def has_ended(holder: dict) -> bool:
+    """Whether an owner is known to have died: he ran on this machine, and does not any more."""
+    return holder["machine"] == owner_of(os.getpid())["machine"] and start_of(holder["process"]) != holder["started"]

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What the modules that change what an application serves have in common."""
+
+    DOCUMENTATION = r"""
+author: The selfhost.flask developers (@selfhost)
+options:
+  name:
+    description:
+      - Name of the application and of its system user. Its programs in supervisor are
+        C(<name>-blue), C(<name>-green) and C(<name>.<worker>).
+    type: str
+    required: true
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  log:
+    description: Folder of the slots' logs and of C(deploy.log).
+    type: path
+    required: true
+  app:
+    description: The application as C(module:name) or C(module:factory(\)).
+    type: str
+    required: true
+  migrations:
+    description: Folder of the database migrations, relative to the application's.
+    type: str
+    default: migrations
+  config:
+    description: Files that the application reads at its start. A change in one launches it anew.
+    type: list
+    elements: path
+    default: []
+  workers:
+    description: Names of the background processes that are restarted with the release.
+    type: list
+    elements: str
+    default: []
+  health_url:
+    description: Path that answers with a status below 400 when the application is well.
+    type: str
+    default: /
+  health_text:
+    description: A text that the answer has, too.
+    type: str
+    default: ""
+  host:
+    description: Host name of the health request.
+    type: str
+    default: localhost
+  deadline:
+    description: Seconds that the release has to become healthy.
+    type: int
+    default: 60
+  patience:
+    description: Seconds that requests which write have to end before the database is changed.
+    type: int
+    default: 30
+  keep:
+    description: Number of good releases to keep, the served one among them.
+    type: int
+    default: 5
+  session:
+    description: Identity that M(selfhost.flask.flask_session) returned. The session ends with this module.
+    type: str
+"""

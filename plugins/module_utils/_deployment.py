@@ -1,0 +1,168 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that change what an application serves have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import xmlrpc.client
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _program
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, seal_tree
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
+
+ARGUMENTS = dict(
+    name=dict(type="str", required=True),
+    root=dict(type="path", required=True),
+    log=dict(type="path", required=True),
+    app=dict(type="str", required=True),
+    migrations=dict(type="str", default="migrations"),
+    config=dict(type="list", elements="path", default=[]),
+    workers=dict(type="list", elements="str", default=[]),
+    health_url=dict(type="str", default="/"),
+    health_text=dict(type="str", default=""),
+    host=dict(type="str", default="localhost"),
+    deadline=dict(type="int", default=60),
+    patience=dict(type="int", default=30),
+    keep=dict(type="int", default=5),
+    session=dict(type="str"),
+)
+PROBLEMS = (Unhealthy, MigrationError, DatabaseError, CommandError, StillWriting, OSError, xmlrpc.client.Error)
+UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
+STUCK = (
+    "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
+    "503. flask-%(name)s-recover.service tries again every few seconds; see its log with journalctl."
+)
+
+
+class Deployment:
+    """A task's application on this host."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        params = module.params
+        self.module = module
+        self.params = params
+        self.site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
+        self.slots = Slots(self.site)
+        self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
+        self.holder = {}
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """This process changes the application, and nobody else; the session ends with it."""
+        try:
+            with step(self.site.root):
+                self._check_session()
+                recover(self.site)
+                _program.install(self.site)
+                yield
+        except Busy as error:
+            self.module.fail_json(msg="%s Nothing was changed." % error)
+        except PROBLEMS as error:
+            self.module.fail_json(msg=said(error))
+        finally:
+            if self.params["session"]:
+                Lock(self.site).release(self.params["session"])
+
+    def _check_session(self) -> None:
+        """A run that was thought dead, and whose lock was taken over, does not go on."""
+        self.holder = Lock(self.site).holder() or {}
+        if self.params["session"] and self.holder.get("id") != self.params["session"]:
+            self.module.fail_json(
+                msg="The lock of this deployment was taken over%s. Nothing was changed; run the playbook again."
+                % (" by " + self.holder["owner"] if self.holder else "")
+            )
+
+    def about(self) -> dict:
+        """Who deploys, and how long it took until now, for the records."""
+        seconds = {"build": round(time.time() - self.holder["since"], 1)} if self.holder else {}
+        return dict(by=self.holder.get("owner", ""), seconds=seconds)
+
+    def application(self, folder: str) -> FlaskApp:
+        return FlaskApp(self.module, folder, self.site.name)
+
+    def database(self) -> Database | None:
+        return database_of(self.site)
+
+    def pending(self, folder: str, revision: str = "head") -> Migrations | None:
+        """What lies between the database and a release's revision; None where that is nothing for sure."""
+        if not os.path.isdir(os.path.join(folder, self.params["migrations"])):
+            return None
+        if revision == "head" and self._is_as_it_was_left(folder):
+            return None
+        return Migrations(self.application(folder), self.params["migrations"], revision)
+
+    def _is_as_it_was_left(self, folder: str) -> bool:
+        """Whether this release is live, and the database at the revision that it was served with."""
+        database, release = self.database(), self.site.release_name(folder)
+        if database is None or release != self.site.release_name(self.slots.release(self.slots.live())):
+            return False
+        return sorted(Records(self.site).served(release).get("revision", [])) == database.revision()
+
+    def fingerprint(self, folder: str) -> str:
+        return self.slots.fingerprint(folder, self.params["config"])
+
+    def serves(self, folder: str) -> bool:
+        """Whether the live slot runs a release with these files, and is well."""
+        live = self.slots.live()
+        if not live or self.slots.started_from(live) != self.fingerprint(folder):
+            return False
+        try:
+            self.slots.check(live, self.health)
+        except Unhealthy:
+            return False
+        return True
+
+    def launch(self, transaction: Transaction, folder: str) -> None:
+        transaction.launch(folder, self.fingerprint(folder), self.health)
+
+    def take_back(self, transaction: Transaction, error: Exception) -> None:
+        """Ends a change that met a problem, and the module."""
+        problem, journal = said(error, transaction.journal["entry"]["release"]), transaction.journal
+        about = dict(problem=problem, name=self.site.name, database="", served="No version is served yet.")
+        if journal["live"]:
+            about["served"] = "The version before it goes on serving."
+        try:
+            if transaction.end(problem):
+                return
+        except PROBLEMS as reason:
+            self.module.fail_json(msg=STUCK % dict(about, reason=reason))
+        if journal["dump"]:
+            about["database"] = " The database is as it was."
+        elif journal["entry"].get("dump"):
+            about["database"] = " A copy of the database from before is %s.gz." % journal["entry"]["dump"]
+        self.module.fail_json(msg=UNDONE % about)
+
+
+def said(error: Exception, release: str = "the release") -> str:
+    """A problem as the message of a task."""
+    if isinstance(error, Unhealthy):
+        return "%s did not become healthy: %s" % (release, error)
+    if isinstance(error, MigrationError):
+        return "The migrations of %s failed. %s\n%s" % (release, error, error.report)
+    if isinstance(error, xmlrpc.client.Error):
+        return "supervisor can't be asked to run %s: %s" % (release, error)
+    if isinstance(error, OSError):
+        return "The host can't serve %s: %s" % (release, error)
+    return str(error)
+
+
+def seal(site: Site, folder: str, **about: str) -> None:
+    """Gives a release to root and marks it as complete."""
+    release = site.path("releases", site.release_name(folder))
+    if not os.path.exists(os.path.join(release, SEAL)):
+        seal_tree(release)
+        write_file(os.path.join(release, SEAL), json.dumps(about).encode() + b"\n", 0o644)

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a deployment leaves on the host, so that it can be ended there without Ansible."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+import zipfile
+
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
+
+PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"
+PARTS = (
+    "_database _dotenv _files _gate _program _records _release _site _slots _sqlite_owner _supervisor "
+    "_transaction _unix_http"
+).split()
+MAIN = "from %s._program import main\n\nmain()\n" % PACKAGE
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def install(site: Site) -> None:
+    """Writes recover.pyz: the very code that makes the change is also what takes it back."""
+    path, content = site.own("recover.pyz"), packed()
+    if not os.path.exists(path) or _read(path) != content:
+        write_file(path, content, 0o600)
+
+
+def packed() -> bytes:
+    """The program and all that it imports."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), MAIN)
+        for folder in packages():
+            archive.writestr(zipfile.ZipInfo(folder + "/__init__.py", EPOCH), "")
+        for name in PARTS:
+            module = importlib.import_module("%s.%s" % (PACKAGE, name))
+            source = module.__loader__.get_source(module.__name__)
+            archive.writestr(zipfile.ZipInfo("%s/%s.py" % (PACKAGE.replace(".", "/"), name), EPOCH), source)
+    return buffer.getvalue()
+
+
+def packages() -> list:
+    """The folders that the package's name consists of."""
+    names = PACKAGE.split(".")
+    return ["/".join(names[:end]) for end in range(1, len(names) + 1)]
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def main() -> None:
+    """Waits until nobody is at work on the application in a folder, and ends what was left behind."""
+    root = sys.argv[1]
+    with step(root, patience=None):
+        if Journal(Site("", root, "")).read() is None:
+            return
+        print(recover(Site("", root, "")))

@@ -1,0 +1,106 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was deployed when and how that went; which releases, environments and dumps stay."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+import time
+
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+
+KEPT_ENTRIES = 500
+SERVED, FAILED, ABANDONED = "served", "failed", "rolled back"
+
+
+class Records:
+    """releases.json for programs, and deploy.log for people."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.path = site.path("releases.json")
+        self.entries = []
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.path, encoding="utf-8") as file:
+                self.entries = json.load(file)
+
+    def add(self, entry: dict) -> None:
+        """Adds what happened to a release."""
+        self.entries.append(dict(entry, time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())))
+        content = json.dumps(self.entries[-KEPT_ENTRIES:], indent=2).encode() + b"\n"
+        write_file(self.path, content, 0o644)
+        with open(os.path.join(self.site.log, "deploy.log"), "a", encoding="utf-8") as file:
+            file.write(sentence(self.entries[-1]) + "\n")
+
+    def outcomes(self) -> dict:
+        """The last outcome of each release, the release of the newest entry last."""
+        found = {}
+        for entry in self.entries:
+            found.pop(entry["release"], None)
+            found[entry["release"]] = entry
+        return found
+
+    def good(self) -> list:
+        """The releases that can be served again, the newest first."""
+        found = self.outcomes()
+        return [name for name in reversed(list(found)) if found[name]["outcome"] == SERVED and self.is_there(name)]
+
+    def served(self, release: str) -> dict:
+        """The last entry of a release as it was served; empty where there is none."""
+        entries = [one for one in self.entries if one["release"] == release and one["outcome"] == SERVED]
+        return entries[-1] if entries else {}
+
+    def is_there(self, release: str) -> bool:
+        """Whether a release is still on the host, and complete."""
+        return os.path.exists(self.site.path("releases", release, SEAL))
+
+    def prune(self, number: int) -> list:
+        """Removes all but the newest good releases, and what none of those needs."""
+        kept = self.good()[:max(1, number)]
+        removed = sorted(set(os.listdir(self.site.path("releases"))) - set(kept))
+        for name in removed:
+            shutil.rmtree(self.site.path("releases", name))
+        used = {os.path.basename(venv) for name in kept for venv in linked_venvs(self.site.path("releases", name))}
+        for name in set(os.listdir(self.site.path("venvs"))) - used:
+            shutil.rmtree(self.site.path("venvs", name))
+        self._prune_dumps({self.served(name).get("dump") for name in kept})
+        return removed
+
+    def _prune_dumps(self, needed: set) -> None:
+        """Removes the copies of the database that no kept release was migrated from."""
+        for path in glob.glob(os.path.join(glob.escape(dump_folder(self.site)), "*.*")):
+            if os.path.splitext(path)[0] not in needed:
+                os.unlink(path)
+
+
+def dump_folder(site: Site) -> str:
+    """Where the database is copied to before a migration; root's alone."""
+    return os.path.join("/var/backups", site.name, "before-migration")
+
+
+def linked_venvs(release: str) -> list:
+    """Where the links named .venv in a release lead; the application may be in a subfolder."""
+    return [read_link(os.path.join(path, ".venv")) for path, folders, dummy in os.walk(release) if ".venv" in folders]
+
+
+def sentence(entry: dict) -> str:
+    """An entry as a line of the log."""
+    steps = ", ".join("%s %.1f s" % step for step in entry.get("seconds", {}).items())
+    parts = [
+        entry["time"],
+        entry["outcome"].upper() if entry["outcome"] != SERVED else SERVED,
+        entry["release"],
+        "after %s" % entry["from"] if entry.get("from") else "",
+        "by %s" % entry["by"] if entry.get("by") else "",
+        "database at %s" % ", ".join(entry["revision"]) if entry.get("revision") else "",
+        "(%s)" % steps if steps else "",
+        ": " + entry["problem"].splitlines()[0] if entry.get("problem") else "",
+    ]
+    return " ".join(part for part in parts if part)

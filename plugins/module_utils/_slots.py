@@ -1,0 +1,163 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two slots of an application, of which one is live, and its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import time
+from typing import NamedTuple
+
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
+
+SLOTS = ("blue", "green")
+LOG_LINES = 50
+RESTARTS = 3  # a release that ended so often before it was healthy will not become so
+
+
+class Unhealthy(Exception):
+    """Why a slot does not answer as it should."""
+
+
+class Health(NamedTuple):
+    """What a healthy slot answers, and in which time."""
+
+    url: str = "/"
+    host: str = "localhost"
+    text: str = ""
+    deadline: float = 60
+
+    def check(self, socket: str, release: str) -> None:
+        """Asks as the proxy would; Unhealthy where it is another release that answers, or not well."""
+        headers = {"Host": self.host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
+        try:
+            answer = get(socket, self.url, headers, timeout=10)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unhealthy("%s on its socket gave no answer (%s)" % (self.url, error)) from error
+        if answer.status >= 400:
+            raise Unhealthy("%s answered %d %s" % (self.url, answer.status, answer.text.strip()[:200]))
+        if self.text not in answer.text:
+            raise Unhealthy("%s answered %d, but without the text '%s'" % (self.url, answer.status, self.text))
+        if answer.headers.get("X-Release") != release:
+            said = answer.headers.get("X-Release", "none")
+            raise Unhealthy("%s was answered by the release %s" % (self.url, said))
+
+
+class Slots:
+    """Which release is started where, and which slot the visitors reach."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.supervisor = Supervisor()
+
+    def program(self, slot: str) -> str:
+        return "%s-%s" % (self.site.name, slot)
+
+    def log(self, slot: str) -> str:
+        return os.path.join(self.site.log, slot + ".log")
+
+    def live(self) -> str:
+        """The slot that live.sock points to; empty before the first launch."""
+        slot = read_link(self.site.path("run", "live.sock")).partition(".")[0]
+        return slot if slot in SLOTS else ""
+
+    def idle(self) -> str:
+        return SLOTS[1 - SLOTS.index(self.live() or SLOTS[1])]
+
+    def release(self, slot: str) -> str:
+        """The application's folder in the release that a slot has; empty where it has none."""
+        return read_link(self.site.path("slots", slot))
+
+    def fingerprint(self, release: str, config: list) -> str:
+        """Stands for everything that a running application was started from."""
+        digest = hashlib.sha256("\n".join([release, os.path.realpath(release + "/.venv")]).encode())
+        for path in config:
+            with open(path, "rb") as file:
+                digest.update(file.read())
+        return digest.hexdigest()
+
+    def started_from(self, slot: str) -> str:
+        """The fingerprint that a slot was launched with."""
+        try:
+            with open(self.site.path("slots", slot + ".fingerprint"), encoding="ascii") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def check(self, slot: str, health: Health) -> None:
+        """Unhealthy where a slot does not serve its release well."""
+        health.check(self.site.path("run", slot + ".sock"), self.site.release_name(self.release(slot)))
+
+    def launch(self, slot: str, release: str, fingerprint: str, health: Health) -> None:
+        """Starts a release in a slot that is not live; returns when it is healthy."""
+        self.retire(slot)
+        replace_link(self.site.path("slots", slot), release)
+        write_file(self.site.path("slots", slot + ".fingerprint"), fingerprint.encode(), 0o600)
+        begin = file_size(self.log(slot))
+        self.supervisor.start(self.program(slot))
+        try:
+            self._await(slot, health)
+        except Unhealthy as error:
+            lines = last_lines(self.log(slot), begin)
+            raise Unhealthy("%s. The last lines of %s:\n%s" % (error, self.log(slot), lines)) from error
+
+    def _await(self, slot: str, health: Health) -> None:
+        """Unhealthy at the deadline, or when the slot keeps ending."""
+        end, pids = time.monotonic() + health.deadline, set()
+        while True:
+            try:
+                return self.check(slot, health)
+            except Unhealthy as error:
+                pids.add(self.supervisor.info(self.program(slot))["pid"])
+                if time.monotonic() > end:
+                    raise Unhealthy("%s within %d s" % (error, health.deadline)) from error
+                if len(pids - {0}) > RESTARTS:
+                    raise Unhealthy("it ended at its start, %d times; %s" % (RESTARTS, error)) from error
+            time.sleep(0.05)
+
+    def switch(self, slot: str) -> None:
+        """Moves the traffic; from here on the slot is the live one."""
+        replace_link(self.site.path("run", "live.sock"), slot + ".sock")
+        replace_link(self.site.path("current"), os.path.relpath(self.release(slot), self.site.root))
+
+    def retire(self, slot: str) -> None:
+        """Lets a slot finish its requests and end, and keeps it from starting at the next boot."""
+        for name in (slot, slot + ".fingerprint"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.site.path("slots", name))
+        self.supervisor.stop(self.program(slot))
+
+    def worker(self, name: str) -> str:
+        """A worker's program; no application has a dot in its name."""
+        return "%s.%s" % (self.site.name, name)
+
+    def stop_workers(self) -> None:
+        """Lets all workers end at once, each in its own time, also those that there should not be any more."""
+        self.supervisor.stop(*self.supervisor.names(self.worker("")))
+
+    def start_workers(self) -> None:
+        """Starts the workers that there should be, from the release that is live."""
+        for name in self.site.workers:
+            self.supervisor.start(self.worker(name))
+
+
+def file_size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def last_lines(path: str, begin: int) -> str:
+    """The end of what was logged since a position, or that there is no log."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            file.seek(begin if begin <= file_size(path) else 0)  # it may have been rotated
+            return "".join(file.readlines()[-LOG_LINES:])
+    except OSError as error:
+        return str(error)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the owner of a SQLite file does with it, in an interpreter of the system's own.
+
+  FILE about                       prints {"tables": {name: rows}, "revision": […], "size": bytes}
+  FILE copy                        prints a consistent copy of the file
+  FILE load replace|scratch EXPECTED
+                                   reads a copy from standard input, and replaces the content by it, if
+                                   it is what is expected
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+
+TIMEOUT = 60
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Without making a file that is not there."""
+    return sqlite3.connect("file:%s?mode=rw" % path.replace("%", "%25").replace("?", "%3f"), TIMEOUT, uri=True)
+
+
+def about(path: str) -> dict:
+    if not os.path.exists(path):
+        return {"tables": {}, "revision": [], "size": 0}
+    with contextlib.closing(connect(path)) as connection:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        tables = {}
+        for (name,) in connection.execute(query).fetchall():
+            quoted = '"%s"' % name.replace('"', '""')
+            tables[name] = connection.execute("SELECT COUNT(*) FROM " + quoted).fetchone()[0]
+        revision = []
+        if "alembic_version" in tables:
+            revision = sorted(row[0] for row in connection.execute("SELECT version_num FROM alembic_version"))
+    return {"tables": tables, "revision": revision, "size": os.path.getsize(path)}
+
+
+def replace(target: str, source: str) -> None:
+    """In one transaction, so that those who have the file open read the old content or the new one."""
+    if not os.path.exists(target):
+        sqlite3.connect(target).close()
+    with contextlib.closing(connect(source)) as old, contextlib.closing(connect(target)) as new:
+        old.backup(new)
+
+
+def copy(path: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="sqlite-") as folder:
+        target = os.path.join(folder, "copy")
+        if os.path.exists(path):
+            replace(target, path)
+        else:
+            sqlite3.connect(target).close()
+        with open(target, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def load(path: str, purpose: str, expected: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="sqlite-", dir=os.path.dirname(path)) as folder:
+        source = os.path.join(folder, "copy")
+        with open(source, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        found, (tables, revision) = about(source), json.loads(expected)
+        if set(found["tables"]) != set(tables) or found["revision"] != sorted(revision):
+            sys.exit("the copy has other tables or another revision than was said of it")
+        for name, (before, after) in tables.items():
+            if not min(before, after) <= found["tables"][name] <= max(before, after):
+                sys.exit("%s has %d rows instead of %d" % (name, found["tables"][name], after))
+        if purpose == "replace":
+            replace(path, source)
+
+
+def main() -> None:
+    path, action, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+    if action == "about":
+        print(json.dumps(about(path)))
+    elif action == "copy":
+        copy(path)
+    else:
+        load(path, *arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change of what is served, which is made whole or taken back whole, whoever dies meanwhile.
+
+The journal says what has been begun. It is removed when the change is complete or undone; until then
+whoever finds it does one or the other. The unit flask-<app>-recover waits for the process that makes the
+change, whose lock the kernel lets go of however it ends, and is started at boot as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, MySQL, SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._records import (
+    ABANDONED,
+    FAILED,
+    SERVED,
+    Records,
+    dump_folder,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots
+
+RETRY_AFTER = 5  # seconds; what is said to those who write while the database is migrated
+INTERRUPTED = "the deployment was interrupted while it was at work on this host"
+
+
+class Journal:
+    """What has been begun and is neither complete nor undone."""
+
+    def __init__(self, site: Site) -> None:
+        self.path = site.own("journal.json")
+
+    def read(self) -> dict | None:
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return None
+
+    def write(self, content: dict) -> None:
+        write_file(self.path, json.dumps(content, indent=2).encode() + b"\n", 0o600)
+
+    def remove(self) -> None:
+        os.unlink(self.path)
+
+
+class Transaction:
+    """One change; its journal has all that its completion or its undoing needs."""
+
+    def __init__(self, site: Site, journal: dict) -> None:
+        self.site = site
+        self.slots = Slots(site)
+        self.gate = Gate(site)
+        self.file = Journal(site)
+        self.journal = journal
+
+    @classmethod
+    def begin(cls, site: Site, release: str, keep: int, **entry: object) -> Transaction:
+        """Says what is about to be changed."""
+        slots = Slots(site)
+        live = slots.live()
+        entry.update({"release": site.release_name(release), "from": site.release_name(slots.release(live))})
+        journal = {
+            "site": site._asdict(), "live": live, "idle": slots.idle(), "entry": dict(entry, seconds={}), "keep": keep,
+            "dump": "", "database": None, "workers": False, "committed": None,
+        }
+        transaction = cls(site, journal)
+        transaction.note()
+        guard(site)
+        return transaction
+
+    def note(self, **changes: object) -> None:
+        """Puts changes into the journal, on disk before anything else is done."""
+        self.journal.update(changes)
+        self.file.write(self.journal)
+
+    @contextlib.contextmanager
+    def timed(self, step: str):
+        begin = time.monotonic()
+        yield
+        self.journal["entry"]["seconds"][step] = round(time.monotonic() - begin, 2)
+
+    def close_writes(self, slots: list, patience: float) -> None:
+        """From here on nothing is written to the database but by the migration."""
+        self.note(workers=True)
+        with self.timed("stop writes"):
+            self.slots.stop_workers()
+            for slot in slots:
+                self.gate.close(slot, RETRY_AFTER, patience)
+
+    def dump(self, database: Database, undo: bool) -> None:
+        """Copies the database; with undo, the copy is what it is brought back to."""
+        folder = dump_folder(self.site)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        path = os.path.join(folder, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        try:
+            with self.timed("dump"):
+                database.dump(path, release=self.journal["entry"]["from"], reason="before a migration")
+        except BaseException:
+            remove_dump(path)
+            raise
+        self.journal["entry"]["dump"] = path
+        self.note(dump=path if undo else "", database=[database.kind, database.name])
+
+    def launch(self, release: str, fingerprint: str, health: Health) -> None:
+        """Starts the release in the idle slot."""
+        with self.timed("launch"):
+            self.slots.launch(self.journal["idle"], release, fingerprint, health)
+
+    def switch(self) -> None:
+        """Moves the visitors; unless `committed` says otherwise, this is what makes the change."""
+        self.slots.switch(self.journal["idle"])
+
+    def is_committed(self) -> bool:
+        if self.journal["committed"] is None:
+            return self.slots.live() == self.journal["idle"]
+        return self.journal["committed"]
+
+    def end(self, problem: str = INTERRUPTED) -> bool:
+        """Completes the change, or takes it back where it was not made; which of both."""
+        made = self.is_committed()
+        if made:
+            self._complete()
+        else:
+            self._undo(problem)
+        self.file.remove()
+        return made
+
+    def _complete(self) -> None:
+        live, entry = self.journal["live"], self.journal["entry"]
+        if live:
+            with self.timed("drain"):
+                self.slots.retire(live)
+        self._open_writes()
+        with self.timed("workers"):
+            self.slots.stop_workers()
+            self.slots.start_workers()
+        records = Records(self.site)
+        if entry.pop("abandons", False):
+            records.add({"release": entry["from"], "outcome": ABANDONED, "by": entry.get("by", "")})
+        records.add(dict(entry, outcome=SERVED))
+        self.journal["pruned"] = records.prune(self.journal["keep"])
+
+    def _undo(self, problem: str) -> None:
+        live, idle = self.journal["live"], self.journal["idle"]
+        if self.journal["dump"]:
+            with self.timed("restore"):
+                self._database().restore(self.journal["dump"])
+        if live and self.slots.live() == idle:
+            self.slots.switch(live)
+        self.slots.retire(idle)
+        self._open_writes()
+        if self.journal["workers"] and live:
+            self.slots.start_workers()
+        Records(self.site).add(dict(self.journal["entry"], outcome=FAILED, problem=problem))
+
+    def _open_writes(self) -> None:
+        for slot in (self.journal["live"], self.journal["idle"]):
+            self.gate.open(slot)
+
+    def _database(self) -> Database:
+        kind, name = self.journal["database"]
+        return MySQL(name) if kind == MySQL.kind else SQLite(name, self.site.name)
+
+
+def guard(site: Site) -> None:
+    """Starts what ends the change, should this process not come to it."""
+    unit = "flask-%s-recover.service" % site.name
+    try:
+        run(["systemctl", "start", "--no-block", unit])
+    except CommandError as error:
+        Journal(site).remove()
+        raise CommandError("%s Run site.yml, which installs it. Nothing was changed." % error) from error
+
+
+def recover(site: Site) -> str:
+    """Ends what a dead process has begun; what was done, or nothing."""
+    journal = Journal(site).read()
+    if journal is None:
+        return ""
+    about = journal["site"]
+    transaction = Transaction(Site(about["name"], about["root"], about["log"], tuple(about["workers"])), journal)
+    made = transaction.end()
+    release = journal["entry"]["release"]
+    return "completed the change to %s" % release if made else "took back the change to %s" % release
+
+
+def remove_dump(path: str) -> None:
+    for suffix in (".gz", ".json"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + suffix)

@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_session
+short_description: Begins and ends the deployment of a Flask application
+version_added: 0.1.0
+description:
+  - One deployment of an application runs at a time. The module takes the application's lock with its owner and the
+    reason, or fails with who has it. A lock is taken over from an owner who ran on this controller and has ended,
+    and from any owner under whom nothing has happened for ten minutes.
+  - Whatever a dead deployment has begun on the host is completed or taken back first.
+  - Then it looks whether the host is ready, before anything is changed, that is whether there is room on its disks,
+    and whether its database answers.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Looks at the host, and takes no lock.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: The same playbook can begin as often as it likes.
+    support: full
+options:
+  state:
+    description: Whether the deployment begins, or ends without having served anything new.
+    type: str
+    choices: [begun, ended]
+    default: begun
+  name:
+    description: Name of the application.
+    type: str
+    required: true
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  log:
+    description: Folder of C(deploy.log).
+    type: path
+    required: true
+  reason:
+    description: What is done, for those who have to wait.
+    type: str
+    default: a deployment
+  disk_free:
+    description: Megabytes that have to be free where the application and its backups are, beside what these need.
+    type: int
+    default: 500
+  release:
+    description: With O(state=ended), what could not be deployed.
+    type: str
+    default: ""
+  problem:
+    description: With O(state=ended), why. An empty one says that nothing had to be done.
+    type: str
+    default: ""
+  owner:
+    description: The ansible-playbook that runs; the action plugin adds it.
+    type: dict
+  gone:
+    description: Owners who have ended; the action plugin adds them.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Begin the deployment
+  selfhost.flask.flask_session:
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+    reason: update to v1.3
+"""
+
+RETURN = r"""
+id:
+  description: Identity of the deployment, for M(selfhost.flask.flask_deployment).
+  type: str
+  returned: always
+recovered:
+  description: What became of a deployment that had died; empty where there was none.
+  type: str
+  returned: always
+served:
+  description: The release that is served; empty where none is.
+  type: str
+  returned: with O(state=ended)
+holder:
+  description: Who has the lock.
+  type: dict
+  returned: when somebody else has it
+"""
+
+import os
+import shutil
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
+from ansible_collections.selfhost.flask.plugins.module_utils._site import (
+    LEASE,
+    Busy,
+    CommandError,
+    Lock,
+    Site,
+    step,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+
+MEGABYTE = 1 << 20
+INODES = 20000  # an application with its environment has about half of that
+BACKUPS = "/var/backups"
+
+
+class NotReady(Exception):
+    """What the host lacks."""
+
+
+def check_disk(path: str, megabytes: int, inodes: int) -> None:
+    """NotReady where a file system has no room."""
+    status, free = os.statvfs(path), shutil.disk_usage(path).free // MEGABYTE
+    if free < megabytes:
+        raise NotReady("The disk of %s has %d MB free, and %d MB are needed. Make room" % (path, free, megabytes))
+    if status.f_files and status.f_favail < inodes:
+        raise NotReady("The file system of %s has only %d inodes left. Remove files" % (path, status.f_favail))
+
+
+def check_host(site: Site, disk_free: int) -> None:
+    """NotReady where a deployment would fail later."""
+    size, database = 0, database_of(site)
+    if database:
+        try:
+            size = database.size()
+        except CommandError as error:
+            raise NotReady("The database %s does not answer. Start it. %s" % (database.name, error)) from error
+    check_disk(site.root, disk_free, INODES)
+    check_disk(BACKUPS, disk_free + size // MEGABYTE, 0)
+
+
+def begin(module: AnsibleModule, site: Site) -> None:
+    """Takes the lock, ends what was left behind, and sees that the host is ready; ends the module."""
+    owner, recovered, lock = dict(module.params["owner"], reason=module.params["reason"]), "", Lock(site)
+    if not module.check_mode:
+        holder = lock.take(owner, module.params["gone"])
+        if holder:
+            about = dict(holder, since=time.time() - holder["since"], lease=LEASE)
+            module.exit_json(changed=False, id=owner["id"], recovered="", holder=about)
+    try:
+        if not module.check_mode:
+            with step(site.root):
+                recovered = recover(site)
+        check_host(site, module.params["disk_free"])
+    except (NotReady, Busy, DatabaseError, CommandError, OSError) as error:
+        lock.release(owner["id"])
+        module.fail_json(msg="%s. Nothing was changed." % str(error).rstrip("."))
+    module.exit_json(changed=bool(recovered), id=owner["id"], recovered=recovered)
+
+
+def end(module: AnsibleModule, site: Site) -> None:
+    """Gives the lock back and notes a failure, unless the deployment has ended itself; ends the module."""
+    owner = module.params["owner"]["id"]
+    slots = Slots(site)
+    served = site.release_name(slots.release(slots.live()))
+    held = None if module.check_mode else Lock(site).release(owner)
+    if held and module.params["problem"]:
+        about = dict(release=module.params["release"], problem=module.params["problem"], by=held["owner"])
+        Records(site).add(dict(about, outcome=FAILED, seconds={"build": round(time.time() - held["since"], 1)}))
+    module.exit_json(changed=False, id=owner, recovered="", served=served)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            state=dict(type="str", choices=["begun", "ended"], default="begun"),
+            name=dict(type="str", required=True),
+            root=dict(type="path", required=True),
+            log=dict(type="path", required=True),
+            reason=dict(type="str", default="a deployment"),
+            disk_free=dict(type="int", default=500),
+            release=dict(type="str", default=""),
+            problem=dict(type="str", default=""),
+            owner=dict(type="dict"),
+            gone=dict(type="list", elements="str", default=[]),
+        ),
+        supports_check_mode=True,
+    )
+    site = Site(module.params["name"], module.params["root"], module.params["log"])
+    if not os.path.isdir(site.root) or not os.path.isdir(site.log):  # check mode on a bare host
+        if not module.check_mode:
+            module.fail_json(msg="%s is not set up on this host. Run site.yml." % site.name)
+        module.exit_json(changed=False, id=module.params["owner"]["id"], recovered="")
+    begin(module, site) if module.params["state"] == "begun" else end(module, site)
+
+
+if __name__ == "__main__":
+    main()
