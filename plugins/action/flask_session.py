@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars)
+        del tmp
         owner = owner_of(os.getppid())
         result.update(self._ask(owner, [], task_vars))
         holder = result.get("holder")

@@ -18,9 +18,17 @@ from ansible_collections.selfhost.flask.plugins.module_utils._files import write
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils._plan import Tree, heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, seal_tree
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import (
+    LEASE,
+    Busy,
+    CommandError,
+    Lock,
+    Site,
+    step,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 
@@ -63,6 +71,7 @@ class Deployment:
     @contextlib.contextmanager
     def at_work(self):
         """This process changes the application, and nobody else; the session ends with it."""
+        self._take_lock()
         try:
             with step(self.site.root):
                 self._check_session()
@@ -76,6 +85,16 @@ class Deployment:
         finally:
             if self.params["session"]:
                 Lock(self.site).release(self.params["session"])
+
+    def _take_lock(self) -> None:
+        """Where the deployment consists of this module alone, its session begins here."""
+        owner = self.params.get("owner")
+        if not owner:
+            return
+        holder = Lock(self.site).take(dict(owner, reason=self.params["reason"]), self.params["gone"])
+        if holder:
+            self.module.exit_json(changed=False, holder=dict(holder, since=time.time() - holder["since"], lease=LEASE))
+        self.params["session"] = owner["id"]
 
     def _check_session(self) -> None:
         """A run that was thought dead, and whose lock was taken over, does not go on."""
@@ -97,20 +116,32 @@ class Deployment:
     def database(self) -> Database | None:
         return database_of(self.site)
 
+    def revision(self) -> list:
+        """The database's present revision, where it can be asked for."""
+        database = self.database()
+        return database.revision() if database else []
+
     def pending(self, folder: str, revision: str = "head") -> Migrations | None:
         """What lies between the database and a release's revision; None where that is nothing for sure."""
         if not os.path.isdir(os.path.join(folder, self.params["migrations"])):
             return None
-        if revision == "head" and self._is_as_it_was_left(folder):
+        if revision == "head" and self._is_up_to_date(folder):
             return None
         return Migrations(self.application(folder), self.params["migrations"], revision)
 
-    def _is_as_it_was_left(self, folder: str) -> bool:
-        """Whether this release is live, and the database at the revision that it was served with."""
+    def _is_up_to_date(self, folder: str) -> bool:
+        """Whether the database is where the release's migrations end, or where the live release left it.
+
+        To read the files takes a tenth of the time that it takes to load the application.
+        """
         database, release = self.database(), self.site.release_name(folder)
-        if database is None or release != self.site.release_name(self.slots.release(self.slots.live())):
+        if database is None:
             return False
-        return sorted(Records(self.site).served(release).get("revision", [])) == database.revision()
+        known, unreadable = revisions(Tree(folder, folder), self.params["migrations"])
+        ends = [] if unreadable else [sorted(heads(known))]
+        if release == self.site.release_name(self.slots.release(self.slots.live())):
+            ends.append(sorted(Records(self.site).served(release).get("revision", [])))
+        return database.revision() in [end for end in ends if end]
 
     def fingerprint(self, folder: str) -> str:
         return self.slots.fingerprint(folder, self.params["config"])

@@ -13,6 +13,7 @@ import tempfile
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _site
 
 SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
 
@@ -49,8 +50,11 @@ class Repository:
 
     def run(self, *arguments: str, cwd: str | None = None) -> str:
         """One git command; its output."""
-        command = [self.git, "-c", "advice.detachedHead=false"] + list(arguments)
-        code, out, err = self.module.run_command(command, cwd=cwd, environ_update=self.environment)
+        # no maintenance in the background, which would outlive the step
+        command = [self.git, "-c", "advice.detachedHead=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"] + list(arguments)
+        code, out, err = self.module.run_command(
+            command, cwd=cwd, environ_update=self.environment, pass_fds=_site.held
+        )
         if code != 0:
             raise GitError("`git %s` ended with exit code %d: %s" % (arguments[0], code, err.strip()))
         return out

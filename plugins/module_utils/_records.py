@@ -48,9 +48,12 @@ class Records:
         return found
 
     def good(self) -> list:
-        """The releases that can be served again, the newest first."""
+        """The releases that a rollback chooses from, the newest first."""
+        return self._with_outcome(SERVED)
+
+    def _with_outcome(self, *outcomes: str) -> list:
         found = self.outcomes()
-        return [name for name in reversed(list(found)) if found[name]["outcome"] == SERVED and self.is_there(name)]
+        return [name for name in reversed(list(found)) if found[name]["outcome"] in outcomes and self.is_there(name)]
 
     def served(self, release: str) -> dict:
         """The last entry of a release as it was served; empty where there is none."""
@@ -62,8 +65,8 @@ class Records:
         return os.path.exists(self.site.path("releases", release, SEAL))
 
     def prune(self, number: int) -> list:
-        """Removes all but the newest good releases, and what none of those needs."""
-        kept = self.good()[:max(1, number)]
+        """Removes all but the newest releases that were served, and what none of those needs."""
+        kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)]
         removed = sorted(set(os.listdir(self.site.path("releases"))) - set(kept))
         for name in removed:
             shutil.rmtree(self.site.path("releases", name))

@@ -48,6 +48,16 @@ options:
     type: list
     elements: str
     default: []
+  required:
+    description: Keys that have to be there with a value in the end. Where one is not, nothing is changed.
+    type: list
+    elements: str
+    default: []
+  required_from:
+    description:
+      - A file in the same form, such as a repository's C(.env.example). The keys that it assigns are
+        required, too. It may be missing.
+    type: path
   owner:
     description: Name of the owner. Kept, or the current user for a new file, when not set.
     type: str
@@ -193,6 +203,22 @@ def desired(module: AnsibleModule, now: File, values: dict) -> File:
     return File(text, mode, uid, gid)
 
 
+def check_required(module: AnsibleModule, text: str) -> None:
+    """Refuses a file in which a required key is missing or empty."""
+    required, example = module.params["required"], module.params["required_from"]
+    if example and os.path.isfile(example):
+        required = required + list(read(observed(os.path.realpath(example)).text))
+    found = read(text)
+    missing = [key for key in dict.fromkeys(required) if not found.get(key)]
+    if missing:
+        said = " or in " + example if example else ""
+        module.fail_json(
+            msg="%s has no value for %s, which the list of required keys%s names. Set it in flask_env, or set "
+            "flask_env_required to the keys that are needed. The file was not changed."
+            % (module.params["path"], ", ".join(missing), said)
+        )
+
+
 def differences(before: str, after: str) -> dict:
     """Which keys come, go and change, each in the order of the file."""
     old, new = (
@@ -221,6 +247,8 @@ def main() -> None:
             values=dict(type="dict", default={}, no_log=True),
             absent=dict(type="list", elements="str", default=[]),
             generate=dict(type="list", elements="str", default=[]),
+            required=dict(type="list", elements="str", default=[]),
+            required_from=dict(type="path"),
             owner=dict(type="str"),
             group=dict(type="str"),
             mode=dict(type="raw", default="0640"),
@@ -236,6 +264,7 @@ def main() -> None:
         generated = [key for key in module.params["generate"] if not present.get(key)]
         values.update((key, secrets.token_urlsafe(32)) for key in generated)
         wanted = desired(module, now, values)
+        check_required(module, wanted.text)
         if wanted != now and not module.check_mode:
             write_file(path, wanted.text.encode("utf-8", "surrogateescape"), *wanted[1:])
     except OSError as error:

@@ -140,8 +140,8 @@ def deploy(deployment: Deployment) -> dict:
     if pending and slots.live() and params["migration"] == "blocking" and deployment.database() is None:
         deployment.module.fail_json(msg=NO_COPY)
     seal(deployment.site, folder, **about)
-    revision, path = found.after if found else [], os.path.relpath(folder, deployment.site.root)
-    about.update(deployment.about(), revision=revision, folder=path)
+    revision = found.after if found else deployment.revision()
+    about.update(deployment.about(), revision=revision, folder=os.path.relpath(folder, deployment.site.root))
     transaction = Transaction.begin(deployment.site, folder, params["keep"], **about)
     try:
         if pending:

@@ -232,6 +232,10 @@ import tempfile
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._database import (
+    DatabaseError,
+    database_of,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._plan import (
     Tree,
@@ -253,6 +257,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     read_link,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
 
 COMMITS = 50  # that are named; the others are counted
 UNREADABLE = "%s can't be read as Python on this host: what it does to the database is not in the plan."
@@ -300,6 +305,15 @@ def served_release(root: str) -> Served | None:
     return Served(name, about.get("version", ""), commit, Tree(top, folder))
 
 
+def database_revision(root: str) -> list | None:
+    """The revisions that the database says it is at, or else those that were recorded."""
+    database = database_of(Site(os.path.basename(os.path.normpath(root)), root, ""))
+    try:
+        return database.revision() if database else recorded_revision(root)
+    except (CommandError, DatabaseError):
+        return recorded_revision(root)
+
+
 def recorded_revision(root: str) -> list | None:
     """The database's revisions after the last deployment that ended well, where they were recorded."""
     entries = read_record(os.path.join(root, "releases.json")) or []
@@ -333,7 +347,7 @@ def migrations(module: AnsibleModule, before: Tree | None, after: Tree) -> dict:
         module.warn(UNREADABLE % file)
     present = params["revision"]
     if present is None:
-        present = recorded_revision(params["root"])
+        present = database_revision(params["root"])
     assumed = present is None and bool(old)
     present = heads(old) if present is None else present
     return dict(present=present, assumed=assumed, **compare_revisions(old, new, present))

@@ -130,6 +130,7 @@ translations:
   returned: when the release is there
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -150,6 +151,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     read_link,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
 
 FULL = 40  # characters of a commit that is not abbreviated
 
@@ -294,9 +296,9 @@ def main() -> None:
         module.exit_json(changed=True, id="", path=release, version=module.params["version"], commit="", built=False)
     current = os.path.basename(read_link(os.path.join(module.params["root"], "current")))
     try:
-        with repository.access():
+        with repository.access(), contextlib.nullcontext() if module.check_mode else step(module.params["root"]):
             result = establish(module, repository)
-    except (GitError, EntrypointError, ReleaseError) as error:
+    except (GitError, EntrypointError, ReleaseError, Busy) as error:
         module.fail_json(msg=str(error))
     diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])
     module.exit_json(**diff_result(module, diff), **result)

@@ -43,6 +43,18 @@ options:
     type: str
     choices: [refuse, downgrade, restore, keep]
     default: refuse
+  reason:
+    description: What is done, for those who find the application locked.
+    type: str
+    default: a rollback
+  owner:
+    description: The ansible-playbook that runs; the action plugin adds it.
+    type: dict
+  gone:
+    description: Owners who have ended; the action plugin adds them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -57,6 +69,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+holder:
+  description: Who has the lock.
+  type: dict
+  returned: when somebody else has it
 slot:
   description: The live slot, blue or green.
   type: str
@@ -252,6 +268,9 @@ def main() -> None:
             ARGUMENTS,
             release=dict(type="str", default=""),
             database=dict(type="str", choices=["refuse", "downgrade", "restore", "keep"], default="refuse"),
+            reason=dict(type="str", default="a rollback"),
+            owner=dict(type="dict"),
+            gone=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

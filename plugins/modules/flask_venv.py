@@ -99,6 +99,7 @@ import re
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _site
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     give_tree,
     read_link,
@@ -106,6 +107,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     seal_tree,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
 
 COMPLETE = ".complete"
 TOOLS = "/usr/local/lib/selfhost-flask"
@@ -192,7 +194,7 @@ class Environment:
         """A command as the user; the last of what it said where it fails."""
         command = ["runuser", "-u", self.params["user"], "--"] + command
         code, out, err = self.module.run_command(
-            command, cwd=self.params["release"], environ_update=self.variables()
+            command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_site.held
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])
@@ -262,10 +264,14 @@ def main() -> None:
     before, missing = read_link(link), not environment.complete()
     target = os.path.relpath(environment.path, os.path.realpath(module.params["release"]))
     if not module.check_mode:
-        if missing:
-            environment.make()
-        if before != target:
-            replace_link(link, target)
+        try:
+            with step(module.params["root"]):
+                if missing:
+                    environment.make()
+                if before != target:
+                    replace_link(link, target)
+        except Busy as error:
+            module.fail_json(msg=str(error))
     diff = dict(before="venv: %s\n" % before, after="venv: %s\n" % target)
     module.exit_json(
         changed=missing or before != target,
