@@ -64,6 +64,10 @@ class Gate:
         except FileNotFoundError:
             return b""
 
+    def closed(self) -> str:
+        """What is closed by hand: all, writes or nothing."""
+        return "all" if self.refused("site") else "writes" if self.refused("writes") else "nothing"
+
     def open(self, name: str) -> bool:
         """Takes requests again; whether it did not before."""
         with contextlib.suppress(FileNotFoundError):

@@ -70,7 +70,7 @@ class Transaction:
         live = slots.live()
         entry.update({"release": site.release_name(release), "from": site.release_name(slots.release(live))})
         journal = {
-            "site": site._asdict(), "live": live, "idle": slots.idle(), "entry": dict(entry, seconds={}), "keep": keep,
+            "site": site._asdict(), "live": live, "idle": slots.idle(), "entry": dict({"seconds": {}}, **entry), "keep": keep,
             "dump": "", "database": None, "workers": False, "committed": None,
         }
         transaction = cls(site, journal)
@@ -161,7 +161,8 @@ class Transaction:
         self._open_writes()
         if self.journal["workers"] and live:
             self.slots.start_workers()
-        Records(self.site).add(dict(self.journal["entry"], outcome=FAILED, problem=problem))
+        entry = {key: value for key, value in self.journal["entry"].items() if key not in ("revision", "dump")}
+        Records(self.site).add(dict(entry, outcome=FAILED, problem=problem))
 
     def _open_writes(self) -> None:
         for slot in (self.journal["live"], self.journal["idle"]):

@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_status
+short_description: Says what a Flask application serves, and what was deployed when
+version_added: 0.1.0
+description:
+  - Reads what the deployments recorded, the slots, the workers, the lock and the database's revision.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Changes nothing in any case.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+options:
+  name:
+    description: Name of the application.
+    type: str
+    required: true
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  log:
+    description: Folder of the logs.
+    type: path
+    required: true
+  entries:
+    description: How many deployments to list, the newest first.
+    type: int
+    default: 15
+"""
+
+EXAMPLES = r"""
+- name: Ask what is served
+  selfhost.flask.flask_status:
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+  register: status
+"""
+
+RETURN = r"""
+release:
+  description: Name of the release that is served; empty where none is.
+  type: str
+  returned: always
+slot:
+  description: The live slot.
+  type: str
+  returned: always
+programs:
+  description: The state of each slot and worker, as supervisor has it.
+  type: dict
+  returned: always
+revision:
+  description: The database's revision.
+  type: list
+  elements: str
+  returned: always
+closed:
+  description: What maintenance has closed, V(all), V(writes) or V(nothing).
+  type: str
+  returned: always
+lock:
+  description: Who deploys at the moment.
+  type: dict
+  returned: always
+interrupted:
+  description: Name of the release whose deployment was interrupted and is not ended yet.
+  type: str
+  returned: always
+deployments:
+  description: What was deployed, the newest first, as in C(releases.json).
+  type: list
+  elements: dict
+  returned: always
+table:
+  description: All of this as lines of text.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import xmlrpc.client
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
+
+COLUMNS = ("TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY")
+
+
+def programs(slots: Slots) -> dict:
+    """Each slot's and worker's state; the problem where supervisor does not answer."""
+    try:
+        names = [slots.program(slot) for slot in SLOTS] + slots.supervisor.names(slots.worker(""))
+        return {name: slots.supervisor.info(name)["statename"] for name in names}
+    except (OSError, xmlrpc.client.Error) as error:
+        return {"supervisor": "does not answer (%s)" % error}
+
+
+def revision(site: Site) -> list:
+    database = database_of(site)
+    try:
+        return database.revision() if database else []
+    except (CommandError, DatabaseError):
+        return ["does not answer"]
+
+
+def status(site: Site, entries: int) -> dict:
+    """What the module returns."""
+    slots, journal = Slots(site), Journal(site).read() or {}
+    live = slots.live()
+    return dict(
+        release=site.release_name(slots.release(live)) if live else "",
+        slot=live,
+        programs=programs(slots),
+        revision=revision(site),
+        closed=Gate(site).closed(),
+        lock=Lock(site).holder() or {},
+        interrupted=journal.get("entry", {}).get("release", ""),
+        deployments=Records(site).entries[::-1][:entries],
+    )
+
+
+def table(found: dict) -> list:
+    """The same for a person."""
+    lines = ["serves %s from the %s slot" % (found["release"], found["slot"]) if found["slot"] else "serves nothing yet"]
+    lines += ["%s: %s" % program for program in found["programs"].items()]
+    lines.append("database at " + (", ".join(found["revision"]) or "no revision"))
+    if found["closed"] != "nothing":
+        lines.append("MAINTENANCE: closed for %s" % found["closed"])
+    if found["lock"]:
+        lines.append("locked by %(owner)s for %(reason)s" % found["lock"])
+    if found["interrupted"]:
+        lines.append("INTERRUPTED: the deployment of %s is not ended yet" % found["interrupted"])
+    return lines + aligned([COLUMNS] + [row(entry) for entry in found["deployments"]])
+
+
+def row(entry: dict) -> tuple:
+    seconds = sum(entry.get("seconds", {}).values())
+    at = ", ".join(entry.get("revision", []))
+    return entry["time"], entry["release"], entry["outcome"], at, "%.1f" % seconds, entry.get("by", "")
+
+
+def aligned(rows: list) -> list:
+    """Rows whose columns begin below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in rows]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            name=dict(type="str", required=True),
+            root=dict(type="path", required=True),
+            log=dict(type="path", required=True),
+            entries=dict(type="int", default=15),
+        ),
+        supports_check_mode=True,
+    )
+    found = status(Site(module.params["name"], module.params["root"], module.params["log"]), module.params["entries"])
+    module.exit_json(changed=False, table=table(found), **found)
+
+
+if __name__ == "__main__":
+    main()
