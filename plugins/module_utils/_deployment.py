@@ -143,13 +143,10 @@ class Deployment:
             ends.append(sorted(Records(self.site).served(release).get("revision", [])))
         return database.revision() in [end for end in ends if end]
 
-    def fingerprint(self, folder: str) -> str:
-        return self.slots.fingerprint(folder, self.params["config"])
-
     def serves(self, folder: str) -> bool:
         """Whether the live slot runs a release with these files, and is well."""
         live = self.slots.live()
-        if not live or self.slots.started_from(live) != self.fingerprint(folder):
+        if not live or self.slots.started_from(live) != self.slots.fingerprint(folder, self.params["config"]):
             return False
         try:
             self.slots.check(live, self.health)
@@ -158,7 +155,7 @@ class Deployment:
         return True
 
     def launch(self, transaction: Transaction, folder: str) -> None:
-        transaction.launch(folder, self.fingerprint(folder), self.health)
+        transaction.launch(folder, self.params["config"], self.health)
 
     def take_back(self, transaction: Transaction, error: Exception) -> None:
         """Ends a change that met a problem, and the module."""

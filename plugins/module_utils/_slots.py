@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import http.client
 import os
+import shutil
+import stat
 import time
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import 
 from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
 
 SLOTS = ("blue", "green")
+SETTINGS = ".settings"
 LOG_LINES = 50
 RESTARTS = 3  # a release that ended so often before it was healthy will not become so
 
@@ -96,9 +99,11 @@ class Slots:
         """Unhealthy where a slot does not serve its release well."""
         health.check(self.site.path("run", slot + ".sock"), self.site.release_name(self.release(slot)))
 
-    def launch(self, slot: str, release: str, fingerprint: str, health: Health) -> None:
+    def launch(self, slot: str, release: str, config: list, health: Health) -> None:
         """Starts a release in a slot that is not live; returns when it is healthy."""
         self.retire(slot)
+        fingerprint = self.fingerprint(release, config)
+        self._keep_settings(slot, config)
         replace_link(self.site.path("slots", slot), release)
         write_file(self.site.path("slots", slot + ".fingerprint"), fingerprint.encode(), 0o600)
         begin = file_size(self.log(slot))
@@ -108,6 +113,17 @@ class Slots:
         except Unhealthy as error:
             lines = last_lines(self.log(slot), begin)
             raise Unhealthy("%s. The last lines of %s:\n%s" % (error, self.log(slot), lines)) from error
+
+    def _keep_settings(self, slot: str, config: list) -> None:
+        """Copies the settings to the slot, which starts again as it was launched, whatever they become."""
+        folder = self.site.path("slots", slot + SETTINGS)
+        os.mkdir(folder, 0o700)
+        for path in config:
+            about = os.stat(path)
+            with open(path, "rb") as file:
+                copy, mode = os.path.join(folder, os.path.basename(path)), stat.S_IMODE(about.st_mode)
+                write_file(copy, file.read(), mode, about.st_uid, about.st_gid)
+        os.chmod(folder, 0o755)
 
     def _await(self, slot: str, health: Health) -> None:
         """Unhealthy at the deadline, or when the slot keeps ending."""
@@ -133,6 +149,7 @@ class Slots:
         for name in (slot, slot + ".fingerprint"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.site.path("slots", name))
+        shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
         self.supervisor.stop(self.program(slot))
 
     def worker(self, name: str) -> str:

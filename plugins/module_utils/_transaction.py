@@ -111,10 +111,10 @@ class Transaction:
         self.journal["entry"]["dump"] = path
         self.note(dump=path if undo else "", database=[database.kind, database.name])
 
-    def launch(self, release: str, fingerprint: str, health: Health) -> None:
+    def launch(self, release: str, config: list, health: Health) -> None:
         """Starts the release in the idle slot."""
         with self.timed("launch"):
-            self.slots.launch(self.journal["idle"], release, fingerprint, health)
+            self.slots.launch(self.journal["idle"], release, config, health)
 
     def switch(self) -> None:
         """Moves the visitors; unless `committed` says otherwise, this is what makes the change."""

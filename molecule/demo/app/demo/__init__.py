@@ -22,6 +22,7 @@ def create_app() -> Flask:
         app.register_blueprint(module.blueprint)
     csrf.exempt(posts.blueprint)
     app.cli.add_command(cli.translate)
+    app.cli.add_command(cli.work)
     app.add_template_filter(filters.when)
     app.context_processor(lambda: {"identity": identity(), "locale": get_locale()})
     app.after_request(_name_version)

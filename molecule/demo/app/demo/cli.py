@@ -1,15 +1,19 @@
-"""flask translate: the catalogues of the translations."""
+"""flask translate: the catalogues of the translations; flask work: a background process."""
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 import click
 from babel.messages.frontend import CommandLineInterface
 from flask.cli import AppGroup
 
 from demo.config import ROOT
+from demo.version import VERSION
 
 CATALOGUES = ROOT / "demo" / "translations"
 
@@ -47,3 +51,15 @@ def _merge_sources(command: str, *options: str) -> None:
 def _pybabel(*arguments: object) -> None:
     if CommandLineInterface().run(["pybabel", *map(str, arguments)]):
         raise click.ClickException(f"pybabel {arguments[0]} failed")
+
+
+@click.command("work")
+@click.option("--seconds", default=0.2, help="How long a job takes.")
+def work(seconds: float) -> None:
+    """Do one job after the other; the one at work is finished before the end."""
+    left = Event()
+    signal.signal(signal.SIGTERM, lambda *_: left.set())
+    while not left.is_set():
+        click.echo(f"{VERSION} begins")
+        time.sleep(seconds)
+        click.echo(f"{VERSION} is done")
