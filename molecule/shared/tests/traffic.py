@@ -110,6 +110,8 @@ def parse(data: bytes, ended: bool) -> Answer | None:
     head, separator, body = data.partition(b"\r\n\r\n")
     if not separator:
         return None
+    if not head.startswith(b"HTTP/1."):
+        raise ValueError(f"no HTTP: {bytes(head[:40])!r}")
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
@@ -258,7 +260,7 @@ class Traffic:
                 return await self._answer(request, newcomer, again=method == "GET")
         except TimeoutError:
             return Answer(0, problem=f"no answer within {PATIENCE} s")
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError) as error:
             return Answer(0, problem=f"{type(error).__name__}: {error}")
 
     async def _answer(self, request: bytes, newcomer: bool, again: bool) -> Answer:
