@@ -221,9 +221,7 @@ class Traffic:
         for connection in self.idle:
             connection.transport.abort()
 
-    async def _arrive(
-        self, group: asyncio.TaskGroup, numbers: Iterator[int], rate: float
-    ) -> None:
+    async def _arrive(self, group: asyncio.TaskGroup, numbers: Iterator[int], rate: float) -> None:
         """Open loop: who comes next does not wait for who came before."""
         begin = time.monotonic()
         while not self.ending:
