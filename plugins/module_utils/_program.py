@@ -62,4 +62,4 @@ def main() -> None:
     with step(root, patience=None):
         if Journal(Site("", root, "")).read() is None:
             return
-        print(recover(Site("", root, "")))
+        sys.stdout.write(recover(Site("", root, "")) + "\n")

@@ -67,10 +67,10 @@ def load(path: str, purpose: str, expected: str) -> None:
             shutil.copyfileobj(sys.stdin.buffer, file)
         found, (tables, revision) = about(source), json.loads(expected)
         if set(found["tables"]) != set(tables) or found["revision"] != sorted(revision):
-            sys.exit("the copy has other tables or another revision than was said of it")
+            raise SystemExit("the copy has other tables or another revision than was said of it")
         for name, (before, after) in tables.items():
             if not min(before, after) <= found["tables"][name] <= max(before, after):
-                sys.exit("%s has %d rows instead of %d" % (name, found["tables"][name], after))
+                raise SystemExit("%s has %d rows instead of %d" % (name, found["tables"][name], after))
         if purpose == "replace":
             replace(path, source)
 
@@ -78,7 +78,7 @@ def load(path: str, purpose: str, expected: str) -> None:
 def main() -> None:
     path, action, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
     if action == "about":
-        print(json.dumps(about(path)))
+        json.dump(about(path), sys.stdout)
     elif action == "copy":
         copy(path)
     else:

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, MySQL, SQLite
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file

@@ -35,7 +35,7 @@ options:
     type: str
     choices: [all, writes, nothing]
     required: true
-  message:
+  text:
     description: What visitors read.
     type: str
     default: This site is being maintained. Please come back later.
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   selfhost.flask.flask_maintenance:
     root: /srv/blog
     closed: all
-    message: We are back at noon.
+    text: We are back at noon.
 """
 
 RETURN = r"""
@@ -81,7 +81,7 @@ def main() -> None:
         argument_spec=dict(
             root=dict(type="path", required=True),
             closed=dict(type="str", choices=["all", "writes", "nothing"], required=True),
-            message=dict(type="str", default="This site is being maintained. Please come back later."),
+            text=dict(type="str", default="This site is being maintained. Please come back later."),
             retry_after=dict(type="int", default=600),
         ),
         supports_check_mode=True,
@@ -92,7 +92,7 @@ def main() -> None:
     if module.check_mode:
         changed = before != params["closed"]
     else:
-        changed = establish(gate, params["closed"], params["retry_after"], params["message"])
+        changed = establish(gate, params["closed"], params["retry_after"], params["text"])
     diff = dict(before="closed: %s\n" % before, after="closed: %s\n" % params["closed"])
     module.exit_json(changed=changed, closed=params["closed"], **diff_result(module, diff))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from machine import APP, ROOT, Machine, Visitor, live_slot
 from playbook import Visitors, run, spoken
+from test_bare_host import changes
 from testinfra.host import Host
 
 V2_REVISION, V6_REVISION = "2b8e4c75d0f2", "6d2a7f90c5b6"
@@ -13,6 +16,11 @@ V2_REVISION, V6_REVISION = "2b8e4c75d0f2", "6d2a7f90c5b6"
 def revision(host: Host) -> str:
     """The database's."""
     return host.check_output(f"flask-{APP} db current 2>/dev/null").split()[0]
+
+
+def dump(host: Host) -> str:
+    """The database's content."""
+    return host.check_output(f"mysqldump --skip-comments {APP}")
 
 
 def served(host: Host) -> tuple[str, str, str]:
@@ -27,10 +35,14 @@ def deploy(version: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_plan_of_an_update_changes_nothing(machine: Machine, host: Host) -> None:
-    before = served(host)
-    code, said = deploy("v2", "--check", "--diff")
+    before, since = (served(host), dump(host)), time.time()
+    code, said = deploy("v2", "--check", "--diff", "-e", '{"flask_env": {"API_TOKEN": "x"}}')
     assert code == 0, said
-    assert served(host) == before
+    assert "1 commit: " in said and "v2: Likes and languages" in said
+    assert "1 revision pending: 2b8e4c75d0f2 Likes" in said
+    assert "requirements: " in said and "API_TOKEN" in said
+    assert changes(machine, since) == []
+    assert (served(host), dump(host)) == before
     assert machine.visitor().get("/healthz").json()["version"] == "v1"
 
 
