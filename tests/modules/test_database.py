@@ -12,6 +12,11 @@ USERS = {"revision": "a1", "message": "users"}
 POSTS = {"revision": "b2", "message": "posts"}
 
 
+def undone(item, reversible=True):
+    """The same in a downgrade."""
+    return dict(item, reversible=reversible)
+
+
 def tables(release):
     with sqlite3.connect(release.path / "shop.db") as database:
         names = {row[0] for row in database.execute("select name from sqlite_master")}
@@ -60,13 +65,35 @@ def test_a_downgrade_only_where_it_is_allowed(run, release):
         assert result["failed"] and "beyond %s" % revision in result["msg"]
     assert tables(release) == ["table_a1", "table_b2"]
     allowed = release.arguments(revision="a1", allow_downgrade=True)
-    assert summary(run("flask_db", _ansible_check_mode=True, **allowed)) == (True, ["b2"], ["a1"], [POSTS])
-    assert summary(run("flask_db", **allowed)) == (True, ["b2"], ["a1"], [POSTS])
+    assert summary(run("flask_db", _ansible_check_mode=True, **allowed)) == (True, ["b2"], ["a1"], [undone(POSTS)])
+    assert summary(run("flask_db", **allowed)) == (True, ["b2"], ["a1"], [undone(POSTS)])
     assert tables(release) == ["table_a1"]
     assert summary(run("flask_db", **allowed)) == (False, ["a1"], ["a1"], [])
     base = release.arguments(revision="base", allow_downgrade=True)
-    assert summary(run("flask_db", **base)) == (True, ["a1"], [], [USERS])
+    assert summary(run("flask_db", **base)) == (True, ["a1"], [], [undone(USERS)])
     assert summary(run("flask_db", **base)) == (False, [], [], [])
+
+
+# what the body of a downgrade is, and whether it undoes anything
+DOWNGRADES = {
+    "pass": False,
+    "raise NotImplementedError('no way back')": False,
+    "'nothing to do'": False,
+    "...": False,
+    "op.drop_table('table_c3')": True,
+    "if True:\n        op.drop_table('table_c3')": True,
+}
+
+
+@pytest.mark.parametrize("body", DOWNGRADES)
+def test_says_whether_a_downgrade_does_anything(body, run, release):
+    release.revision("c3", "b2", "likes")
+    path = release.path / "migrations/versions/c3.py"
+    path.write_text(path.read_text().replace('op.drop_table("table_c3")', body))
+    run("flask_db", **release.arguments())
+    found = run("flask_db", _ansible_check_mode=True, **release.arguments(revision="base", allow_downgrade=True))
+    likes = {"revision": "c3", "message": "likes"}
+    assert found["pending"] == [undone(likes, DOWNGRADES[body]), undone(POSTS), undone(USERS)]
 
 
 def test_a_failed_migration_says_where_it_left_the_database(run, release):

@@ -31,10 +31,11 @@ class UnixServer(socketserver.ThreadingUnixStreamServer):
 class Application(UnixServer):
     """Answers every request with the same status and text, and keeps the requests."""
 
-    def __init__(self, path: str, status: int = 200, text: str = "well") -> None:
+    def __init__(self, path: str, status: int = 200, text: str = "well", release: str = "") -> None:
         super().__init__(path, Answer)
         self.status = status
         self.text = text
+        self.release = release
         self.requests = []
 
 
@@ -44,6 +45,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers)))
         self.send_response(self.server.status)
+        self.send_header("X-Release", self.server.release)
         self.end_headers()
         self.wfile.write(self.server.text.encode())
 
@@ -76,7 +78,7 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
 
     def call(self, method: str, parameters: tuple) -> object:
         name = method.partition(".")[2]
-        if name not in ("getProcessInfo", "reloadConfig"):
+        if name not in ("getProcessInfo", "getAllProcessInfo", "reloadConfig"):
             self.calls.append((name, *parameters))
         return getattr(self, name)(*parameters)
 
@@ -90,6 +92,9 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
         if state == "STOPPING":  # it takes until somebody looks
             self.states[name] = "STOPPED"
         return {"statename": state, "pid": self.pids.get(name, 0)}
+
+    def getAllProcessInfo(self) -> list:
+        return [{"name": name, "statename": state} for name, state in self.states.items()]
 
     def reloadConfig(self) -> list:
         added = [name for name in self.files if name not in self.groups]
@@ -105,7 +110,7 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
     def removeProcessGroup(self, name: str) -> bool:
         if self.states[name] == "RUNNING":
             raise Fault(91, "STILL_RUNNING: " + name)
-        del self.groups[name]
+        del self.groups[name], self.states[name]
         return True
 
     def startProcess(self, name: str) -> bool:

@@ -42,20 +42,45 @@ def test_a_program_runs_or_does_not(state, running, client, known):
 @pytest.mark.parametrize("state, stopped", [("RUNNING", True), ("STOPPED", False)])
 def test_stops_what_runs(state, stopped, client, known):
     known.states[NAME] = state
-    assert client.stop(NAME) == stopped
+    client.stop(NAME)
     assert known.calls == ([("stopProcess", NAME, False)] if stopped else [])
     assert known.states[NAME] == "STOPPED"
 
 
+def test_stops_several_at_once_and_waits_for_all(client, supervisor):
+    supervisor.files = {"blog.mail": 1, "blog.queue": 1}
+    for name in supervisor.files:
+        client.start(name)
+    supervisor.on_stop = lambda name: seen.append(dict(supervisor.states))
+    seen = []
+    client.stop("blog.mail", "blog.queue")
+    assert seen[-1] == {"blog.mail": "STOPPING", "blog.queue": "STOPPING"}
+    assert set(supervisor.states.values()) == {"STOPPED"}
+
+
+def test_stops_nothing_where_there_is_nothing(client, supervisor):
+    client.stop()
+    assert supervisor.calls == []
+
+
 def test_waits_for_what_is_about_to_end(client, known):
     known.states[NAME] = "STOPPING"
-    assert not client.stop(NAME)
-    assert known.states[NAME] == "STOPPED"
+    client.stop(NAME)
+    assert known.states[NAME] == "STOPPED" and known.calls == []
 
 
 def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
     monkeypatch.setattr(client, "running", lambda name: True)
-    assert client.stop(NAME)
+    client.stop(NAME)
+    assert known.calls == [("stopProcess", NAME, False)] and known.states[NAME] == "STOPPED"
+
+
+def test_the_programs_of_one_application_by_their_beginning(client, supervisor):
+    supervisor.files = dict.fromkeys(["blog-blue", "blog.mail", "blog.queue", "blogs.mail", "shop.blog.mail"], 1)
+    for name in supervisor.files:
+        supervisor.addProcessGroup(name)
+    assert client.names("blog.") == ["blog.mail", "blog.queue"]
+    assert client.names("nothing") == []
 
 
 # what is on disk, what supervisor has read, and the calls that start the program
@@ -91,9 +116,9 @@ def test_another_fault_is_not_taken_for_an_answer(client, known, monkeypatch):
     def broken(*dummy):
         raise xmlrpc.client.Fault(6, "SHUTDOWN_STATE")
 
-    for method in ("getProcessInfo", "startProcess"):
+    for method in ("getProcessInfo", "startProcess", "getAllProcessInfo"):
         monkeypatch.setattr(known, method, broken)
-    for call in (client.info, client.start):
+    for call in (client.info, client.start, client.names):
         with pytest.raises(xmlrpc.client.Fault, match="SHUTDOWN_STATE"):
             call(NAME)
 

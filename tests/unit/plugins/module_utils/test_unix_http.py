@@ -12,15 +12,16 @@ from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import g
 
 
 def test_gets_a_page_from_a_socket(serve):
-    server = serve(status=404, text="nothing hére")
-    assert get(server.server_address, "/page?x=1", {"Host": "blog.example.com"}, 5) == (404, "nothing hére")
+    server = serve(status=404, text="nothing hére", release="v1")
+    answer = get(server.server_address, "/page?x=1", {"Host": "blog.example.com"}, 5)
+    assert (answer.status, answer.text, answer.headers["x-release"]) == (404, "nothing hére", "v1")
     path, headers = server.requests[0]
     assert (path, headers["Host"]) == ("/page?x=1", "blog.example.com")
 
 
 def test_reads_no_more_than_a_page_needs(serve):
     server = serve(text="x" * 100000)
-    assert len(get(server.server_address, "/", {}, 5)[1]) == 65536
+    assert len(get(server.server_address, "/", {}, 5).text) == 65536
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["no socket", "no answer"])

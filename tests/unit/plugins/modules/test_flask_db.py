@@ -9,6 +9,7 @@ import pytest
 APP = "blog:create_app()"
 FIRST = {"revision": "a1", "message": "users"}
 SECOND = {"revision": "b2", "message": "posts"}
+UNDONE = dict(SECOND, reversible=True)
 
 
 def state(current, desired, pending=(), downgrade=False, command="db"):
@@ -20,7 +21,7 @@ def state(current, desired, pending=(), downgrade=False, command="db"):
 NEW = state([], ["b2"], [FIRST, SECOND])
 OLD = state(["a1"], ["b2"], [SECOND])
 DONE = state(["b2"], ["b2"])
-BEYOND = state(["b2"], ["a1"], [SECOND], downgrade=True)
+BEYOND = state(["b2"], ["a1"], [UNDONE], downgrade=True)
 AT_FIRST = state(["a1"], ["a1"])
 
 UPGRADE = ["db", "upgrade", "--directory", "migrations", "head"]

@@ -35,7 +35,7 @@ def release(run, root, remote):
 
 
 def seal(result):
-    """What flask_slot does when it launches a release."""
+    """What flask_deployment does when it launches a release."""
     with open(os.path.join(result["path"], ".release.json"), "w", encoding="ascii"):
         pass
 
