@@ -63,7 +63,7 @@ def write(remote):
 
 @pytest.fixture
 def serve(root, remote):
-    """A commit becomes the served release, as flask_release and flask_slot make it."""
+    """A commit becomes the served release, as flask_release and flask_deployment make it."""
 
     def serve(commit, version="v1", subfolder="", **record):
         name = "%s-%s" % (version, commit[:8])
