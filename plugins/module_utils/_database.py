@@ -13,11 +13,11 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 from typing import BinaryIO, Iterator
-from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _sqlite_owner, _site
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
@@ -27,7 +27,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import Comman
 VERSION_TABLE = "alembic_version"
 BLOCK = 1 << 20
 MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
-LOCAL = ("localhost", "127.0.0.1", "::1", "", None)
+LOCAL = ("localhost", "127.0.0.1", "[::1]", "")
+# As SQLAlchemy reads one: a password may have any sign but `@`, and a name is not unquoted.
+URL = re.compile(
+    r"(?P<kind>\w+)(?:\+\w+)?://(?:[^:/]*(?::[^@]*)?@)?(?P<host>\[[^/?]+\]|[^/:?]*)(?::[^/?]*)?"
+    r"(?:/(?P<name>[^?]*))?(?:\?.*)?", re.S
+)
 LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
 SWAPS = 90
 CLIENT = shutil.which("mariadb") or "mysql"  # MariaDB complains of the old names
@@ -242,14 +247,16 @@ def database_of(site: Site) -> Database | None:
     """The database that .env names, where it is one of this host's that can be dumped; else None."""
     try:
         with open(site.path("shared", ".env"), encoding="utf-8", errors="replace") as file:
-            url = urlsplit(read_dotenv(file.read()).get("DATABASE_URL", ""))
+            url = URL.fullmatch(read_dotenv(file.read()).get("DATABASE_URL", ""))
     except FileNotFoundError:
         return None
-    kind, name = url.scheme.partition("+")[0], unquote(url.path)
-    if kind in ("mysql", "mariadb") and url.hostname in LOCAL and len(name) > 1:
-        return MySQL(name[1:])
-    if kind == "sqlite" and name.startswith("//"):
-        return SQLite(name[1:], site.name)
+    if url is None:
+        return None
+    kind, host, name = url.group("kind", "host", "name")
+    if kind in ("mysql", "mariadb") and name and host in LOCAL:
+        return MySQL(name)
+    if kind == "sqlite" and name and name.startswith("/"):
+        return SQLite(name, site.name)
     return None
 
 

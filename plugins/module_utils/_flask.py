@@ -105,7 +105,7 @@ class FlaskApp:
         source = to_text(_flask_probe.__loader__.get_source(_flask_probe.__name__))
         result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
         if result.code != 0:
-            advice = "The application %s does not start. Mend that first." % self.self.name
+            advice = "The application %s does not start. Mend that first." % self.name
             return {"problem": self.report(result, advice)}
         answer = json.loads(result.out.splitlines()[-1])
         return {"problem": self.mask(answer["problem"])} if "problem" in answer else answer

@@ -40,11 +40,15 @@ class Records:
             file.write(sentence(self.entries[-1]) + "\n")
 
     def outcomes(self) -> dict:
-        """The last outcome of each release, the release of the newest entry last."""
+        """What is to be said of each release, the newest last.
+
+        One that was served and fails later, when it is launched with other settings, is still good.
+        """
         found = {}
         for entry in self.entries:
-            found.pop(entry["release"], None)
-            found[entry["release"]] = entry
+            if entry["outcome"] != FAILED or entry["release"] not in found:
+                found.pop(entry["release"], None)
+                found[entry["release"]] = entry
         return found
 
     def good(self) -> list:
@@ -66,15 +70,20 @@ class Records:
 
     def prune(self, number: int) -> list:
         """Removes all but the newest releases that were served, and what none of those needs."""
-        kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)]
+        kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)] + self._in_slots()
         removed = sorted(set(os.listdir(self.site.path("releases"))) - set(kept))
         for name in removed:
             shutil.rmtree(self.site.path("releases", name))
         used = {os.path.basename(venv) for name in kept for venv in linked_venvs(self.site.path("releases", name))}
         for name in set(os.listdir(self.site.path("venvs"))) - used:
             shutil.rmtree(self.site.path("venvs", name))
-        self._prune_dumps({self.served(name).get("dump") for name in kept})
+        self._prune_dumps({entry.get("dump") for entry in self.entries if entry["release"] in kept})
         return removed
+
+    def _in_slots(self) -> list:
+        """The releases that are started, or would be at the next boot."""
+        links = (self.site.path("slots", name) for name in os.listdir(self.site.path("slots")))
+        return [self.site.release_name(read_link(path)) for path in links if os.path.islink(path)]
 
     def _prune_dumps(self, needed: set) -> None:
         """Removes the copies of the database that no kept release was migrated from."""

@@ -41,6 +41,7 @@ class Health(NamedTuple):
     def check(self, socket: str, release: str) -> None:
         """Asks as the proxy would; Unhealthy where it is another release that answers, or not well."""
         headers = {"Host": self.host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
+        headers["X-Release"] = release  # answered also while the site is closed
         try:
             answer = get(socket, self.url, headers, timeout=10)
         except (OSError, http.client.HTTPException) as error:

@@ -10,6 +10,8 @@
                                    it is what is expected
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -17,13 +19,14 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from urllib.parse import quote
 
 TIMEOUT = 60
 
 
 def connect(path: str) -> sqlite3.Connection:
     """Without making a file that is not there."""
-    return sqlite3.connect("file:%s?mode=rw" % path.replace("%", "%25").replace("?", "%3f"), TIMEOUT, uri=True)
+    return sqlite3.connect("file:%s?mode=rw" % quote(path), TIMEOUT, uri=True)
 
 
 def about(path: str) -> dict:

@@ -11,7 +11,7 @@ short_description: Closes a Flask application for its visitors, and opens it aga
 version_added: 0.1.0
 description:
   - The application's processes answer 503 with C(Retry-After) from the next request on; nothing is restarted or
-    reloaded. The health URL is answered as ever, so that a deployment goes on.
+    reloaded. The deployment's question for the health is answered as ever, so that updates go on.
 author: The selfhost.flask developers (@selfhost)
 attributes:
   check_mode:

@@ -116,8 +116,12 @@ def gunicorn_settings(text, monkeypatch):
     """What gunicorn would take from its configuration."""
     dotenv = ModuleType("dotenv")
     dotenv.load_dotenv = lambda path: None
-    monkeypatch.setitem(sys.modules, "dotenv", dotenv)
-    settings = {}
+    workers = ModuleType("gunicorn.workers")
+    workers.gthread = ModuleType("gunicorn.workers.gthread")
+    for name, module in (("dotenv", dotenv), ("gunicorn", ModuleType("gunicorn")), (workers.__name__, workers)):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("runpy.run_path", lambda path: {"Gate": path})
+    settings = {"__file__": "/srv/blog/slots/blue.settings/gunicorn.conf.py"}
     exec(compile(text, "gunicorn.conf.py", "exec"), settings)
     return settings
 

@@ -16,10 +16,9 @@ MESSAGE = "This site is being updated. Please try again in a moment."
 class Gate:
     """A WSGI application around another."""
 
-    def __init__(self, application, health_url):
+    def __init__(self, application):
         self.application = application
         self.folder = os.path.dirname(os.path.abspath(__file__))
-        self.health_path = health_url.partition("?")[0]
         self.release = os.environ.get("FLASK_RELEASE", "")
         self.closed_for_writes = (os.environ.get("FLASK_SLOT", "") + ".closed", "writes.closed")
 
@@ -27,13 +26,11 @@ class Gate:
         def start(status, headers, *rest):
             return start_response(status, [*headers, ("X-Release", self.release)], *rest)
 
-        if environ["PATH_INFO"] == self.health_path:
-            return self.application(environ, start)
-        if self.is_closed("site.closed"):
+        reads = environ["REQUEST_METHOD"] in SAFE
+        # The deployment asks for the release by name; the proxy lets no visitor do that.
+        if self.is_closed("site.closed") and not (reads and environ.get("HTTP_X_RELEASE") == self.release):
             return self.refuse("site.closed", start)
-        if environ["REQUEST_METHOD"] in SAFE:
-            return self.application(environ, start)
-        return self.write(environ, start)
+        return self.application(environ, start) if reads else self.write(environ, start)
 
     def write(self, environ, start):
         """A request that may change something."""

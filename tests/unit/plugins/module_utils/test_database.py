@@ -89,7 +89,6 @@ AS_IT_IS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="urlsplit and unquote read a URL in another way than SQLAlchemy")
 @pytest.mark.parametrize("url", AS_IT_IS)
 def test_a_url_means_what_it_means_to_sqlalchemy(url, site):
     with open(site.path("shared/.env"), "w", encoding="utf-8") as file:

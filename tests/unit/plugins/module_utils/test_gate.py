@@ -68,11 +68,12 @@ def ask(tmp_path, gate, application, monkeypatch):
     monkeypatch.setenv("FLASK_SLOT", "blue")
     monkeypatch.setenv("FLASK_RELEASE", "v1")
     shutil.copy(PROGRAM, tmp_path / "gate/gate.py")
-    served = runpy.run_path(str(tmp_path / "gate/gate.py"))["Gate"](application, "/healthz?deep=1")
+    served = runpy.run_path(str(tmp_path / "gate/gate.py"))["Gate"](application)
 
-    def ask(method="GET", path="/posts"):
+    def ask(method="GET", path="/posts", **headers):
         begun = []
-        parts = served({"REQUEST_METHOD": method, "PATH_INFO": path}, lambda *arguments: begun.append(arguments))
+        environ = dict(headers, REQUEST_METHOD=method, PATH_INFO=path)
+        parts = served(environ, lambda *arguments: begun.append(arguments))
         try:
             text = b"".join(parts).decode()
         finally:
@@ -127,16 +128,11 @@ def test_a_refusal_says_when_to_try_again_and_is_not_kept(message, text, gate, a
 
 
 @pytest.mark.parametrize("name", ["blue", "writes", "site"])
-def test_the_health_is_answered_behind_a_closed_gate(name, gate, ask):
+def test_the_deployment_is_answered_behind_a_closed_gate(name, gate, ask):
     gate.refuse(name, 5)
-    assert ask("GET", "/healthz")[0] == 200
-    assert ask("POST", "/healthz/more")[0] == 503
-
-
-@pytest.mark.xfail(strict=True, reason="the health path lets any method through, and it is / by default")
-def test_a_write_to_the_health_path_is_refused_as_any_other(gate, ask):
-    gate.close("blue", 5, patience=1)
-    assert ask("POST", "/healthz")[0] == 503
+    assert ask("GET", HTTP_X_RELEASE="v1")[0] == 200
+    assert ask("POST", HTTP_X_RELEASE="v1")[0] == 503
+    assert ask("GET", HTTP_X_RELEASE="v2")[0] == (503 if name == "site" else 200)
 
 
 def test_closing_waits_for_a_write_in_flight_and_refuses_those_that_follow(gate, ask, application):

@@ -69,10 +69,7 @@ def test_says_what_is_in_a_file(owner, path):
     assert (found["revision"], found["size"]) == (["a1"], path.stat().st_size)
 
 
-HASH = pytest.mark.xfail(strict=True, reason="what follows a # is no part of the file's name in a URI")
-
-
-@pytest.mark.parametrize("name", ["a b.db", "100%.db", "%23.db", "why?.db", pytest.param("#1.db", marks=HASH)])
+@pytest.mark.parametrize("name", ["a b.db", "100%.db", "%23.db", "why?.db", "#1.db"])
 def test_a_file_of_any_name(name, owner, path):
     path = make(path.with_name(name), "one")
     assert json.loads(owner(path, "about"))["tables"]["posts"] == 1
