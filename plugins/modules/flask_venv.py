@@ -177,7 +177,9 @@ class Environment:
         os.mkdir(self.path, 0o755)
         give_tree(self.path, self.params["user"])
         uv = installed_uv(self.module)
-        self.run([uv, "venv", "--quiet", "--allow-existing", "--python", self.params["python"], self.path])
+        # By its own name: `python3` is another one after an upgrade of the distribution.
+        python = os.path.realpath(self.params["python"])
+        self.run([uv, "venv", "--quiet", "--allow-existing", "--python", python, self.path])
         for packages in self.steps():
             self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
         seal_tree(self.path)
