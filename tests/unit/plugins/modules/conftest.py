@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules' unit tests share: a release to work on, and commands that are not really run."""
+"""What the modules' unit tests share: a release, a host, and commands that are not really run."""
 
 from __future__ import annotations
 
@@ -53,3 +53,31 @@ def release(tmp_path):
     for name in ("python", "flask"):
         (tmp_path / ".venv/bin" / name).touch()
     return tmp_path
+
+
+@pytest.fixture
+def host(short_path, supervisor, serve, monkeypatch):
+    """A host on which nothing is served yet."""
+    from host import Host  # imports the collection, which is found only now
+
+    return Host(short_path / "blog", supervisor, serve, monkeypatch)
+
+
+@pytest.fixture
+def deploy(run, host):
+    """Runs flask_deployment for a release."""
+
+    def deploy(release, **arguments):
+        options = dict(release=str(host.root / "releases" / release), version=release)
+        return run("flask_deployment", **dict(about(host), **options, **arguments))
+
+    return deploy
+
+
+def about(host):
+    """What all modules are told."""
+    root = str(host.root)
+    return dict(
+        name="blog", root=root, log=root + "/log", app="blog:app", config=[root + "/shared/.env"],
+        deadline=0, patience=0,
+    )

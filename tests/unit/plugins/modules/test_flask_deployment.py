@@ -1,0 +1,491 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import itertools
+import json
+import os
+from xmlrpc.client import Fault
+
+import pytest
+from host import Killed
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _slots, _supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+
+CHECK = {"_ansible_check_mode": True}
+
+
+def test_check_then_run_then_run_again(host, deploy):
+    host.release("v1")
+    result = deploy("v1", **CHECK)
+    assert (result["changed"], result["slot"], result["release"]) == (True, "", "v1")
+    assert host.links() == {} and host.supervisor.calls == []
+    result = deploy("v1")
+    assert (result["changed"], result["slot"], result["release"], result["pruned"]) == (True, "blue", "v1", [])
+    assert list(result["seconds"]) == ["launch", "workers"] and sum(result["seconds"].values()) < 1
+    assert result["diff"] == {"before": "current: \n", "after": "current: releases/v1\n"}
+    assert host.links() == {"current": "v1", "run/live.sock": "blue.sock", "slots/blue": "v1"}
+    assert host.records() == [("v1", "served")]
+    calls = list(host.supervisor.calls)
+    for mode in ({}, CHECK):
+        result = deploy("v1", **mode)
+        assert (result["changed"], result["slot"], result["release"]) == (False, "blue", "v1")
+    assert host.supervisor.calls == calls
+
+
+def test_a_new_release_takes_over_in_the_other_slot(host, deploy):
+    for release, slot in (("v1", "blue"), ("v2", "green"), ("v3", "blue")):
+        host.release(release)
+        assert deploy(release)["slot"] == slot
+        assert host.links() == {"current": release, "run/live.sock": slot + ".sock", "slots/" + slot: release}
+        assert host.programs() == {"blog-" + slot}
+
+
+def test_the_old_slot_serves_until_the_new_one_is_live(host, deploy):
+    host.release("v1")
+    deploy("v1")
+    host.release("v2")
+    seen = []
+    stop = host.supervisor.on_stop
+    host.supervisor.on_stop = lambda name: (seen.append((name, host.links()["run/live.sock"])), stop(name))
+    deploy("v2")
+    assert seen == [("blog-blue", "green.sock")]
+
+
+def test_health_is_asked_as_the_proxy_would(host, deploy):
+    host.release("v1")
+    deploy("v1", health_url="/healthz?deep=1", host="blog.example.com")
+    path, headers = host.servers["blue"].requests[0]
+    assert path == "/healthz?deep=1"
+    assert (headers["Host"], headers["X-Forwarded-Proto"]) == ("blog.example.com", "https")
+
+
+def test_a_release_is_sealed_before_it_is_started(host, deploy):
+    folder = host.release("v1")
+    (folder / "code.py").touch(0o666)
+    folder.chmod(0o777)
+    deploy("v1", commit="c" * 40)
+    assert oct(folder.stat().st_mode)[-3:] == "755" and oct((folder / "code.py").stat().st_mode)[-3:] == "644"
+    assert json.loads((folder / ".release.json").read_text()) == {"version": "v1", "commit": "c" * 40}
+
+
+def changed_settings(host):
+    (host.root / "shared/.env").write_text("DEBUG=1\n")
+
+
+def another_environment(host):
+    (host.root / "venvs/two").mkdir()
+    (host.root / "releases/v1/.venv").unlink()
+    (host.root / "releases/v1/.venv").symlink_to("../../venvs/two")
+
+
+def sick(host):
+    host.servers["blue"].status = 503
+    host.broken["v1"] = {}
+
+
+def stopped(host):
+    host.supervisor.stopProcess("blog-blue")
+
+
+@pytest.mark.parametrize("change", [changed_settings, another_environment, sick, stopped])
+def test_the_same_release_is_launched_anew_where_something_changed(change, host, deploy):
+    host.release("v1")
+    deploy("v1")
+    change(host)
+    assert deploy("v1", **CHECK)["changed"]
+    result = deploy("v1")
+    assert (result["changed"], result["slot"]) == (True, "green")
+    assert not deploy("v1")["changed"]
+
+
+# what the new release does, and what the module says of it
+ILL = {
+    "answers with an error": ({"status": 500, "text": "no table posts"}, "/ answered 500 no table posts within 0 s"),
+    "answers that there is nothing": ({"status": 404}, "/ answered 404"),
+    "answers without the text": ({"text": "welcome"}, "/ answered 200, but without the text 'well' within 0 s"),
+    "is another one": ({"release": "v0"}, "/ was answered by the release v0 within 0 s"),
+    "ends at once": (None, "/ on its socket gave no answer"),
+}
+
+
+@pytest.mark.parametrize("case", ILL)
+@pytest.mark.parametrize("live", [True, False], ids=["with an old one", "the first one"])
+def test_a_release_that_is_not_well_never_goes_live(case, live, host, deploy):
+    answer, problem = ILL[case]
+    if live:
+        host.release("v1")
+        deploy("v1")
+    host.release("v2")
+    host.broken["v2"] = answer
+    before = host.links()
+    result = deploy("v2", health_text="well")
+    assert result["failed"] and result["msg"].startswith("v2 did not become healthy: " + problem)
+    assert ("The version before it goes on serving." if live else "No version is served yet.") in result["msg"]
+    assert "log/%s.log:\nstarting v2\nits last words" % ("green" if live else "blue") in result["msg"]
+    assert host.links() == before and host.programs() == ({"blog-blue"} if live else set())
+    assert host.records() == ([("v1", "served")] if live else []) + [("v2", "failed")]
+    del host.broken["v2"]
+    assert host.journal() is None and deploy("v2")["changed"]
+
+
+def test_a_release_without_its_name_in_the_answer_is_not_well(host, deploy):
+    host.release("v1")
+    host.broken["v1"] = {"release": ""}
+    assert "/ was answered by the release " in deploy("v1")["msg"]
+
+
+def test_a_release_that_keeps_ending_is_given_up_before_the_deadline(host, deploy, monkeypatch):
+    host.release("v1")
+    host.broken["v1"] = None
+    info, pids = host.supervisor.getProcessInfo, itertools.count(1)
+    monkeypatch.setattr(host.supervisor, "getProcessInfo", lambda name: dict(info(name), pid=next(pids)))
+    assert "it ended at its start, 3 times" in deploy("v1", deadline=60)["msg"]
+
+
+class TestWithoutSupervisor:
+    """Supervisor does not run, so that nothing can be started, nor seen to be stopped."""
+
+    @pytest.fixture
+    def failed(self, host, deploy, monkeypatch):
+        host.release("v1")
+        with monkeypatch.context() as meanwhile:
+            nowhere = functools.partial(_supervisor.Supervisor, str(host.root / "nothing.sock"))
+            meanwhile.setattr(_slots, "Supervisor", nowhere)
+            return deploy("v1")["msg"]
+
+    def test_the_change_is_taken_back_later(self, failed, host):
+        assert "This could not be taken back yet: " in failed and "flask-blog-recover.service" in failed
+        assert host.journal() and host.records() == []
+        assert recover(host.site) == "took back the change to v1"
+        assert host.journal() is None and host.links() == {} and host.records() == [("v1", "failed")]
+
+    @pytest.mark.xfail(strict=True, reason="the message is that of a file that is not there, and names none")
+    def test_supervisor_is_named(self, failed):
+        assert "supervisor" in failed.lower()
+
+
+class TestPruning:
+    """Which releases and virtual environments stay."""
+
+    @pytest.mark.parametrize("keep, kept", [(2, {"v3", "v4"}), (1, {"v4"}), (0, {"v4"}), (9, {"v1", "v2", "v3", "v4"})])
+    def test_keeps_the_newest_and_the_one_that_is_served(self, keep, kept, host, deploy):
+        for name in ("v1", "v2", "v3"):
+            host.release(name)
+            deploy(name, keep=9)
+        host.release("v4")
+        result = deploy("v4", keep=keep)
+        assert set(os.listdir(host.root / "releases")) == kept
+        assert result["pruned"] == sorted({"v1", "v2", "v3", "v4"} - kept)
+
+    def test_removes_what_failed_or_was_never_finished(self, host, deploy):
+        host.release("v1")
+        host.broken["v1"] = None
+        deploy("v1")
+        host.release(".incoming-x", venv="unused")
+        host.release("v2", venv="used")
+        assert deploy("v2")["pruned"] == [".incoming-x", "v1"]
+        assert os.listdir(host.root / "venvs") == ["used"]
+
+    def test_keeps_environments_that_a_kept_release_uses(self, host, deploy):
+        for name, venv in (("v1", "one"), ("v2", "two"), ("v3", "three")):
+            host.release(name, venv=venv, subfolder="web")
+            deploy(name + "/web", keep=2)
+        assert set(os.listdir(host.root / "venvs")) == {"two", "three"}
+
+    def test_a_release_that_is_served_again_is_the_newest(self, host, deploy):
+        for name in ("v1", "v2", "v1", "v3"):
+            if not (host.root / "releases" / name).exists():
+                host.release(name)
+            deploy(name, keep=2)
+        assert set(os.listdir(host.root / "releases")) == {"v1", "v3"}
+
+    def test_keeps_dumps_that_a_kept_release_was_migrated_from(self, host, deploy):
+        for number, name in enumerate(("v1", "v2", "v3", "v4"), 1):
+            host.release(name, migrations=["a1", "b2", "c3", "d4"][:number])
+            host.broken["v3"] = {"status": 500}
+            deploy(name, keep=2)
+        assert host.records() == [("v1", "served"), ("v2", "served"), ("v3", "failed"), ("v4", "served")]
+        assert host.dumps() == ["2.gz", "2.json", "4.gz", "4.json"]
+
+
+@pytest.mark.parametrize("mode", [{}, CHECK], ids=["run", "check"])
+def test_a_release_keeps_its_name_where_the_application_is_in_a_subfolder(mode, host, deploy):
+    host.release("v1", subfolder="web/app")
+    deploy("v1/web/app")
+    result = deploy("v1/web/app", **mode)
+    assert (result["changed"], result["release"]) == (False, "v1")
+    assert os.readlink(host.root / "current") == "releases/v1/web/app"
+
+
+@pytest.fixture
+def served(host, deploy):
+    """v1 is served with its database and two workers, and v2 is built; deploys v2."""
+    host.workers("mail", "queue")
+    host.release("v1", migrations=["a1"])
+    assert deploy("v1", workers=["mail", "queue"])["revision"] == ["a1"]
+    host.release("v2", migrations=["a1", "b2"])
+    return functools.partial(deploy, "v2", workers=["mail", "queue"])
+
+
+BEFORE = dict(live="blue", closed=[], slots={"blue"}, workers={"mail", "queue"}, revision=["a1"])
+AFTER = dict(BEFORE, live="green", slots={"green"}, revision=["b2"])
+LINKS = {"current": "v2", "run/live.sock": "green.sock", "slots/green": "v2"}
+WORKERS = "stop blog.mail blog.queue"
+
+
+class TestMigrating:
+    """A release that needs another revision of the database."""
+
+    def test_what_is_done_in_which_order(self, served, host):
+        assert host.look_anew()[0] == BEFORE
+        result = served()
+        assert (result["changed"], result["slot"], result["revision"]) == (True, "green", ["b2"])
+        assert host.steps == [
+            "guard", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
+            "link live.sock", "link current", "stop blog-blue", "open", "open", WORKERS, "start blog.mail",
+            "start blog.queue", "add", "prune",
+        ]
+        assert host.states["dump"] == dict(BEFORE, closed=["blue"], workers=set())
+        assert host.states["start blog-green"] == dict(BEFORE, closed=["blue"], workers=set(), revision=["b2"])
+        assert host.states["stop blog-blue"]["slots"] == {"blue", "green"}
+        assert host.states["open"] == dict(AFTER, closed=["blue"], workers=set())
+        assert host.states["start blog.mail"] == dict(AFTER, workers=set())
+        assert host.state() == AFTER and host.links() == LINKS and host.journal() is None
+        assert host.commands == [["systemctl", "start", "--no-block", "flask-blog-recover.service"]]
+
+    def test_what_is_noted_of_it(self, served, host):
+        result = served(commit="c" * 40)
+        entry = host.entries()[-1]
+        assert result["seconds"] == entry["seconds"]
+        assert list(entry["seconds"]) == ["stop writes", "dump", "migrate", "launch", "drain", "workers"]
+        about = dict(version="v2", commit="c" * 40, revision=["b2"], folder="releases/v2", outcome="served")
+        assert {key: entry[key] for key in about} == about and (entry["release"], entry["from"]) == ("v2", "v1")
+        assert entry["dump"] == str(host.backups / "2")
+        manifest = json.loads((host.backups / "2.json").read_text())
+        assert (manifest["release"], manifest["revision"], manifest["reason"]) == ("v1", ["a1"], "before a migration")
+
+    def test_a_first_release_has_nobody_to_refuse(self, host, deploy):
+        host.release("v1", migrations=["a1"])
+        deploy("v1")
+        assert "close" not in host.steps and host.steps.index("dump") < host.steps.index("migrate")
+
+    def test_where_nothing_is_pending_nobody_is_refused_and_the_application_is_not_asked(self, served, host, deploy):
+        served()
+        host.release("v3", migrations=["a1", "b2"])
+        host.look_anew()
+        assert deploy("v3")["revision"] == ["b2"]
+        assert host.asked == [] and not {"close", "dump", "migrate"} & set(host.steps)
+
+    def test_the_revision_is_noted_where_the_same_release_is_launched_anew(self, served, host):
+        served()
+        changed_settings(host)
+        assert served()["changed"]
+        assert [entry.get("revision") for entry in host.entries()] == [["a1"], ["b2"], ["b2"]]
+
+    def test_online_goes_on_taking_requests(self, served, host):
+        host.look_anew()
+        served(migration="online")
+        assert host.states["migrate"] == BEFORE
+        assert host.state() == AFTER and host.dumps()
+
+    def test_online_undoes_no_change_of_the_database(self, served, host):
+        host.on["migrate"] = RuntimeError("duplicate column")
+        result = served(migration="online")
+        assert "A copy of the database from before is %s/" % host.backups in result["msg"]
+        assert host.database.revision() == ["half"] and "restore" not in host.steps
+        assert host.records()[-1] == ("v2", "failed")
+
+    @pytest.mark.parametrize("migration", ["blocking", "online"])
+    def test_a_database_that_cannot_be_copied_is_migrated_online_alone(self, migration, served, host, monkeypatch):
+        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        before = host.look_anew()
+        result = served(migration=migration)
+        if migration == "online":
+            assert host.state() == AFTER and result["revision"] == ["b2"] and "dump" not in host.steps
+        else:
+            assert "With flask_migration: online" in result["msg"] and "Nothing was changed." in result["msg"]
+            assert host.steps == [] and host.look_anew() == before and len(host.records()) == 1
+
+
+# what happens in the place of a step, and what the module says of it
+FAULT = Fault(50, "ABNORMAL_TERMINATION")
+FULL = OSError(28, "No space left on device")
+ERRORS = {
+    WORKERS: (FAULT, "supervisor can't be asked to run v2: "),
+    "close": (StillWriting("A request still runs."), "A request still runs."),
+    "dump": (CommandError("`mysqldump` ended with exit code 2: gone"), "`mysqldump` ended with exit code 2: gone"),
+    "migrate": (RuntimeError("duplicate column"), "The migrations of v2 failed. it is at half now\nduplicate column"),
+    "stop blog-green": (FAULT, "supervisor can't be asked to run v2: "),
+    "link green": (FULL, "The host can't serve v2: [Errno 28] No space left on device"),
+    "start blog-green": (FAULT, "supervisor can't be asked to run v2: "),
+    "switch": (FULL, "The host can't serve v2: [Errno 28] No space left on device"),
+    "link live.sock": (FULL, "The host can't serve v2: [Errno 28] No space left on device"),
+}
+UNTOUCHED = {WORKERS, "close", "dump"}  # by then there is no copy that could be brought back
+
+
+class TestErrors:
+    """A step that can't be made."""
+
+    @pytest.mark.parametrize("step", ERRORS)
+    def test_an_error_before_the_switch_takes_everything_back(self, step, served, host):
+        error, said = ERRORS[step]
+        before = host.look_anew()
+        host.on[step] = error
+        result = served()
+        assert result["failed"] and result["msg"].startswith(said)
+        assert "The version before it goes on serving." in result["msg"]
+        assert ("The database is as it was." in result["msg"]) == ("restore" in host.steps) == (step not in UNTOUCHED)
+        assert host.look_anew() == before and host.journal() is None
+        assert host.records() == [("v1", "served"), ("v2", "failed")]
+        assert host.entries()[-1]["problem"].startswith(said) and "revision" not in host.entries()[-1]
+        assert served()["changed"] and host.state() == AFTER
+
+    def test_a_release_that_is_not_well_with_its_database_takes_everything_back(self, served, host):
+        before = host.look_anew()
+        host.broken["v2"] = {"status": 500}
+        assert "/ answered 500" in served()["msg"]
+        assert host.look_anew() == before and host.records()[-1] == ("v2", "failed")
+
+    def test_a_request_that_does_not_end_is_left_in_peace(self, served, host):
+        before = host.look_anew()
+        folder = os.open(host.root / "gate", os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        assert "A request that writes still runs after 0 s." in served()["msg"]
+        os.close(folder)
+        assert host.look_anew() == before and host.dumps() == ["1.gz", "1.json"]
+
+    def test_without_the_unit_that_recovers_nothing_is_begun(self, served, host):
+        before = host.look_anew()
+        host.on["guard"] = CommandError("`systemctl` ended with exit code 5: not found.")
+        assert served()["msg"].endswith("not found. Run site.yml, which installs it. Nothing was changed.")
+        assert host.look_anew() == before and host.journal() is None and len(host.records()) == 1
+
+    def test_what_cannot_be_taken_back_yet_is_later(self, served, host):
+        before = host.look_anew()
+        host.on.update({"migrate": RuntimeError("duplicate column"), "restore": DatabaseError("the server is gone")})
+        result = served()
+        assert "duplicate column" in result["msg"] and "flask-blog-recover.service" in result["msg"]
+        assert "could not be taken back yet: the server is gone" in result["msg"]
+        assert host.state()["closed"] == ["blue"] and host.records() == [("v1", "served")]
+        assert recover(host.site) == "took back the change to v2"
+        assert host.look_anew() == before and host.records()[-1] == ("v2", "failed")
+
+    @pytest.mark.parametrize("step", ["stop blog-blue", "open", "start blog.queue", "add", "prune"])
+    def test_an_error_after_the_switch_is_made_good_later(self, step, served, host):
+        host.on[step] = FULL
+        assert served()["failed"] and host.journal()
+        assert recover(host.site) == "completed the change to v2"
+        assert host.state() == AFTER and host.links() == LINKS and host.journal() is None
+        assert host.records()[-1] == ("v2", "served")
+
+    @pytest.mark.xfail(strict=True, reason="the change is completed twice, and `current` is not mended")
+    def test_an_error_in_the_midst_of_the_switch_is_made_good_at_once(self, served, host):
+        host.on["link current"] = FULL
+        assert served()["changed"]
+        assert host.state() == AFTER and host.links() == LINKS and host.journal() is None
+        assert host.records() == [("v1", "served"), ("v2", "served")]
+
+
+class TestRecovery:
+    """The process is killed, and another one finds what it has left behind."""
+
+    @pytest.mark.parametrize("step", ["guard", *ERRORS])
+    def test_before_the_switch_it_is_taken_back(self, step, served, host):
+        before = host.look_anew()
+        host.on[step] = Killed()
+        with pytest.raises(Killed):
+            served()
+        assert host.journal()["entry"]["release"] == "v2"
+        assert recover(host.site) == "took back the change to v2"
+        assert host.look_anew() == before and host.journal() is None
+        assert host.records() == [("v1", "served"), ("v2", "failed")]
+        assert "interrupted" in host.entries()[-1]["problem"]
+        assert recover(host.site) == ""
+
+    @pytest.mark.parametrize("step", [
+        pytest.param("link current", marks=pytest.mark.xfail(strict=True, reason="`current` is not mended")),
+        "stop blog-blue", "open", "start blog.mail", "start blog.queue", "add", "prune",
+    ])
+    def test_after_the_switch_it_is_completed(self, step, served, host):
+        host.on[step] = Killed()
+        with pytest.raises(Killed):
+            served()
+        assert recover(host.site) == "completed the change to v2"
+        assert host.state() == AFTER and host.links() == LINKS and host.journal() is None
+        assert host.records()[-1] == ("v2", "served")
+
+    def test_the_first_release_is_taken_back_to_nothing(self, host, deploy):
+        host.release("v1", migrations=["a1"])
+        host.on["switch"] = Killed()
+        with pytest.raises(Killed):
+            deploy("v1")
+        assert recover(host.site) == "took back the change to v1"
+        assert host.links() == {} and host.programs() == set() and host.database.revision() == []
+
+    def test_one_who_recovers_can_be_killed_as_well(self, served, host):
+        before = host.look_anew()
+        host.on.update({"migrate": RuntimeError("duplicate column"), "restore": Killed()})
+        with pytest.raises(Killed):
+            served()
+        for step in ("restore", "stop blog-green", "open", "start blog.queue", "add"):
+            host.on[step] = Killed()
+            with pytest.raises(Killed):
+                recover(host.site)
+        assert recover(host.site) == "took back the change to v2"
+        assert host.look_anew() == before and host.records()[-1] == ("v2", "failed")
+
+    def test_the_next_deployment_recovers_first(self, served, host):
+        host.on["start blog-green"] = Killed()
+        with pytest.raises(Killed):
+            served()
+        assert served()["changed"]
+        assert host.records() == [("v1", "served"), ("v2", "failed"), ("v2", "served")] and host.state() == AFTER
+
+    def test_what_is_left_on_the_host_can_recover(self, served, host):
+        served()
+        assert os.path.exists(host.site.path("deployment/recover.pyz"))
+
+
+class TestSession:
+    """Whose deployment it is."""
+
+    OWNER = dict(id="me", owner="ana@laptop", reason="update to v2")
+
+    def test_ends_with_the_deployment_and_is_noted(self, served, host):
+        Lock(host.site).take(self.OWNER, [])
+        assert served(session="me")["changed"]
+        assert Lock(host.site).holder() is None
+        assert host.entries()[-1]["by"] == "ana@laptop" and "build" in host.entries()[-1]["seconds"]
+
+    def test_ends_where_the_deployment_fails(self, served, host):
+        Lock(host.site).take(self.OWNER, [])
+        host.on["migrate"] = RuntimeError()
+        assert served(session="me")["failed"]
+        assert Lock(host.site).holder() is None and host.entries()[-1]["by"] == "ana@laptop"
+
+    @pytest.mark.parametrize("thief, said", [(dict(id="he", owner="bob@pc"), " by bob@pc"), (None, "")])
+    def test_is_refused_where_it_was_taken_over(self, thief, said, served, host):
+        if thief:
+            Lock(host.site).take(thief, [])
+        before = host.look_anew()
+        result = served(session="me")
+        assert result["msg"].startswith("The lock of this deployment was taken over%s. Nothing was changed" % said)
+        assert host.steps == [] and host.look_anew() == before
+        assert (Lock(host.site).holder() or {}).get("id") == (thief or {}).get("id")
+
+    def test_one_process_at_a_time_is_at_work(self, served, host, monkeypatch):
+        monkeypatch.setattr(_deployment, "step", functools.partial(step, patience=0))
+        before = host.look_anew()
+        with step(host.site.root):
+            assert "is still at work on this host" in served()["msg"]
+        assert host.steps == [] and host.look_anew() == before
