@@ -113,6 +113,14 @@ class Host:
         (root / "shared/.env").touch()
         self.pretend(monkeypatch)
 
+    def about(self) -> dict:
+        """What all modules that change what is served are told."""
+        root = str(self.root)
+        return dict(
+            name="blog", root=root, log=root + "/log", app="blog:app", config=[root + "/shared/.env"],
+            deadline=0, patience=0,
+        )
+
     def pretend(self, monkeypatch) -> None:
         """What is another one here than on a real host."""
         host = self

@@ -68,16 +68,7 @@ def deploy(run, host):
     """Runs flask_deployment for a release."""
 
     def deploy(release, **arguments):
-        options = dict(release=str(host.root / "releases" / release), version=release)
-        return run("flask_deployment", **dict(about(host), **options, **arguments))
+        options = dict(host.about(), release=str(host.root / "releases" / release), version=release)
+        return run("flask_deployment", **dict(options, **arguments))
 
     return deploy
-
-
-def about(host):
-    """What all modules are told."""
-    root = str(host.root)
-    return dict(
-        name="blog", root=root, log=root + "/log", app="blog:app", config=[root + "/shared/.env"],
-        deadline=0, patience=0,
-    )
