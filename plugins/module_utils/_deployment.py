@@ -158,7 +158,7 @@ class Deployment:
         transaction.launch(folder, self.params["config"], self.health)
 
     def take_back(self, transaction: Transaction, error: Exception) -> None:
-        """Ends a change that met a problem, and the module."""
+        """Ends a change that met a problem, and the module, unless it turns out to be made."""
         problem, journal = said(error, transaction.journal["entry"]["release"]), transaction.journal
         about = dict(problem=problem, name=self.site.name, database="", served="No version is served yet.")
         if journal["live"]:

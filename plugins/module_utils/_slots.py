@@ -143,6 +143,10 @@ class Slots:
     def switch(self, slot: str) -> None:
         """Moves the traffic; from here on the slot is the live one."""
         replace_link(self.site.path("run", "live.sock"), slot + ".sock")
+        self.follow(slot)
+
+    def follow(self, slot: str) -> None:
+        """Points `current` to a slot's release, for the static files and for people."""
         replace_link(self.site.path("current"), os.path.relpath(self.release(slot), self.site.root))
 
     def retire(self, slot: str) -> None:

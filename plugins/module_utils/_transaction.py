@@ -136,6 +136,7 @@ class Transaction:
 
     def _complete(self) -> None:
         live, entry = self.journal["live"], self.journal["entry"]
+        self.slots.follow(self.journal["idle"])
         if live:
             with self.timed("drain"):
                 self.slots.retire(live)

@@ -21,7 +21,10 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        try:
+            self.sock.connect(self.path)
+        except OSError as error:  # which does not say where
+            raise OSError(error.errno, error.strerror, self.path) from error
 
 
 class Answer(NamedTuple):

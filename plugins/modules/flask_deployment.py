@@ -150,7 +150,8 @@ def deploy(deployment: Deployment) -> dict:
         transaction.switch()
     except PROBLEMS as error:
         deployment.take_back(transaction, error)
-    transaction.end()
+    else:
+        transaction.end()
     return dict(
         changed=True,
         slot=slots.live(),

@@ -140,7 +140,7 @@ class Rollback:
         """The release to serve; the module fails where there is none."""
         good = self.records.good()
         candidates = [name for name in good if name != self.live]
-        known = [name for name in self.records.outcomes() if self.records.is_there(name)]
+        known = [name for name in self.records.outcomes() if self.records.is_there(name) and self.records.served(name)]
         if wanted in known or (not wanted and candidates):
             return wanted or candidates[0]
         said = "The release '%s' is not on this host" % wanted if wanted else "There is no release to go back to"
@@ -172,6 +172,8 @@ class Rollback:
     def downgrade(self, wanted: list) -> Callable:
         """Undoes revisions with the migrations of the release that is live."""
         migrations = self.migrations(wanted)
+        if not migrations.downgrade:
+            raise DatabaseError("The database is not beyond revision %s. Run update.yml." % named(wanted))
         stuck = [item["revision"] for item in migrations.pending if not item["reversible"]]
         if stuck:
             raise DatabaseError("The revision %s has no downgrade. Nothing was changed." % named(stuck))
@@ -206,7 +208,8 @@ class Rollback:
         lines = ["keep: the database stays as it is, and %s has to live with it." % self.target]
         if self.deployment.database() is None:
             return lines
-        for item in self.migrations(wanted).pending:
+        migrations = self.migrations(wanted)
+        for item in migrations.pending if migrations.downgrade else []:
             fate = "with all that it added" if item["reversible"] else "which has NO downgrade, so this is impossible"
             lines.append("downgrade: undoes %s %s, %s." % (item["revision"], item["message"], fate))
         path = self.copy(wanted)
@@ -228,7 +231,8 @@ class Rollback:
             self.launch(transaction, change)
         except PROBLEMS as error:
             deployment.take_back(transaction, error)
-        transaction.end()
+        else:
+            transaction.end()
         return transaction
 
     def guarded(self, transaction: Transaction, change: Callable) -> Callable:

@@ -102,6 +102,7 @@ holder:
 import os
 import shutil
 import time
+import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
@@ -160,8 +161,9 @@ def begin(module: AnsibleModule, site: Site) -> None:
             with step(site.root):
                 recovered = recover(site)
         check_host(site, module.params["disk_free"])
-    except (NotReady, Busy, DatabaseError, CommandError, OSError) as error:
-        lock.release(owner["id"])
+    except (NotReady, Busy, DatabaseError, CommandError, OSError, xmlrpc.client.Error) as error:
+        if not module.check_mode:
+            lock.release(owner["id"])
         module.fail_json(msg="%s. Nothing was changed." % str(error).rstrip("."))
     module.exit_json(changed=bool(recovered), id=owner["id"], recovered=recovered)
 

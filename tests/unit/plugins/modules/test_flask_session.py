@@ -128,7 +128,6 @@ class TestBeginning:
         lock.take(BOB, [])
         assert "holder" not in session(**CHECK) and lock.holder()["id"] == "bob-2"
 
-    @pytest.mark.xfail(strict=True, reason="the lock is given back in check mode, too, which makes its folder")
     def test_check_mode_leaves_no_trace_on_a_host_that_is_not_ready(self, session, host):
         assert session(disk_free=10 ** 9, **CHECK)["failed"]
         assert not (host.root / "deployment").exists()
@@ -177,9 +176,7 @@ class TestRecovering:
 
     @pytest.mark.parametrize("error", [
         CommandError("the server is gone"), OSError(28, "No space left on device"),
-        pytest.param(Fault(6, "SHUTDOWN_STATE"), marks=pytest.mark.xfail(
-            strict=True, raises=Fault, reason="a fault of supervisor's is not caught, and the lock stays",
-        )),
+        Fault(6, "SHUTDOWN_STATE"),
     ])
     def test_where_that_is_impossible_yet_there_is_no_lock(self, error, dead, session, host, lock):
         host.on["stop blog-green"] = error
