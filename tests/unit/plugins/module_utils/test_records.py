@@ -131,6 +131,12 @@ class TestPruning:
         assert records.prune(2) == []
         assert records.prune(1) == ["v2"]
 
+    def test_what_a_slot_has_stays_whatever_is_noted_of_it(self, site):
+        records = noted(site, "v1 failed", "v2 served", "v3 served")
+        os.symlink(site.path("releases/v1"), site.path("slots/blue"))
+        os.mkdir(site.path("slots/blue.settings"))
+        assert records.prune(1) == ["v2"]
+
     def test_environments_that_a_kept_release_uses_stay(self, site):
         for name, venv in (("v1", "one"), ("v2", "two"), ("v3", "three")):
             build(site, name, venv, subfolder="web")

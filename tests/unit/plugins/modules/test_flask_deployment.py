@@ -77,6 +77,19 @@ def test_a_release_is_sealed_before_it_is_started(host, deploy):
     assert json.loads((folder / ".release.json").read_text()) == {"version": "v1", "commit": "c" * 40}
 
 
+def test_a_slot_keeps_the_settings_that_it_was_launched_with(host, deploy):
+    host.release("v1")
+    (host.root / "shared/.env").write_text("SECRET_KEY=one\n")
+    (host.root / "shared/.env").chmod(0o640)
+    deploy("v1")
+    changed_settings(host)
+    copy = host.root / "slots/blue.settings/.env"
+    assert copy.read_text() == "SECRET_KEY=one\n" and oct(copy.stat().st_mode)[-3:] == "640"
+    deploy("v1")
+    assert (host.root / "slots/green.settings/.env").read_text() == "DEBUG=1\n"
+    assert not copy.parent.exists()
+
+
 def changed_settings(host):
     (host.root / "shared/.env").write_text("DEBUG=1\n")
 
