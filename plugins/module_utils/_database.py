@@ -37,6 +37,7 @@ LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long tra
 SWAPS = 90
 CLIENT = shutil.which("mariadb") or "mysql"  # MariaDB complains of the old names
 DUMPER = shutil.which("mariadb-dump") or "mysqldump"
+OWN_OPTIONS = [] if DUMPER.endswith("mariadb-dump") else ["--set-gtid-purged=OFF"]  # a copy is no replica
 
 
 class DatabaseError(Exception):
@@ -118,21 +119,21 @@ class MySQL(Database):
         return [line.split("\t") for line in out.decode("utf-8", "replace").splitlines()]
 
     def _listed(self, kind: str, database: str = "") -> list:
-        """The names of the base tables or views."""
+        """The names of the views, or of what else there is: tables of all sorts, and sequences."""
         rows = self.ask(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = '%s' AND table_type = '%s' "
-            "ORDER BY table_name" % (database or self.name, kind),
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '%s' AND table_type %s 'VIEW' "
+            "ORDER BY table_name" % (database or self.name, "=" if kind == "VIEW" else "<>"),
             "information_schema",
         )
         return [row[0] for row in rows]
 
     def tables(self, database: str = "") -> dict:
-        names = self._listed("BASE TABLE", database)
-        counts = " UNION ALL ".join("SELECT '%s', COUNT(*) FROM %s" % (name, _quoted(name)) for name in names)
+        names = self._listed("TABLE", database)
+        counts = " UNION ALL ".join("SELECT '%s', COUNT(*) FROM %s" % (name.replace("'", "''"), _quoted(name)) for name in names)
         return {name: int(rows) for name, rows in self.ask(counts, database)} if names else {}
 
     def revision(self, database: str = "") -> list:
-        if VERSION_TABLE not in self._listed("BASE TABLE", database):
+        if VERSION_TABLE not in self._listed("TABLE", database):
             return []
         return sorted(row[0] for row in self.ask("SELECT version_num FROM %s" % VERSION_TABLE, database))
 
@@ -146,7 +147,8 @@ class MySQL(Database):
     def content(self) -> Iterator[bytes]:
         """The tables first; then what can't be moved between databases: views, triggers, routines."""
         common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob", "--default-character-set=utf8mb4"]
-        tables, views = self._listed("BASE TABLE"), self._listed("VIEW")
+        common += OWN_OPTIONS
+        tables, views = self._listed("TABLE"), self._listed("VIEW")
         if tables:
             yield from _dumped([DUMPER, *common, "--skip-triggers", self.name, *tables])
         yield MARK
@@ -185,8 +187,8 @@ class MySQL(Database):
     def _swap(self, beside: str, replaced: str) -> None:
         """Readers see the old tables or the new ones, and wait in between."""
         drops = self._drops()
-        moves = [_move(self.name, name, replaced) for name in self._listed("BASE TABLE")]
-        moves += [_move(beside, name, self.name) for name in self._listed("BASE TABLE", beside)]
+        moves = [_move(self.name, name, replaced) for name in self._listed("TABLE")]
+        moves += [_move(beside, name, self.name) for name in self._listed("TABLE", beside)]
         settings = "SET SESSION lock_wait_timeout = %d, foreign_key_checks = 0; " % LOCK_WAIT
         swap = settings + drops + ("RENAME TABLE " + ", ".join(moves) if moves else "")
         for attempt in range(SWAPS):
