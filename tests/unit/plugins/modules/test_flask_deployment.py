@@ -263,8 +263,8 @@ class TestMigrating:
         assert (result["changed"], result["slot"], result["revision"]) == (True, "green", ["b2"])
         assert host.steps == [
             "guard", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
-            "link live.sock", "link current", "link current", "stop blog-blue", "open", "open", WORKERS, "start blog.mail",
-            "start blog.queue", "add", "prune",
+            "link live.sock", "link current", "link current", "stop blog-blue", "open", "open", WORKERS,
+            "start blog.mail", "start blog.queue", "add", "prune",
         ]
         assert host.states["dump"] == dict(BEFORE, closed=["blue"], workers=set())
         assert host.states["start blog-green"] == dict(BEFORE, closed=["blue"], workers=set(), revision=["b2"])

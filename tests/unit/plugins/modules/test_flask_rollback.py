@@ -286,6 +286,12 @@ class TestUndoing:
         assert host.look_anew() == before and host.journal() is None
         assert host.records()[:2] == [("v1", "served"), ("v2", "served")] and host.links()["current"] == "v2"
 
+    def test_an_error_in_the_midst_of_the_switch_is_made_good_where_the_database_is_kept(self, migrated, host):
+        host.on["link current"] = FULL
+        assert migrated("keep")["changed"]
+        assert host.state() == dict(AFTER, revision=["b2"]) and host.links()["current"] == "v1"
+        assert host.records()[2:] == [("v2", "rolled back"), ("v1", "served")] and host.journal() is None
+
     @pytest.mark.parametrize("policy, step", [("downgrade", "guard"), *CASES])
     def test_one_that_was_killed_is_taken_back(self, policy, step, migrated, host):
         before = host.look_anew()
