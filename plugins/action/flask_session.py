@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
 
 def owner_of(process: int) -> dict:
     """The ansible-playbook that runs, as no other process of any machine is called."""
-    machine, started = "%012x" % uuid.getnode(), start_of(process)
+    machine, started = machine_id(), start_of(process)
     return dict(
         id="%s-%d-%s" % (machine, process, "".join(started.split())),
         owner="%s@%s" % (user(), platform.node()),
@@ -63,8 +63,27 @@ def user() -> str:
         return "uid %d" % os.getuid()
 
 
+def machine_id() -> str:
+    """What tells this machine from others."""
+    try:
+        with open("/etc/machine-id", encoding="ascii") as file:
+            return file.read().strip() or "%012x" % uuid.getnode()
+    except OSError:
+        return "%012x" % uuid.getnode()
+
+
 def start_of(process: int) -> str:
-    """When a process began; empty where there is none of that number."""
+    """When a process began; empty where there is none of that number.
+
+    By the kernel's own ticks where it has them, which no change of the clock moves.
+    """
+    if os.path.exists("/proc/self/stat"):
+        try:
+            with open("/proc/%d/stat" % process, encoding="utf-8", errors="replace") as stat:
+                with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+                    return "%s-%s" % (stat.read().rpartition(")")[2].split()[19], boot.read().strip())
+        except OSError:
+            return ""
     done = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(process)],
         env=dict(os.environ, LC_ALL="C", TZ="UTC"), capture_output=True, text=True, check=False,

@@ -54,6 +54,10 @@ STUCK = (
     "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
     "503. flask-%(name)s-recover.service tries again every few seconds; see its log with journalctl."
 )
+UNFINISHED = (
+    "%(release)s is served now, but what follows could not be done: %(problem)s flask-%(name)s-recover.service tries "
+    "again every few seconds; see its log with journalctl."
+)
 
 
 class Deployment:
@@ -156,6 +160,16 @@ class Deployment:
 
     def launch(self, transaction: Transaction, folder: str) -> None:
         transaction.launch(folder, self.params["config"], self.health)
+
+    def complete(self, transaction: Transaction) -> None:
+        """Ends a change that was made; a problem with that does not make it undone."""
+        release = transaction.journal["entry"]["release"]
+        try:
+            transaction.end()
+        except PROBLEMS as error:
+            self.module.fail_json(msg=UNFINISHED % dict(release=release, problem=said(error), name=self.site.name))
+        for problem in transaction.problems:
+            self.module.warn(problem)
 
     def take_back(self, transaction: Transaction, error: Exception) -> None:
         """Ends a change that met a problem, and the module, unless it turns out to be made."""

@@ -113,6 +113,6 @@ def sentence(entry: dict) -> str:
         "by %s" % entry["by"] if entry.get("by") else "",
         "database at %s" % ", ".join(entry["revision"]) if entry.get("revision") else "",
         "(%s)" % steps if steps else "",
-        ": " + entry["problem"].splitlines()[0] if entry.get("problem") else "",
+        "- " + entry["problem"].splitlines()[0] if entry.get("problem") else "",
     ]
     return " ".join(part for part in parts if part)

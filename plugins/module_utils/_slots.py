@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import time
+import xmlrpc.client
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
@@ -165,10 +166,15 @@ class Slots:
         """Lets all workers end at once, each in its own time, also those that there should not be any more."""
         self.supervisor.stop(*self.supervisor.names(self.worker("")))
 
-    def start_workers(self) -> None:
-        """Starts the workers that there should be, from the release that is live."""
+    def start_workers(self) -> list:
+        """Starts the workers that there should be, from the release that is live; the problems with some."""
+        problems = []
         for name in self.site.workers:
-            self.supervisor.start(self.worker(name))
+            try:
+                self.supervisor.start(self.worker(name))
+            except xmlrpc.client.Fault as fault:
+                problems.append("The worker %s can't be started (%s)." % (name, fault.faultString))
+        return problems
 
 
 def file_size(path: str) -> int:

@@ -61,6 +61,7 @@ class Transaction:
         self.gate = Gate(site)
         self.file = Journal(site)
         self.journal = journal
+        self.problems = []  # of workers that can't be started; the change is made all the same
 
     @classmethod
     def begin(cls, site: Site, release: str, keep: int, **entry: object) -> Transaction:
@@ -100,7 +101,7 @@ class Transaction:
         """Copies the database; with undo, the copy is what it is brought back to."""
         folder = dump_folder(self.site)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(folder, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        path = os.path.join(folder, time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + self.journal["entry"]["release"])
         try:
             with self.timed("dump"):
                 database.dump(path, release=self.journal["entry"]["from"], reason="before a migration")
@@ -141,9 +142,10 @@ class Transaction:
             with self.timed("drain"):
                 self.slots.retire(live)
         self._open_writes()
-        with self.timed("workers"):
-            self.slots.stop_workers()
-            self.slots.start_workers()
+        if self.site.workers or self.journal["workers"]:
+            with self.timed("workers"):
+                self.slots.stop_workers()
+                self.problems = self.slots.start_workers()
         records = Records(self.site)
         if entry.pop("abandons", False):
             records.add({"release": entry["from"], "outcome": ABANDONED, "by": entry.get("by", "")})

@@ -151,7 +151,7 @@ def deploy(deployment: Deployment) -> dict:
     except PROBLEMS as error:
         deployment.take_back(transaction, error)
     else:
-        transaction.end()
+        deployment.complete(transaction)
     return dict(
         changed=True,
         slot=slots.live(),

@@ -232,7 +232,7 @@ class Rollback:
         except PROBLEMS as error:
             deployment.take_back(transaction, error)
         else:
-            transaction.end()
+            deployment.complete(transaction)
         return transaction
 
     def guarded(self, transaction: Transaction, change: Callable) -> Callable:

@@ -61,7 +61,7 @@ def test_what_was_noted_is_there_for_programs_and_for_people(site):
     assert all(TIME.fullmatch(entry["time"]) for entry in found)
     with open(os.path.join(site.log, "deploy.log"), encoding="utf-8") as file:
         assert [line[len("2024-01-01T12:00:00Z"):].split() for line in file] == [
-            ["served", "v1"], "FAILED v2 after v1 : no table".split(),
+            ["served", "v1"], "FAILED v2 after v1 - no table".split(),
         ]
     assert oct(os.stat(site.path("releases.json")).st_mode)[-3:] == "644"
 

@@ -30,7 +30,7 @@ def test_check_then_run_then_run_again(host, deploy):
     assert host.links() == {} and host.supervisor.calls == []
     result = deploy("v1")
     assert (result["changed"], result["slot"], result["release"], result["pruned"]) == (True, "blue", "v1", [])
-    assert list(result["seconds"]) == ["launch", "workers"] and sum(result["seconds"].values()) < 1
+    assert list(result["seconds"]) == ["launch"] and sum(result["seconds"].values()) < 1
     assert result["diff"] == {"before": "current: \n", "after": "current: releases/v1\n"}
     assert host.links() == {"current": "v1", "run/live.sock": "blue.sock", "slots/blue": "v1"}
     assert host.records() == [("v1", "served")]
@@ -226,7 +226,7 @@ class TestPruning:
             host.broken["v3"] = {"status": 500}
             deploy(name, keep=2)
         assert host.records() == [("v1", "served"), ("v2", "served"), ("v3", "failed"), ("v4", "served")]
-        assert host.dumps() == ["2.gz", "2.json", "4.gz", "4.json"]
+        assert host.dumps() == ["2v2.gz", "2v2.json", "4v4.gz", "4v4.json"]
 
 
 @pytest.mark.parametrize("mode", [{}, CHECK], ids=["run", "check"])
@@ -281,8 +281,8 @@ class TestMigrating:
         assert list(entry["seconds"]) == ["stop writes", "dump", "migrate", "launch", "drain", "workers"]
         about = dict(version="v2", commit="c" * 40, revision=["b2"], folder="releases/v2", outcome="served")
         assert {key: entry[key] for key in about} == about and (entry["release"], entry["from"]) == ("v2", "v1")
-        assert entry["dump"] == str(host.backups / "2")
-        manifest = json.loads((host.backups / "2.json").read_text())
+        assert entry["dump"] == str(host.backups / "2v2")
+        manifest = json.loads((host.backups / "2v2.json").read_text())
         assert (manifest["release"], manifest["revision"], manifest["reason"]) == ("v1", ["a1"], "before a migration")
 
     def test_a_first_release_has_nobody_to_refuse(self, host, deploy):
@@ -374,7 +374,7 @@ class TestErrors:
         fcntl.flock(folder, fcntl.LOCK_SH)
         assert "A request that writes still runs after 0 s." in served()["msg"]
         os.close(folder)
-        assert host.look_anew() == before and host.dumps() == ["1.gz", "1.json"]
+        assert host.look_anew() == before and host.dumps() == ["1v1.gz", "1v1.json"]
 
     def test_without_the_unit_that_recovers_nothing_is_begun(self, served, host):
         before = host.look_anew()
