@@ -26,19 +26,25 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def install(site: Site) -> None:
     """Writes recover.pyz: the very code that makes the change is also what takes it back."""
-    path, content = site.own("recover.pyz"), packed()
-    if not os.path.exists(path) or _read(path) != content:
-        write_file(path, content, 0o600)
+    write_program(site.own("recover.pyz"), packed(PARTS, MAIN))
 
 
-def packed() -> bytes:
-    """The program and all that it imports."""
+def write_program(path: str, content: bytes) -> bool:
+    """Whether it was another one before."""
+    if os.path.exists(path) and _read(path) == content:
+        return False
+    write_file(path, content, 0o600)
+    return True
+
+
+def packed(parts: list, main: str) -> bytes:
+    """A program and all that it imports."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), MAIN)
+        archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), main)
         for folder in packages():
             archive.writestr(zipfile.ZipInfo(folder + "/__init__.py", EPOCH), "")
-        for name in PARTS:
+        for name in parts:
             module = importlib.import_module("%s.%s" % (PACKAGE, name))
             source = module.__loader__.get_source(module.__name__)
             archive.writestr(zipfile.ZipInfo("%s/%s.py" % (PACKAGE.replace(".", "/"), name), EPOCH), source)

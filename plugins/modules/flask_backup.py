@@ -1,0 +1,281 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_backup
+short_description: Makes, tries and restores the backups of a Flask application
+version_added: 0.1.0
+description:
+  - A backup is a folder that is named after the time. It has a copy of the database, what the application has written
+    into C(shared/), its C(.env), and a manifest with the checksums. It has secrets, and is readable by root alone.
+  - The database is copied between two steps of a deployment, so that it is never one that is half migrated. The
+    application goes on working meanwhile.
+  - To restore a backup, its checksums are verified before anything is touched. Then requests that write are answered
+    503 and the workers stop, while a copy of what is there is made, and replaced by what the backup has. What fails
+    is taken back.
+  - What is made beside schedule is removed by the same rule as the other backups, but not before a day has passed.
+  - The module also brings the program that the units run, C(<root>/deployment/backup.pyz), to its own version.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Says whether a backup can be restored, and makes, tries or fetches none.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: With V(installed), a second run changes nothing. Any other state is something to be done now.
+    support: partial
+options:
+  state:
+    description:
+      - V(present) makes a backup now, copies it off the host where a repository is set up, and removes old ones.
+      - V(restored) brings the application's data to what the backup has.
+      - V(drilled) tries the backup, by its checksums and by loading the database into a place beside the real one.
+      - V(installed) only writes the program.
+    type: str
+    choices: [present, restored, drilled, installed]
+    default: present
+  name:
+    description: Name of the application and of its system user.
+    type: str
+    required: true
+  root:
+    description: The application's folder, such as C(/srv/blog).
+    type: path
+    required: true
+  log:
+    description: Folder of C(deploy.log), which also says what was restored.
+    type: path
+    required: true
+  folder:
+    description: Folder of the backups.
+    type: path
+    required: true
+  backup:
+    description: Name of the backup to restore or try. Empty for the newest.
+    type: str
+    default: ""
+  from_restic:
+    description:
+      - Whether the backup is fetched from the repository first, where it is not on the host undamaged. An empty
+        O(backup) is the newest one of the repository then.
+    type: bool
+    default: false
+  settings:
+    description:
+      - Whether C(.env) is restored, too. C(DATABASE_URL) stays the host's own in any case. A host that was set up
+        anew has a new C(SECRET_KEY); with the old one, the visitors stay logged in.
+    type: bool
+    default: false
+  workers:
+    description: Names of the background processes that are stopped meanwhile.
+    type: list
+    elements: str
+    default: []
+  patience:
+    description: Seconds that requests which write have to end before the data is replaced.
+    type: int
+    default: 30
+  reason:
+    description: What is done, for those who find the application locked.
+    type: str
+    default: a restoration
+  owner:
+    description: The ansible-playbook that runs; the action plugin adds it.
+    type: dict
+  gone:
+    description: Owners who have ended; the action plugin adds them.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Make a backup
+  selfhost.flask.flask_backup:
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+    folder: /var/backups/blog
+
+- name: Restore the newest backup of the repository on a fresh host
+  selfhost.flask.flask_backup:
+    state: restored
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+    folder: /var/backups/blog
+    from_restic: true
+    settings: true
+"""
+
+RETURN = r"""
+holder:
+  description: Who has the lock.
+  type: dict
+  returned: when somebody else has it
+backup:
+  description: Name of the backup; empty in check mode where it is not known yet.
+  type: str
+  returned: always
+path:
+  description: Its folder.
+  type: str
+  returned: when there is one
+manifest:
+  description: What the backup has.
+  type: dict
+  returned: with O(state=present) and O(state=restored)
+pruned:
+  description: Backups that were removed.
+  type: list
+  elements: str
+  returned: with O(state=present)
+before:
+  description: The copy of what was there.
+  type: str
+  returned: with O(state=restored)
+notice:
+  description: What is left to be done; empty where that is nothing.
+  type: str
+  returned: with O(state=restored)
+seconds:
+  description: What it took; with O(state=restored), each of the steps.
+  type: raw
+  returned: when something was done
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
+from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
+from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+
+
+def settings_of(module: AnsibleModule) -> Settings:
+    """What the host was told, but in the folder that the task names."""
+    params = module.params
+    site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
+    return _backup.read_settings(site.root)._replace(site=site, folder=params["folder"])
+
+
+def take_lock(module: AnsibleModule, site: Site) -> str:
+    """The identity of this run, which is the only one at work from here on; ends the module where it is not."""
+    owner = module.params["owner"]
+    if not owner:
+        return ""
+    holder = Lock(site).take(dict(owner, reason=module.params["reason"]), module.params["gone"])
+    if holder:
+        module.exit_json(changed=False, holder=dict(holder, since=time.time() - holder["since"], lease=LEASE))
+    return owner["id"]
+
+
+def check_lock(module: AnsibleModule, site: Site) -> None:
+    """A run that was thought dead, and whose lock was taken over, does not go on."""
+    owner, holder = module.params["owner"], Lock(site).holder()
+    if owner and (holder or {}).get("id") != owner["id"]:
+        module.fail_json(msg="The lock of this restoration was taken over. Nothing was changed; run the playbook again.")
+
+
+def restore(module: AnsibleModule, settings: Settings) -> dict:
+    """Restores a backup; what the module returns."""
+    params, site = module.params, settings.site
+    name = _backup.fetched(site, settings.folder, params["backup"]) if params["from_restic"] else params["backup"]
+    path = _backup.chosen(settings.folder, name)
+    manifest = check(site, path)
+    order = Order(path, params["settings"], params["patience"], (params["owner"] or {}).get("owner", ""))
+    with step(site.root):
+        check_lock(module, site)
+        recover(site)
+        _program.install(site)
+        result = Restoration(site, order, manifest).run()
+    return dict(result, changed=True, backup=os.path.basename(path), path=path, manifest=manifest)
+
+
+def restored(module: AnsibleModule, settings: Settings) -> dict:
+    """The same, as the only one who changes the application or its backups."""
+    with _backup.alone(settings.site):
+        identity = take_lock(module, settings.site)
+        try:
+            return restore(module, settings)
+        finally:
+            if identity:
+                Lock(settings.site).release(identity)
+
+
+def made_or_tried(module: AnsibleModule, settings: Settings) -> dict:
+    """Makes or tries a backup; what the module returns."""
+    if module.params["state"] == "drilled":
+        report = _backup.drill(settings, module.params["backup"])
+    else:
+        report = _backup.back_up(settings, "by hand")
+    if not report["ok"]:
+        module.fail_json(msg=report.pop("problem"), **report)
+    return dict(report, changed=True, path=os.path.join(settings.folder, report["backup"]))
+
+
+def foreseen(module: AnsibleModule, settings: Settings) -> dict:
+    """What check mode can say."""
+    params = module.params
+    if params["state"] == "present" or params["from_restic"]:
+        return dict(changed=True, backup=params["backup"])
+    path = _backup.chosen(settings.folder, params["backup"])
+    result = dict(changed=True, backup=os.path.basename(path), path=path)
+    return dict(result, manifest=check(settings.site, path)) if params["state"] == "restored" else result
+
+
+def install(module: AnsibleModule) -> bool:
+    """Whether the program was another one."""
+    folder = os.path.join(module.params["root"], "deployment")
+    path, content = os.path.join(folder, _backup.PROGRAM), _program.packed(_backup.PARTS, _backup.MAIN)
+    if module.check_mode:
+        return not os.path.exists(path) or _program._read(path) != content
+    if not os.path.isdir(folder):
+        module.fail_json(msg="%s is not set up on this host. Run site.yml. Nothing was changed." % module.params["name"])
+    return _program.write_program(path, content)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            state=dict(type="str", choices=["present", "restored", "drilled", "installed"], default="present"),
+            name=dict(type="str", required=True),
+            root=dict(type="path", required=True),
+            log=dict(type="path", required=True),
+            folder=dict(type="path", required=True),
+            backup=dict(type="str", default=""),
+            from_restic=dict(type="bool", default=False),
+            settings=dict(type="bool", default=False),
+            workers=dict(type="list", elements="str", default=[]),
+            patience=dict(type="int", default=30),
+            reason=dict(type="str", default="a restoration"),
+            owner=dict(type="dict"),
+            gone=dict(type="list", elements="str", default=[]),
+        ),
+        supports_check_mode=True,
+    )
+    changed = install(module)
+    if module.params["state"] == "installed":
+        module.exit_json(changed=changed, backup="")
+    try:
+        settings = settings_of(module)
+        if module.check_mode:
+            result = foreseen(module, settings)
+        else:
+            result = restored(module, settings) if module.params["state"] == "restored" else made_or_tried(module, settings)
+    except PROBLEMS as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
