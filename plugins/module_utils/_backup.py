@@ -49,6 +49,7 @@ PATIENCE = 600  # seconds to wait for a deployment's step, or for another backup
 RECENT = 24 * 3600  # seconds for which every backup is kept
 RESERVE = 100 << 20  # bytes that stay free
 PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m"}
+BEFORE = "before a restoration"  # the reason of the copy that undoes it
 PROGRAM = "backup.pyz"
 PARTS = "_backup _database _dotenv _files _records _release _restic _shared_owner _site _sqlite_owner".split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
@@ -277,12 +278,23 @@ def _verify_file(path: str, expected: dict) -> None:
 
 
 def chosen(folder: str, name: str) -> str:
-    """The path of a backup, or of the newest; BackupError where there is none."""
-    names = backups(folder)
+    """The path of a backup, or of the newest; BackupError where there is none.
+
+    The newest is none that was made by a restoration, or the same command again would undo that one.
+    """
+    names = [one for one in backups(folder) if one == name or not _is_from_before(os.path.join(folder, one))]
     if not names or (name and name not in names):
         missing = "There is no backup %s in %s." % (name, folder) if name else "There is no backup in %s." % folder
         raise BackupError("%s There are: %s." % (missing, ", ".join(names) or "none"))
     return os.path.join(folder, name or names[-1])
+
+
+def _is_from_before(path: str) -> bool:
+    try:
+        with open(os.path.join(path, MANIFEST), encoding="utf-8") as file:
+            return json.load(file)["reason"] == BEFORE
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # what is damaged is said, and not passed over
 
 
 def fetched(site: Site, folder: str, name: str) -> str:

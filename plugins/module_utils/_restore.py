@@ -120,7 +120,7 @@ class Restoration:
         transaction.close_writes([live] if live else [], self.order.patience)
         with transaction.timed("copy"):
             folder = os.path.dirname(self.order.path)
-            made = _backup.make(self.site, folder, "before a restoration", held=True)
+            made = _backup.make(self.site, folder, _backup.BEFORE, held=True)
             self.before = os.path.join(folder, made["backup"])
         if self.database:
             dump = os.path.join(self.before, _backup.DATABASE)

@@ -111,7 +111,7 @@ def swap(folder: str, places: list, kept: list) -> None:
             exchange(path, "", spared, done)
     except BaseException:
         for source, target in reversed(done):
-            os.rename(target, source)
+            rename(target, source)
         raise
 
 
@@ -132,14 +132,29 @@ def exchange(place: str, inner: str, spared: list, done: list) -> None:
 
 
 def move(source: str, target: str, done: list) -> None:
-    os.rename(source, target)
+    rename(source, target)
     done.append((source, target))
+
+
+def rename(source: str, target: str) -> None:
+    """Also a folder that its owner has closed for himself."""
+    status = os.lstat(source)
+    closed = stat.S_ISDIR(status.st_mode) and not status.st_mode & stat.S_IWUSR
+    if closed:
+        os.chmod(source, 0o700)
+    os.rename(source, target)
+    if closed:
+        os.chmod(target, stat.S_IMODE(status.st_mode))
 
 
 def clean(folder: str, places: list) -> None:
     for place in places:
-        for name in (NEW, OLD):
-            shutil.rmtree(os.path.join(folder, place, name), ignore_errors=True)
+        for top in (os.path.join(folder, place, name) for name in (NEW, OLD)):
+            for path, folders, dummy in os.walk(top):
+                for name in folders:
+                    if not os.path.islink(os.path.join(path, name)):
+                        os.chmod(os.path.join(path, name), 0o700)
+            shutil.rmtree(top, ignore_errors=True)
 
 
 def main() -> None:

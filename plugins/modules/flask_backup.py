@@ -155,7 +155,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError, Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
 from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
@@ -186,12 +186,22 @@ def check_lock(module: AnsibleModule, site: Site) -> None:
         module.fail_json(msg="The lock of this restoration was taken over. Nothing was changed; run the playbook again.")
 
 
+def found(module: AnsibleModule, settings: Settings) -> tuple:
+    """The path of the backup that can be restored, and its manifest."""
+    name = module.params["backup"]
+    try:
+        if module.params["from_restic"]:
+            name = _backup.fetched(settings.site, settings.folder, name)
+        path = _backup.chosen(settings.folder, name)
+        return path, check(settings.site, path)
+    except PROBLEMS as error:
+        raise BackupError("%s Nothing was changed." % error) from error
+
+
 def restore(module: AnsibleModule, settings: Settings) -> dict:
     """Restores a backup; what the module returns."""
     params, site = module.params, settings.site
-    name = _backup.fetched(site, settings.folder, params["backup"]) if params["from_restic"] else params["backup"]
-    path = _backup.chosen(settings.folder, name)
-    manifest = check(site, path)
+    path, manifest = found(module, settings)
     order = Order(path, params["settings"], params["patience"], (params["owner"] or {}).get("owner", ""))
     with step(site.root):
         check_lock(module, site)

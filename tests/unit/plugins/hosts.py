@@ -1,0 +1,144 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An application on a host, with a SQLite database and files of its own, that backups are made of."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import pwd
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils import (
+    _backup,
+    _database,
+    _restic,
+    _restore,
+    _site,
+    _slots,
+    _transaction,
+)
+
+USER = pwd.getpwuid(os.geteuid()).pw_name
+RESTIC = """#!{python}
+import json, os, pathlib, shutil, sys
+home, arguments = pathlib.Path(os.environ["RESTIC_REPOSITORY"]), sys.argv[1:]
+with open(os.environ["CALLS"], "a") as file:
+    file.write(json.dumps(arguments) + "\\n")
+if arguments[0] == os.environ.get("FAILS"):
+    sys.exit("Fatal: no route to host")
+if arguments[0] == "init":
+    home.mkdir()
+elif not home.is_dir():
+    sys.exit("Fatal: unable to open config file")
+elif arguments[0] == "backup":
+    path = pathlib.Path(arguments[-1])
+    shutil.copytree(path, home / path.name / str(path).lstrip("/"))
+elif arguments[0] == "snapshots":
+    made = [(path.name, next(path.rglob("manifest.json"))) for path in sorted(home.iterdir())]
+    found = [dict(id=name, time=name, paths=["/" + str(file.parent.relative_to(home / name))]) for name, file in made]
+    print(json.dumps(found or None))
+elif arguments[0] == "restore":
+    shutil.copytree(home / arguments[1], arguments[3], dirs_exist_ok=True)
+"""
+
+
+class Host:
+    """An application's folders, and what a test changes and reads there."""
+
+    def __init__(self, folder: Path, name: str = USER) -> None:
+        self.folder = folder
+        self.site = _site.Site(name, str(folder / "srv"), str(folder / "log"))
+        self.backups = folder / "backups"
+        self.shared = folder / "srv/shared"
+        self.own = folder / "srv/deployment"
+        for made in (self.own, self.shared / "instance", self.shared / "logs", folder / "log"):
+            made.mkdir(parents=True)
+        for made in ("releases/v1-aaaa", "run", "slots", "gate"):
+            (folder / "srv" / made).mkdir(parents=True)
+        self.database = self.shared / "instance/blog.db"
+        self.env = self.shared / ".env"
+        self.env.write_text("DATABASE_URL=sqlite:///%s\nSECRET_KEY=first\n" % self.database)
+        self.sql("CREATE TABLE post (body TEXT)", "CREATE TABLE alembic_version (version_num TEXT)")
+        self.sql("INSERT INTO alembic_version VALUES ('a1')", "INSERT INTO post VALUES ('one'), ('two')")
+        (folder / "srv/current").symlink_to("releases/v1-aaaa")
+        self.record(release="v1-aaaa", version="v1", commit="c" * 40, outcome="served", revision=["a1"])
+        self.configure()
+
+    def sql(self, *queries: str) -> list:
+        """The rows of the last query."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            return [connection.execute(query).fetchall() for query in queries][-1]
+
+    def posts(self) -> list:
+        return [body for (body,) in self.sql("SELECT body FROM post")]
+
+    def record(self, **entry: object) -> None:
+        (self.folder / "srv/releases.json").write_text(json.dumps([entry]))
+
+    def records(self) -> list:
+        return json.loads((self.folder / "srv/releases.json").read_text())
+
+    def configure(self, **keep: int) -> None:
+        about = dict(name=self.site.name, log=self.site.log, folder=str(self.backups), keep=keep or {"daily": 7})
+        (self.own / "backup.json").write_text(json.dumps(about))
+
+    def make(self) -> Path:
+        """A backup's folder."""
+        return self.backups / _backup.make(self.site, str(self.backups), "a test")["backup"]
+
+    def files(self) -> dict:
+        """What the application has written, without its database."""
+        paths = [path for name in ("instance", "logs") for path in (self.shared / name).rglob("*")]
+        found = {str(path.relative_to(self.shared)): path for path in paths if not path.name.startswith("blog.db")}
+        return {
+            name: os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+            for name, path in sorted(found.items())
+        }
+
+    def report(self, name: str) -> dict:
+        return json.loads((self.own / name).read_text())
+
+
+@pytest.fixture
+def host(short_path, supervisor, monkeypatch):
+    """Whoever runs the tests is the application's user as well, and nobody is waited for."""
+    plain = functools.partial(_site.run, user="")
+    monkeypatch.setattr(_restore, "run", lambda argv, user="", data=b"": plain(argv, data=data))
+    monkeypatch.setattr(_database, "run", lambda argv, user="", data=b"": plain(argv, data=data))
+    feed, output = _database._feed, _database._output_of
+    for module in (_database, _restore):
+        monkeypatch.setattr(module, "_feed", lambda argv, source, user="", **given: feed(argv, source, **given))
+    for module in (_database, _backup):
+        monkeypatch.setattr(module, "_output_of", lambda argv, user="": output(argv))
+    monkeypatch.setattr(_backup, "places", lambda site: ["instance", "logs"])
+    monkeypatch.setattr(_backup, "PATIENCE", 0.2)
+    seconds = itertools.count()
+    monkeypatch.setattr(_backup, "_free_name", lambda folder: "20260131T03%02d%02dZ" % divmod(next(seconds), 60))
+    monkeypatch.setattr(_transaction, "guard", lambda site: None)
+    monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
+    monkeypatch.setattr(type(supervisor), "getAllProcessInfo", lambda self: [{"name": one} for one in self.groups], False)
+    return Host(short_path)
+
+
+@pytest.fixture
+def restic(host, monkeypatch):
+    """A program that answers as restic does, and the arguments that it got."""
+    program = host.folder / "bin/restic"
+    program.parent.mkdir()
+    program.write_text(RESTIC.format(python=sys.executable))
+    program.chmod(0o755)
+    calls = host.folder / "calls"
+    calls.touch()
+    environment = {"RESTIC_REPOSITORY": str(host.folder / "repository"), "CALLS": str(calls), "KEY": "s3cret"}
+    (host.own / _restic.ENVIRONMENT).write_text(json.dumps(environment))
+    (host.own / _restic.PASSWORD).write_text("passw0rd\n")
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return lambda: [json.loads(line) for line in calls.read_text().splitlines()]
