@@ -76,7 +76,7 @@ def read_settings(root: str) -> Settings:
         with open(os.path.join(root, "deployment", "backup.json"), encoding="utf-8") as file:
             about = json.load(file)
     except FileNotFoundError as error:
-        raise BackupError("Backups are not set up on this host: there is no %s. Run site.yml." % error.filename) from error
+        raise BackupError("Backups are not set up here: there is no %s. Run site.yml." % error.filename) from error
     return Settings(Site(about["name"], root, about["log"]), about["folder"], about["keep"])
 
 
@@ -183,9 +183,9 @@ def make(site: Site, folder: str, reason: str, held: bool = False) -> dict:
 def check_room(folder: str) -> None:
     """BackupError where there is no room for one more like the last."""
     free = shutil.disk_usage(folder).free
-    names = backups(folder)
-    paths = [os.path.join(folder, names[-1], name) for name in os.listdir(os.path.join(folder, names[-1]))] if names else []
-    needed = sum(map(os.path.getsize, paths)) * 5 // 4 + RESERVE
+    last = [os.path.join(folder, name) for name in backups(folder)[-1:]]
+    needed = sum(os.path.getsize(os.path.join(path, name)) for path in last for name in os.listdir(path)) * 5 // 4
+    needed += RESERVE
     if free < needed:
         raise BackupError(
             "The disk of %s has %d MB free, and a backup needs %d MB. Make room." % (folder, free >> 20, needed >> 20)
@@ -255,7 +255,7 @@ def verify(site: Site, path: str) -> dict:
         with open(os.path.join(path, MANIFEST), encoding="utf-8") as file:
             manifest = json.load(file)
         if manifest["format"] != FORMAT:
-            raise BackupError("%s was made by another version of the collection (format %s)." % (path, manifest["format"]))
+            raise BackupError("%s is by another version of the collection (format %s)." % (path, manifest["format"]))
         about = manifest["name"], manifest["files"], manifest["places"], manifest["database"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackupError("%s is no complete backup: %s." % (path, error)) from error

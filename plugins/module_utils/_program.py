@@ -31,10 +31,15 @@ def install(site: Site) -> None:
 
 def write_program(path: str, content: bytes) -> bool:
     """Whether it was another one before."""
-    if os.path.exists(path) and _read(path) == content:
-        return False
-    write_file(path, content, 0o600)
-    return True
+    changed = differs(path, content)
+    if changed:
+        write_file(path, content, 0o600)
+    return changed
+
+
+def differs(path: str, content: bytes) -> bool:
+    """Whether a file has another content, or is not there."""
+    return not os.path.exists(path) or _read(path) != content
 
 
 def packed(parts: list, main: str) -> bytes:

@@ -53,7 +53,8 @@ class Restic:
             try:
                 self.run("init")
             except CommandError as refused:
-                raise CommandError("The repository can't be opened: %s\nIt can't be made: %s" % (error, refused)) from error
+                message = "The repository can't be opened: %s\nIt can't be made: %s"
+                raise CommandError(message % (error, refused)) from error
 
     def save(self, path: str) -> None:
         """Copies a backup."""
@@ -73,8 +74,9 @@ class Restic:
     def snapshots(self) -> dict:
         """(identity, path) by the backup's name."""
         found = json.loads(self.run("snapshots", "--json", "--tag", self.tag).decode()) or []
-        found.sort(key=lambda snapshot: snapshot["time"])
-        return {os.path.basename(one["paths"][0]): (one["id"], one["paths"][0]) for one in found if len(one["paths"]) == 1}
+        found.sort(key=lambda one: one["time"])
+        made = [(one["id"], *one["paths"]) for one in found if len(one["paths"]) == 1]
+        return {os.path.basename(path): (identity, path) for identity, path in made}
 
     def fetch(self, identity: str, path: str, target: str) -> None:
         """Brings a backup back, in place of what is at the target."""

@@ -183,7 +183,7 @@ def check_lock(module: AnsibleModule, site: Site) -> None:
     """A run that was thought dead, and whose lock was taken over, does not go on."""
     owner, holder = module.params["owner"], Lock(site).holder()
     if owner and (holder or {}).get("id") != owner["id"]:
-        module.fail_json(msg="The lock of this restoration was taken over. Nothing was changed; run the playbook again.")
+        module.fail_json(msg="The lock of this run was taken over. Nothing was changed; run the playbook again.")
 
 
 def found(module: AnsibleModule, settings: Settings) -> tuple:
@@ -195,7 +195,7 @@ def found(module: AnsibleModule, settings: Settings) -> tuple:
         path = _backup.chosen(settings.folder, name)
         return path, check(settings.site, path)
     except PROBLEMS as error:
-        raise BackupError("%s Nothing was changed." % error) from error
+        raise BackupError("%s. Nothing was changed." % str(error).rstrip(".")) from error
 
 
 def restore(module: AnsibleModule, settings: Settings) -> dict:
@@ -248,9 +248,9 @@ def install(module: AnsibleModule) -> bool:
     folder = os.path.join(module.params["root"], "deployment")
     path, content = os.path.join(folder, _backup.PROGRAM), _program.packed(_backup.PARTS, _backup.MAIN)
     if module.check_mode:
-        return not os.path.exists(path) or _program._read(path) != content
+        return _program.differs(path, content)
     if not os.path.isdir(folder):
-        module.fail_json(msg="%s is not set up on this host. Run site.yml. Nothing was changed." % module.params["name"])
+        module.fail_json(msg="%s is not set up here. Run site.yml. Nothing was changed." % module.params["name"])
     return _program.write_program(path, content)
 
 
@@ -278,10 +278,8 @@ def main() -> None:
         module.exit_json(changed=changed, backup="")
     try:
         settings = settings_of(module)
-        if module.check_mode:
-            result = foreseen(module, settings)
-        else:
-            result = restored(module, settings) if module.params["state"] == "restored" else made_or_tried(module, settings)
+        work = restored if module.params["state"] == "restored" else made_or_tried
+        result = (foreseen if module.check_mode else work)(module, settings)
     except PROBLEMS as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -50,6 +50,10 @@ elif arguments[0] == "restore":
 """
 
 
+def processes(supervisor: object) -> list:
+    return [{"name": name} for name in supervisor.groups]
+
+
 class Host:
     """An application's folders, and what a test changes and reads there."""
 
@@ -124,7 +128,7 @@ def host(short_path, supervisor, monkeypatch):
     monkeypatch.setattr(_backup, "_free_name", lambda folder: "20260131T03%02d%02dZ" % divmod(next(seconds), 60))
     monkeypatch.setattr(_transaction, "guard", lambda site: None)
     monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
-    monkeypatch.setattr(type(supervisor), "getAllProcessInfo", lambda self: [{"name": one} for one in self.groups], False)
+    monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)
     return Host(short_path)
 
 
