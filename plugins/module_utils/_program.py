@@ -26,7 +26,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def install(site: Site) -> None:
     """Writes recover.pyz: the very code that makes the change is also what takes it back."""
-    write_program(site.own("recover.pyz"), packed(PARTS, MAIN))
+    write_program(site.own("recover.pyz"), packed())
 
 
 def write_program(path: str, content: bytes) -> bool:
@@ -42,7 +42,7 @@ def differs(path: str, content: bytes) -> bool:
     return not os.path.exists(path) or _read(path) != content
 
 
-def packed(parts: list, main: str) -> bytes:
+def packed(parts: list = PARTS, main: str = MAIN) -> bytes:
     """A program and all that it imports."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
