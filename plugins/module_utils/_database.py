@@ -159,18 +159,18 @@ class MySQL(Database):
 
     def load(self, dump: BinaryIO, manifest: dict, scratch: bool) -> None:
         """Into a database of its own, whose tables then take the others' places, all in one step."""
-        beside, replaced = self.name + "__restored", self.name + "__replaced"
+        beside, replaced = self.name + ("__tried" if scratch else "__restored"), self.name + "__replaced"
         self._make(beside)
-        self._make(replaced)
         try:
             _feed([CLIENT, beside], dump)
             compare(manifest, self.tables(beside), self.revision(beside))
             if not scratch:
+                self._make(replaced)
                 self._swap(beside, replaced)
                 _feed([CLIENT, self.name], dump)
         finally:
-            for name in (beside, replaced):
-                self.ask("DROP DATABASE %s" % _quoted(name), "mysql")
+            for name in [beside] if scratch else [beside, replaced]:
+                self.ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
 
     def _make(self, name: str) -> None:
         charset, collation = self.ask(
