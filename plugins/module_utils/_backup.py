@@ -385,7 +385,8 @@ def main() -> None:
         settings = read_settings(root)
         report = drill(settings) if action == "drill" else back_up(settings, "the schedule")
     except PROBLEMS as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from error
     if not report["ok"]:
-        sys.exit(report["problem"])
-    print("%s %s, %.1f s" % ("tried" if action == "drill" else "made", report["backup"], report["seconds"]))
+        raise SystemExit(report["problem"])
+    done = "tried" if action == "drill" else "made"
+    sys.stdout.write("%s %s, %.1f s\n" % (done, report["backup"], report["seconds"]))

@@ -54,7 +54,8 @@ def pack(folder: str, places: list, kept: list) -> None:
 def refuse(error: OSError) -> None:
     """A file that can't be copied is said, and not left out."""
     if not isinstance(error, FileNotFoundError):  # it was removed meanwhile
-        sys.exit("%s can't be read by the application's user. Give it to that user, or move it away." % error.filename)
+        said = "%s can't be read by the application's user. Give it to that user, or move it away."
+        raise SystemExit(said % error.filename)
 
 
 def add(archive: tarfile.TarFile, path: str, name: str) -> None:
@@ -110,8 +111,8 @@ def swap(folder: str, places: list, kept: list) -> None:
             spared = [os.path.relpath(os.path.join(folder, name), path) for name in kept]
             exchange(path, "", spared, done)
     except BaseException:
-        for source, target in reversed(done):
-            rename(target, source)
+        for before, after in reversed(done):
+            rename(after, before)
         raise
 
 
