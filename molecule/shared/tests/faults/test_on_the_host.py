@@ -1,0 +1,87 @@
+"""Who works on the host dies: the module that is at work, alone or with its children, or the host itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from machine import ROOT, TESTHOST
+from update import Frozen, Story, Update
+
+every = pytest.mark.every
+DEPLOYMENT = "flask_deployment"
+MODULES = [
+    pytest.param("flask_session", "begun", marks=every),
+    pytest.param("flask_release", "working", marks=every),
+    ("flask_venv", "working"),
+    pytest.param("dotenv", "begun", marks=every),
+    pytest.param("flask_translate", "working", marks=every),
+    pytest.param("config_files", "begun", marks=every),
+    pytest.param(DEPLOYMENT, "begun", marks=every),
+]
+BEFORE_THE_SWITCH = [
+    pytest.param("closed", marks=every),
+    pytest.param("dumping", marks=every),
+    "migrating",
+    pytest.param("launching", marks=every),
+]
+AFTER_THE_SWITCH = [pytest.param("switched", marks=every), pytest.param("draining", marks=every)]
+# As the power leaves them between the two steps of the switch.
+FIRST_LINK_ONLY = f"ln -sfn $(readlink {ROOT}/run/$(readlink {ROOT}/run/live.sock))"
+
+
+@pytest.mark.parametrize(("module", "point"), MODULES)
+def test_module_that_builds_is_killed(story: Story, module: str, point: str) -> None:
+    with Frozen(story.machine, module, point) as frozen, Update("rebuilt") as update:
+        frozen.until_there()
+        story.now()
+        frozen.tell("kill all")
+        code, said = update.end()
+    assert code == 2, said
+    story.assert_old()
+
+
+@pytest.mark.parametrize("order", ["kill", "kill all"])
+@pytest.mark.parametrize("point", BEFORE_THE_SWITCH)
+def test_module_that_serves_is_killed(story: Story, point: str, order: str) -> None:
+    with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
+        frozen.until_there()
+        story.now()
+        frozen.tell(order)
+        code, said = update.end()
+    assert code == 2, said
+    story.assert_old()
+
+
+@pytest.mark.parametrize("point", AFTER_THE_SWITCH)
+def test_module_is_killed_after_the_switch(story: Story, point: str) -> None:
+    with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
+        frozen.until_there()
+        story.now()
+        frozen.tell("kill all")
+        update.end()
+    story.assert_new("slow")
+
+
+def cut_the_power(story: Story, point: str) -> None:
+    """What fails until the host is up again is the power's."""
+    with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
+        frozen.until_there()
+        with story.guests.outage():
+            subprocess.run([sys.executable, TESTHOST, "kill", story.machine.name], check=True, timeout=60)
+            update.kill_all()
+            subprocess.run([sys.executable, TESTHOST, "start", story.machine.name], check=True, timeout=120)
+            story.now()
+
+
+@pytest.mark.parametrize("point", BEFORE_THE_SWITCH)
+def test_power_is_lost(story: Story, point: str) -> None:
+    cut_the_power(story, point)
+    story.assert_old()
+
+
+@pytest.mark.parametrize("point", AFTER_THE_SWITCH)
+def test_power_is_lost_after_the_switch(story: Story, point: str) -> None:
+    cut_the_power(story, point)
+    story.assert_new("slow")

@@ -1,0 +1,304 @@
+"""An update that something happens to, the visitors meanwhile, and what is there afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import requests
+from machine import APP, TESTHOST, TOP, Machine, wait_for
+from playbook import Visitors, run, spoken
+
+OLD, NEW = "2b8e4c75d0f2", "6d2a7f90c5b6"  # the revisions of v2, and of v6 and its kin
+ON_HOST = Path(__file__).with_name("on_host.py").read_text()
+DEADLINE = 60  # for the host to come to its senses
+TASK = re.compile(r"^TASK \[(.+)\] \**$")
+
+REFUSED = "refused before anything changed"
+BY_MODULE = "taken back by the module"
+BY_UNIT = "taken back by the recovery unit"
+COMPLETED = "completed"
+COMPLETED_BY_UNIT = "completed by the recovery unit"
+
+
+def on_host(machine: Machine, *words: str) -> list[str]:
+    """The command line of on_host.py."""
+    return [sys.executable, str(TESTHOST), "exec", machine.name, "--", "python3", "-c", ON_HOST, *words]
+
+
+class Guests(Visitors):
+    """Visitors who also write: each post is stored, or they are told when to try again."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.sent: set[str] = set()
+        self.stored: list[str] = []
+        self.refused = 0
+        self.unsure: list[str] = []  # sent, and no answer came: the outage was on purpose
+        self.excused = False
+
+    def run(self) -> None:
+        """Some 12 requests a second, of which two write."""
+        turn = 0
+        while not self.left.wait(0.1):
+            turn += 1
+            self.attempt(self.look, self.regular)
+            with self.machine.visitor() as newcomer:
+                self.attempt(self.write if turn % 5 == 0 else self.look, newcomer)
+
+    def attempt(self, act: object, visitor: requests.Session) -> None:
+        """What fails while the host is out on purpose is no problem."""
+        excused, before = self.excused, len(self.problems)
+        act(visitor)
+        if excused or self.excused:
+            del self.problems[before:]
+
+    def write(self, visitor: requests.Session) -> None:
+        body = str(uuid.uuid4())
+        self.sent.add(body)
+        try:
+            answer = visitor.post("/posts", data={"body": body})
+        except requests.RequestException as error:
+            self.unsure.append(body)
+            self.problems.append(f"POST: {error}")
+            return
+        if answer.status_code == 201:
+            self.stored.append(body)
+        elif answer.status_code == 503 and "Retry-After" in answer.headers:
+            self.refused += 1
+        else:
+            self.unsure.append(body)
+            self.problems.append(f"POST: {answer.status_code} {answer.text[:200]}")
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """The host or its database is out on purpose; what counts begins when it answers again."""
+        self.excused = True
+        yield
+        wait_for(self.machine.answers, "an answer after the outage", seconds=DEADLINE)
+        self.excused = False
+
+
+class Frozen:
+    """A module of an update on the host, stopped at a point of its work, until told what to do."""
+
+    def __init__(self, machine: Machine, module: str, point: str, seconds: float = DEADLINE) -> None:
+        argv = on_host(machine, "freeze", APP, module, point, str(seconds))
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.expect("ready")
+
+    def expect(self, word: str) -> None:
+        said = self.process.stdout.readline().strip()
+        assert said == word, f"{said} {self.process.stderr.read()}"
+
+    def until_there(self) -> None:
+        self.expect("there")
+
+    def tell(self, order: str) -> None:
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+        self.expect("done")
+
+    def __enter__(self) -> Frozen:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.kill()  # whose own end on the host lets the module go on
+        self.process.communicate(timeout=30)
+
+
+class Update:
+    """update.yml in the background, read line by line."""
+
+    def __init__(self, version: str, *arguments: str) -> None:
+        program = Path(sys.executable).with_name("ansible-playbook")
+        inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
+        argv = [program, TOP / "playbooks/update.yml", "-i", inventory, "-e", f"flask_version={version}", *arguments]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            argv, cwd=TOP, env=environment, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+
+    def until_task(self, name: str) -> None:
+        """Returns when a task begins."""
+        for line in self.process.stdout:
+            self.lines.append(line)
+            found = TASK.match(line.strip())
+            if found and found[1] == name:
+                return
+        raise AssertionError(f"no task '{name}' in\n{''.join(self.lines)}")
+
+    def end(self, seconds: float = 180) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        timer = threading.Timer(seconds, self.kill_all)
+        timer.start()
+        self.lines += list(self.process.stdout)
+        timer.cancel()
+        return self.process.wait(timeout=30), " ".join("".join(self.lines).split())
+
+    def kill(self) -> None:
+        """ansible-playbook alone; its children end in their own time."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+        wait_for(lambda: not self.remaining(), "the end of the killed playbook's children", DEADLINE)
+
+    def kill_all(self) -> None:
+        """With all its children, as who closes the terminal."""
+        for pid in self.remaining():
+            os.kill(pid, signal.SIGKILL)
+
+    def remaining(self) -> list[int]:
+        """The processes of its session."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+            except OSError:
+                continue
+            if int(session) == self.process.pid and state != "Z":
+                found.append(int(path.parent.name))
+        return found
+
+    def __enter__(self) -> Update:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill_all()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+
+class Story:
+    """One fault: the visitors around it, and what is asserted in the end."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.guests = Guests(machine)
+        self.state: dict = {}
+        self.before = self.look(0)
+        self.begin = self.fault = time.time()
+        self.outcome, self.seconds = "", 0.0
+
+    def look(self, since: float | None = None) -> dict:
+        """What on_host.py says."""
+        since = self.begin if since is None else since
+        argv = on_host(self.machine, "state", APP, f"{since:.3f}")
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        if answer.returncode:
+            raise OSError(answer.stderr[-500:])
+        return json.loads(answer.stdout)
+
+    def now(self) -> None:
+        """The fault happens."""
+        self.fault = time.time()
+
+    def is_settled(self) -> bool:
+        """Whether nothing is at work any more on the host."""
+        self.state = self.look()
+        return not self.state["busy"]
+
+    def settle(self) -> str:
+        """Waits until the host has come to an end with it; the version that is served."""
+        try:
+            wait_for(self.is_settled, "an end of what was begun", DEADLINE)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.state}") from None
+        self.seconds = time.time() - self.fault
+        return self.machine.visitor().get("/healthz").json()["version"]
+
+    def assert_old(self) -> None:
+        """Everything is as it was, and the visitors noticed nothing."""
+        version = self.settle()
+        self.outcome = self.how_it_was_taken_back()
+        assert self.guests.problems == []
+        assert version == "v2"
+        assert set(self.guests.seen("version")) == {"v2"}
+        assert self.state["revision"] == [OLD]
+        assert self.state["links"] == self.before["links"]
+        assert self.state["slots"] == self.before["slots"]
+        self.assert_rows()
+
+    def assert_new(self, version: str) -> None:
+        """The change is complete, and the visitors noticed nothing but the new version."""
+        assert self.settle() == version
+        by_unit = "completed the change" in self.state["recovery"]
+        self.outcome = COMPLETED_BY_UNIT if by_unit else COMPLETED
+        assert self.guests.problems == []
+        assert set(self.guests.seen("version")) == {"v2", version}
+        assert self.state["revision"] == [NEW]
+        live, current = self.state["links"]
+        slot = live.removesuffix(".sock")
+        assert list(self.state["slots"]) == [slot]
+        assert f"/{current}/" in f"{self.state['slots'][slot]}/"
+        self.assert_rows()
+
+    def assert_either(self, version: str) -> None:
+        """Complete, or as it was."""
+        if self.settle() == version:
+            self.assert_new(version)
+        else:
+            self.assert_old()
+
+    def assert_rows(self) -> None:
+        """Every row that was there, and every one that a visitor was told is stored; no other."""
+        stored, count, rows = set(self.guests.stored), len(self.before["rows"]), self.look()["rows"]
+        assert checksum(rows[:count]) == checksum(self.before["rows"])
+        later = rows[count:]
+        assert stored <= set(later) <= self.guests.sent
+        assert len(later) == len(set(later))
+
+    def how_it_was_taken_back(self) -> str:
+        if "took back the change" in self.state["recovery"]:
+            return BY_UNIT
+        entry = self.state["entry"]
+        if self.state["entries"] > self.before["entries"] and "from" in entry and entry["outcome"] == "failed":
+            return BY_MODULE
+        return REFUSED
+
+    def assert_next_update_converges(self) -> None:
+        """A good version with a pending migration is served, as if nothing had been."""
+        if self.state["revision"] == [NEW]:
+            go_back()
+        before = len(self.guests.problems)
+        answer = run("update.yml", "-e", "flask_version=v6")
+        assert answer.returncode == 0, spoken(answer)
+        assert "failed=0" in spoken(answer)
+        assert self.settle_quietly() == "v6"
+        assert self.guests.problems[before:] == []
+        assert self.state["revision"] == [NEW]
+        self.assert_rows()
+
+    def settle_quietly(self) -> str:
+        """The version that is served; the time it takes is not the fault's."""
+        seconds = self.seconds
+        version = self.settle()
+        self.seconds = seconds
+        return version
+
+
+def checksum(rows: list[str]) -> tuple[int, str]:
+    """Stands for rows in their order."""
+    return len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def go_back() -> None:
+    """v2 is served again, with the database that it had."""
+    answer = run("rollback.yml", "-e", "flask_rollback_database=downgrade")
+    assert answer.returncode == 0, spoken(answer)
