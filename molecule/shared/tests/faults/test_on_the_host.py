@@ -7,28 +7,20 @@ import sys
 
 import pytest
 from machine import ROOT, TESTHOST
-from update import Frozen, Story, Update
+from update import Frozen, Story, Update, every, worst
 
-every = pytest.mark.every
 DEPLOYMENT = "flask_deployment"
 MODULES = [
-    pytest.param("flask_session", "begun", marks=every),
-    pytest.param("flask_release", "working", marks=every),
-    ("flask_venv", "working"),
-    pytest.param("dotenv", "begun", marks=every),
-    pytest.param("flask_translate", "working", marks=every),
-    pytest.param("config_files", "begun", marks=every),
-    pytest.param(DEPLOYMENT, "begun", marks=every),
+    every("session", "flask_session", "begun"),
+    every("checkout", "flask_release", "working"),
+    worst("packages", "flask_venv", "working"),
+    every("settings", "dotenv", "begun"),
+    every("translations", "flask_translate", "working"),
+    every("configuration", "config_files", "begun"),
+    every("deployment", DEPLOYMENT, "begun"),
 ]
-BEFORE_THE_SWITCH = [
-    pytest.param("closed", marks=every),
-    pytest.param("dumping", marks=every),
-    "migrating",
-    pytest.param("launching", marks=every),
-]
-AFTER_THE_SWITCH = [pytest.param("switched", marks=every), pytest.param("draining", marks=every)]
-# As the power leaves them between the two steps of the switch.
-FIRST_LINK_ONLY = f"ln -sfn $(readlink {ROOT}/run/$(readlink {ROOT}/run/live.sock))"
+BEFORE_THE_SWITCH = [every("closed"), every("dumping"), worst("migrating"), every("launching")]
+AFTER_THE_SWITCH = [every("switched"), every("draining")]
 
 
 @pytest.mark.parametrize(("module", "point"), MODULES)
@@ -42,7 +34,7 @@ def test_module_that_builds_is_killed(story: Story, module: str, point: str) -> 
     story.assert_old()
 
 
-@pytest.mark.parametrize("order", ["kill", "kill all"])
+@pytest.mark.parametrize("order", [worst("alone", "kill"), worst("with its children", "kill all")])
 @pytest.mark.parametrize("point", BEFORE_THE_SWITCH)
 def test_module_that_serves_is_killed(story: Story, point: str, order: str) -> None:
     with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+import pytest
 import requests
+from _pytest.mark import ParameterSet
 from machine import APP, TESTHOST, TOP, Machine, wait_for
 from playbook import Visitors, run, spoken
 
@@ -33,6 +35,16 @@ COMPLETED = "completed"
 COMPLETED_BY_UNIT = "completed by the recovery unit"
 
 
+def worst(step: str, *values: object) -> ParameterSet:
+    """A case that every run has."""
+    return pytest.param(*values or (step,), id=step)
+
+
+def every(step: str, *values: object) -> ParameterSet:
+    """A case that runs where FAULTS is all."""
+    return pytest.param(*values or (step,), id=step, marks=pytest.mark.every)
+
+
 def on_host(machine: Machine, *words: str) -> list[str]:
     """The command line of on_host.py."""
     return [sys.executable, str(TESTHOST), "exec", machine.name, "--", "python3", "-c", ON_HOST, *words]
@@ -46,7 +58,6 @@ class Guests(Visitors):
         self.sent: set[str] = set()
         self.stored: list[str] = []
         self.refused = 0
-        self.unsure: list[str] = []  # sent, and no answer came: the outage was on purpose
         self.excused = False
 
     def run(self) -> None:
@@ -67,19 +78,17 @@ class Guests(Visitors):
 
     def write(self, visitor: requests.Session) -> None:
         body = str(uuid.uuid4())
-        self.sent.add(body)
+        self.sent.add(named(body))
         try:
             answer = visitor.post("/posts", data={"body": body})
         except requests.RequestException as error:
-            self.unsure.append(body)
             self.problems.append(f"POST: {error}")
             return
         if answer.status_code == 201:
-            self.stored.append(body)
+            self.stored.append(named(body))
         elif answer.status_code == 503 and "Retry-After" in answer.headers:
             self.refused += 1
         else:
-            self.unsure.append(body)
             self.problems.append(f"POST: {answer.status_code} {answer.text[:200]}")
 
     @contextmanager
@@ -219,7 +228,7 @@ class Story:
         try:
             wait_for(self.is_settled, "an end of what was begun", DEADLINE)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.state}") from None
+            raise AssertionError(f"{error}: {self.state['busy']}") from None
         self.seconds = time.time() - self.fault
         return self.machine.visitor().get("/healthz").json()["version"]
 
@@ -293,9 +302,20 @@ class Story:
         return version
 
 
+def named(body: str) -> str:
+    """Stands for a post, as on_host.py writes it."""
+    return hashlib.md5(body.encode()).hexdigest()[:12]
+
+
 def checksum(rows: list[str]) -> tuple[int, str]:
     """Stands for rows in their order."""
     return len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def tasks_of_update() -> list[str]:
+    """The names of all tasks, in their order, as they are shown when they begin."""
+    lines = run("update.yml", "--list-tasks").stdout.splitlines()
+    return [line.partition("TAGS:")[0].strip() for line in lines if "TAGS:" in line and "play #" not in line]
 
 
 def go_back() -> None:

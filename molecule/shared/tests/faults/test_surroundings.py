@@ -1,0 +1,95 @@
+"""What an update needs from others is not there: room, a repository, packages, a database, a setting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from machine import APP, ROOT, Machine
+from playbook import run, spoken
+from update import BY_MODULE, BY_UNIT, REFUSED, Frozen, Story, Update, every, worst
+
+NOWHERE = "127.0.0.1:9"  # a port that is closed
+
+# A file system of its own for a folder of the host, with what is in the folder, and hardly more room.
+TIGHT = """
+size=$(du --summarize --block-size=1 "$1" | cut -f1)
+mkdir -p /run/tight
+mount -t tmpfs -o size=$((size + $2)) tight /run/tight
+cp -a "$1/." /run/tight
+mount --bind /run/tight "$1"
+umount /run/tight
+"""
+ROOMY = 'umount "$1"'
+# Each by the folder, the bytes that are free there, what is said, and how it ends.
+TIGHT_FOLDERS = [
+    every("before the copy", "/var/backups", 1 << 25, "The disk of /var/backups has", REFUSED),
+    worst("at the copy", f"/var/backups/{APP}", 4096, "No space left on device", BY_MODULE),
+    worst("at the checkout", f"{ROOT}/releases", 1 << 16, "No space left on device", REFUSED),
+    every("at the packages", f"{ROOT}/venvs", 1 << 20, "No space left on device", REFUSED),
+]
+
+
+@pytest.mark.parametrize(("folder", "free", "problem", "outcome"), TIGHT_FOLDERS)
+def test_disk_is_full(story: Story, folder: str, free: int, problem: str, outcome: str) -> None:
+    version = "rebuilt" if "venvs" in folder else "v6"
+    done = story.machine.inside(TIGHT, folder, str(free))
+    try:
+        assert done.returncode == 0, done.stderr
+        answer = run("update.yml", "-e", f"flask_version={version}")
+        assert answer.returncode == 2, spoken(answer)
+        assert problem in spoken(answer)
+        story.assert_old()
+        assert story.outcome == outcome
+    finally:
+        story.machine.inside(ROOMY, folder)
+
+
+MISSING = [
+    worst("repository", "v6", {"flask_repo": f"git://{NOWHERE}/demo"}, f"git://{NOWHERE}/demo can't be read"),
+    worst("package index", "more", {"app_index_url": f"http://{NOWHERE}/simple"}, "can't be installed"),
+    worst("required setting", "v6", {"flask_env_required": ["API_TOKEN"]}, "API_TOKEN"),
+]
+
+
+@pytest.mark.parametrize(("version", "variables", "problem"), MISSING)
+def test_is_missing(story: Story, version: str, variables: dict, problem: str) -> None:
+    answer = run("update.yml", "-e", f"flask_version={version}", "-e", json.dumps(variables))
+    assert answer.returncode == 2, spoken(answer)
+    assert problem in spoken(answer)
+    story.assert_old()
+    assert story.outcome == REFUSED
+
+
+@pytest.fixture
+def database(machine: Machine) -> Iterator[None]:
+    """It runs again in the end."""
+    yield
+    machine.inside("systemctl start mariadb")
+
+
+def test_database_is_stopped_before_the_update(story: Story, database: None) -> None:
+    with story.guests.outage():
+        story.machine.inside("systemctl stop mariadb")
+        answer = run("update.yml", "-e", "flask_version=v6")
+        story.machine.inside("systemctl start mariadb")
+    assert answer.returncode == 2
+    assert f"The database {APP} does not answer. Start it" in spoken(answer)
+    story.assert_old()
+    assert story.outcome == REFUSED
+
+
+def test_database_is_stopped_during_the_migration(story: Story, database: None) -> None:
+    with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
+        frozen.until_there()
+        with story.guests.outage():
+            story.machine.inside("systemctl stop mariadb")
+            frozen.tell("go on")
+            code, said = update.end()
+            story.now()
+            story.machine.inside("systemctl start mariadb")
+    assert code == 2
+    assert f"flask-{APP}-recover.service tries again" in said
+    story.assert_old()
+    assert story.outcome == BY_UNIT
