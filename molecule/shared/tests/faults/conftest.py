@@ -70,11 +70,16 @@ def story(request: pytest.FixtureRequest, machine: Machine, second_version: None
     told = Story(machine)
     assert told.before["busy"] == []
     assert told.before["revision"] == [OLD]
-    with told.guests:
-        yield told
-        if request.node.stash.get(PASSED, False):
+    try:
+        with told.guests:
+            yield told
+            if not request.node.stash.get(PASSED, False):
+                told.outcome = "NOT AS PROMISED"
+                return
+            told.outcome, outcome = "NO UPDATE AFTERWARDS", told.outcome
             told.assert_next_update_converges()
-    if told.outcome:
+            told.outcome = outcome
+    finally:
         name, _, rest = request.node.name.removeprefix("test_").partition("[")
         step = rest.removesuffix("]").removeprefix(machine.name).lstrip("-")
         request.config.stash[TABLE].append((name.replace("_", " "), step, told.outcome, told.seconds))

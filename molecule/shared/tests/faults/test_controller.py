@@ -16,7 +16,7 @@ AT = TASKS.index(SERVING)
 @pytest.mark.every
 @pytest.mark.parametrize("task", [every(name) for name in TASKS[:AT]])
 def test_playbook_is_killed_before_it_serves(story: Story, task: str) -> None:
-    with Update("v6") as update:
+    with Update("rebuilt") as update:
         update.until_task(task)
         story.now()
         update.kill()
