@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import platform
 
 import pytest
+from machine import APP
 from playbook import run, spoken
 from update import COMPLETED, OLD, Frozen, Story, Update, every, tasks_of_update
 
@@ -79,7 +82,8 @@ def test_second_update_ends_at_once(story: Story) -> None:
         frozen.until_there()
         second = run("update.yml", "-e", "flask_version=v6")
         assert second.returncode == 2
-        assert "is at work on guestbook: the deployment of slow" in spoken(second)
+        owner = f"{getpass.getuser()}@{platform.node()}"
+        assert f"{owner} is at work on {APP}: the deployment of slow" in spoken(second)
         assert story.look()["revision"] == [OLD]
         story.now()
         frozen.tell("go on")

@@ -12,14 +12,13 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 import requests
-from _pytest.mark import ParameterSet
 from machine import APP, TESTHOST, TOP, Machine, wait_for
 from playbook import Visitors, run, spoken
 
@@ -35,12 +34,12 @@ COMPLETED = "completed"
 COMPLETED_BY_UNIT = "completed by the recovery unit"
 
 
-def worst(step: str, *values: object) -> ParameterSet:
+def worst(step: str, *values: object) -> object:
     """A case that every run has."""
     return pytest.param(*values or (step,), id=step)
 
 
-def every(step: str, *values: object) -> ParameterSet:
+def every(step: str, *values: object) -> object:
     """A case that runs where FAULTS is all."""
     return pytest.param(*values or (step,), id=step, marks=pytest.mark.every)
 
@@ -69,7 +68,7 @@ class Guests(Visitors):
             with self.machine.visitor() as newcomer:
                 self.attempt(self.write if turn % 5 == 0 else self.look, newcomer)
 
-    def attempt(self, act: object, visitor: requests.Session) -> None:
+    def attempt(self, act: Callable[[requests.Session], None], visitor: requests.Session) -> None:
         """What fails while the host is out on purpose is no problem."""
         excused, before = self.excused, len(self.problems)
         act(visitor)
@@ -136,7 +135,8 @@ class Update:
     def __init__(self, version: str, *arguments: str) -> None:
         program = Path(sys.executable).with_name("ansible-playbook")
         inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
-        argv = [program, TOP / "playbooks/update.yml", "-i", inventory, "-e", f"flask_version={version}", *arguments]
+        wanted = ["-i", inventory, "-e", f"flask_version={version}", *arguments]
+        argv = [program, TOP / "playbooks/update.yml", *wanted]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
         self.lines: list[str] = []
@@ -277,9 +277,8 @@ class Story:
         if "took back the change" in self.state["recovery"]:
             return BY_UNIT
         entry = self.state["entry"]
-        if self.state["entries"] > self.before["entries"] and "from" in entry and entry["outcome"] == "failed":
-            return BY_MODULE
-        return REFUSED
+        begun = self.state["entries"] > self.before["entries"] and "from" in entry
+        return BY_MODULE if begun and entry["outcome"] == "failed" else REFUSED
 
     def assert_next_update_converges(self) -> None:
         """A good version with a pending migration is served, as if nothing had been."""
