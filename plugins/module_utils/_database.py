@@ -21,7 +21,7 @@ from typing import BinaryIO, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _sqlite_owner, _site
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 
 VERSION_TABLE = "alembic_version"
@@ -91,6 +91,7 @@ class Database:
             time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         write_file(path + ".json", json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
+        sync_folder(os.path.dirname(path))
         return manifest
 
     def restore(self, path: str, scratch: bool = False) -> dict:

@@ -9,6 +9,15 @@ import os
 import tempfile
 
 
+def sync_folder(path: str) -> None:
+    """Sees that what was renamed in a folder survives the loss of the power."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def write_file(path: str, content: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
     """Replaces a file's content atomically.
 

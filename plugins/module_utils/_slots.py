@@ -15,7 +15,7 @@ import time
 import xmlrpc.client
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
@@ -144,6 +144,7 @@ class Slots:
     def switch(self, slot: str) -> None:
         """Moves the traffic; from here on the slot is the live one."""
         replace_link(self.site.path("run", "live.sock"), slot + ".sock")
+        sync_folder(self.site.path("run"))
         self.follow(slot)
 
     def follow(self, slot: str) -> None:

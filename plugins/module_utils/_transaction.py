@@ -16,7 +16,7 @@ import os
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, MySQL, SQLite
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
@@ -47,6 +47,7 @@ class Journal:
 
     def write(self, content: dict) -> None:
         write_file(self.path, json.dumps(content, indent=2).encode() + b"\n", 0o600)
+        sync_folder(os.path.dirname(self.path))
 
     def remove(self) -> None:
         os.unlink(self.path)
@@ -70,7 +71,8 @@ class Transaction:
         live = slots.live()
         entry.update({"release": site.release_name(release), "from": site.release_name(slots.release(live))})
         journal = {
-            "site": site._asdict(), "live": live, "idle": slots.idle(), "entry": dict({"seconds": {}}, **entry), "keep": keep,
+            "site": site._asdict(), "live": live, "idle": slots.idle(), "keep": keep,
+            "entry": dict({"seconds": {}}, **entry),
             "dump": "", "database": None, "workers": False, "committed": None,
         }
         transaction = cls(site, journal)
@@ -138,19 +140,26 @@ class Transaction:
     def _complete(self) -> None:
         live, entry = self.journal["live"], self.journal["entry"]
         self.slots.follow(self.journal["idle"])
+        self.gate.open(self.journal["idle"])  # the old slot may take its time
         if live:
             with self.timed("drain"):
                 self.slots.retire(live)
-        self._open_writes()
+        self.gate.open(live)
         if self.site.workers or self.journal["workers"]:
             with self.timed("workers"):
                 self.slots.stop_workers()
                 self.problems = self.slots.start_workers()
         records = Records(self.site)
+        if not self.journal.get("recorded"):
+            self._record(records, entry)
+        self.journal["pruned"] = records.prune(self.journal["keep"])
+
+    def _record(self, records: Records, entry: dict) -> None:
+        """Once, however often the rest has to be tried."""
         if entry.pop("abandons", False):
             records.add({"release": entry["from"], "outcome": ABANDONED, "by": entry.get("by", "")})
         records.add(dict(entry, outcome=SERVED))
-        self.journal["pruned"] = records.prune(self.journal["keep"])
+        self.note(recorded=True)
 
     def _undo(self, problem: str) -> None:
         live, idle = self.journal["live"], self.journal["idle"]

@@ -263,13 +263,13 @@ class TestMigrating:
         assert (result["changed"], result["slot"], result["revision"]) == (True, "green", ["b2"])
         assert host.steps == [
             "guard", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
-            "link live.sock", "link current", "link current", "stop blog-blue", "open", "open", WORKERS,
+            "link live.sock", "link current", "link current", "open", "stop blog-blue", "open", WORKERS,
             "start blog.mail", "start blog.queue", "add", "prune",
         ]
         assert host.states["dump"] == dict(BEFORE, closed=["blue"], workers=set())
         assert host.states["start blog-green"] == dict(BEFORE, closed=["blue"], workers=set(), revision=["b2"])
         assert host.states["stop blog-blue"]["slots"] == {"blue", "green"}
-        assert host.states["open"] == dict(AFTER, closed=["blue"], workers=set())
+        assert host.states["open"] == dict(AFTER, closed=["blue"], workers=set(), slots={"blue", "green"})
         assert host.states["start blog.mail"] == dict(AFTER, workers=set())
         assert host.state() == AFTER and host.links() == LINKS and host.journal() is None
         assert host.commands == [["systemctl", "start", "--no-block", "flask-blog-recover.service"]]

@@ -202,7 +202,7 @@ class TestTheDatabase:
         assert list(result["seconds"]) == ["stop writes", "dump", "launch", "database", "drain", "workers"]
         assert [step for step in host.steps if not step.startswith("link")] == [
             "guard", WORKERS, "close", "close", "dump", "stop blog-blue", "start blog-blue", "switch", change,
-            "stop blog-green", "open", "open", WORKERS, "start blog.mail", "add", "add", "prune",
+            "open", "stop blog-green", "open", WORKERS, "start blog.mail", "add", "add", "prune",
         ]
         assert host.states["dump"] == CLOSED
         assert host.states[change] == dict(CLOSED, live="blue", slots={"blue", "green"})
