@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
+from ansible_collections.selfhost.flask.plugins.modules import flask_status
+
+
+@pytest.fixture
+def status(run, host, monkeypatch):
+    """Asks the module."""
+    monkeypatch.setattr(flask_status, "database_of", lambda site: host.database)
+    return lambda **options: run(
+        "flask_status", name="blog", root=str(host.root), log=str(host.root / "log"), **options
+    )
+
+
+def test_says_that_nothing_is_served_yet(status, host):
+    host.supervisor.addProcessGroup("blog-blue")
+    result = status()
+    assert (result["release"], result["slot"], result["deployments"]) == ("", "", [])
+    assert result["table"][0] == "serves nothing yet"
+    assert result["programs"] == {"blog-blue": "STOPPED", "blog-green": "UNKNOWN"}
+
+
+def test_lists_what_was_deployed_the_newest_first(status, host, deploy):
+    for name in ("v1", "v2", "v3"):
+        host.release(name)
+        deploy(name)
+    result = status(entries=2)
+    assert (result["release"], result["slot"], result["closed"]) == ("v3", "blue", "nothing")
+    assert [entry["release"] for entry in result["deployments"]] == ["v3", "v2"]
+    assert result["table"][0] == "serves v3 from the blue slot"
+    header, newest, older = result["table"][-3:]
+    assert header.split() == ["TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY"]
+    assert newest.split()[1:3] == ["v3", "served"] and older.split()[1:3] == ["v2", "served"]
+
+
+def test_says_what_is_out_of_the_ordinary(status, host):
+    Gate(host.site).refuse("site", 5)
+    Lock(host.site).take(dict(id="ana-1", owner="ana@laptop", reason="an update", since=time.time()), [])
+    Journal(host.site).write({"entry": {"release": "v9"}})
+    lines = "\n".join(status()["table"])
+    assert "MAINTENANCE: closed for all" in lines
+    assert "locked by ana@laptop for an update" in lines
+    assert "INTERRUPTED: the deployment of v9 is not ended yet" in lines
+
+
+def test_a_database_that_does_not_answer_is_said(status, host, monkeypatch):
+    def gone():
+        raise CommandError("the server is gone")
+
+    monkeypatch.setattr(host.database, "revision", gone)
+    assert status()["revision"] == ["does not answer"]
