@@ -142,9 +142,16 @@ class Repository:
         """Without the history where the server can; it is needed to complete an abbreviated commit."""
         attempts = [["--depth", "1", self.url, commit], ["--depth", "1", self.url, name]]
         for attempt in (attempts if len(commit) == 40 else []) + [[self.url, "+refs/*:refs/remote/*"]]:
-            with contextlib.suppress(GitError):
+            try:
                 self.run("fetch", "--quiet", "--no-tags", *attempt, cwd=folder)
+            except GitError as error:
+                problem = error
+                continue
+            problem = None
+            with contextlib.suppress(GitError):
                 return self.run("rev-parse", "--verify", commit + "^{commit}", cwd=folder).strip()
+        if problem:
+            raise GitError("The repository %s can't be fetched: %s" % (self.url, problem))
         raise GitError(
             "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
             % (self.url, commit)

@@ -9,11 +9,10 @@ import contextlib
 import glob
 import json
 import os
-import shutil
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link, remove
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 KEPT_ENTRIES = 500
@@ -73,10 +72,10 @@ class Records:
         kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)] + self._in_slots()
         removed = sorted(set(os.listdir(self.site.path("releases"))) - set(kept))
         for name in removed:
-            shutil.rmtree(self.site.path("releases", name))
+            remove(self.site.path("releases", name))
         used = {os.path.basename(venv) for name in kept for venv in linked_venvs(self.site.path("releases", name))}
         for name in set(os.listdir(self.site.path("venvs"))) - used:
-            shutil.rmtree(self.site.path("venvs", name))
+            remove(self.site.path("venvs", name))
         self._prune_dumps({entry.get("dump") for entry in self.entries if entry["release"] in kept})
         return removed
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 import stat
 
 SEAL = ".release.json"  # root writes it last: from then on nothing in the release changes
@@ -29,6 +30,14 @@ def replace_link(path: str, target: str) -> None:
         os.unlink(temporary)
     os.symlink(target, temporary)
     os.replace(temporary, path)
+
+
+def remove(path: str) -> None:
+    """Removes a folder, a file or a link where there is one."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 def path_inside(folder: str, name: str) -> str:

@@ -149,6 +149,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     give_tree,
     path_inside,
     read_link,
+    remove,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
@@ -168,14 +169,6 @@ def link(folder: str, name: str, target: str) -> None:
     remove(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(os.path.relpath(target, os.path.dirname(path)), path)
-
-
-def remove(path: str) -> None:
-    """Removes a folder, a file or a link where there is one."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
 
 
 def link_shared(folder: str, shared: str, name: str, user: str) -> None:

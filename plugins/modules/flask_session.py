@@ -116,7 +116,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import (
     step,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
 
 MEGABYTE = 1 << 20
 INODES = 20000  # an application with its environment has about half of that
@@ -174,7 +174,7 @@ def end(module: AnsibleModule, site: Site) -> None:
     slots = Slots(site)
     served = site.release_name(slots.release(slots.live()))
     held = None if module.check_mode else Lock(site).release(owner)
-    if held and module.params["problem"]:
+    if held and module.params["problem"] and Journal(site).read() is None:  # else its end is yet to be seen
         about = dict(release=module.params["release"], problem=module.params["problem"], by=held["owner"])
         Records(site).add(dict(about, outcome=FAILED, seconds={"build": round(time.time() - held["since"], 1)}))
     module.exit_json(changed=False, id=owner, recovered="", served=served)

@@ -126,6 +126,12 @@ class TestPruning:
         assert noted(site, "v1 served", "v2 failed").prune(9) == [".incoming-x", "v0", "v2"]
         assert os.listdir(site.path("venvs")) == ["one"]
 
+    def test_a_file_among_the_releases_goes_as_well(self, site):
+        for name in ("releases", "venvs"):
+            with open(site.path(name, "stray"), "w", encoding="utf-8"):
+                pass
+        assert noted(site, "v1 served").prune(9) == ["stray"]
+
     def test_what_was_abandoned_stays_for_as_long_as_another(self, site):
         records = noted(site, "v1 served", "v2 served", "v2 rolled back", "v1 served")
         assert records.prune(2) == []
