@@ -200,9 +200,23 @@ def _free_name(folder: str) -> str:
         time.sleep(0.1)
 
 
+@contextlib.contextmanager
+def quiet(site: Site):
+    """Keeps the application when nobody changes it, and nothing is left to be taken back."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        with step(site.root, PATIENCE):
+            if not os.path.exists(site.own("journal.json")):
+                yield
+                return
+        if time.monotonic() > end:
+            raise BackupError("A deployment was interrupted and could not be taken back yet. Make a backup then.")
+        time.sleep(1)
+
+
 def _fill(site: Site, folder: str, about: dict, held: bool) -> dict:
     """Writes the files of a backup, its manifest last. The files are copied while a deployment may run."""
-    with contextlib.nullcontext() if held else step(site.root, PATIENCE):
+    with contextlib.nullcontext() if held else quiet(site):
         about.update(_served(site), time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         about.update(database=_dump(site, os.path.join(folder, DATABASE), about))
         with contextlib.suppress(FileNotFoundError):

@@ -20,7 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillW
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._plan import Tree, heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, seal_tree
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._site import (
     LEASE,
     Busy,
@@ -182,7 +182,7 @@ class Deployment:
                 return
         except PROBLEMS as reason:
             self.module.fail_json(msg=STUCK % dict(about, reason=reason))
-        if journal["dump"]:
+        if journal.get("restored"):
             about["database"] = " The database is as it was."
         elif journal["entry"].get("dump"):
             about["database"] = " A copy of the database from before is %s.gz." % journal["entry"]["dump"]
@@ -205,6 +205,6 @@ def said(error: Exception, release: str = "the release") -> str:
 def seal(site: Site, folder: str, **about: str) -> None:
     """Gives a release to root and marks it as complete."""
     release = site.path("releases", site.release_name(folder))
-    if not os.path.exists(os.path.join(release, SEAL)):
+    if not is_sealed(release):
         seal_tree(release)
         write_file(os.path.join(release, SEAL), json.dumps(about).encode() + b"\n", 0o644)

@@ -44,7 +44,8 @@ class FlaskApp:
         self.name = module.params["app"]
         self.folder = folder or module.params["chdir"]
         self.venv = module.params.get("virtualenv") or os.path.join(self.folder, ".venv")
-        self.prefix = ["runuser", "-u", user, "--"] if user else []
+        # by its path: the environment's programs come first when it runs, and root must not run those
+        self.prefix = [module.get_bin_path("runuser", required=True), "-u", user, "--"] if user else []
         self.environment = {"FLASK_APP": self.name, "LC_ALL": "C.UTF-8"}
         if user:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir

@@ -34,7 +34,7 @@ class Records:
         """Adds what happened to a release."""
         self.entries.append(dict(entry, time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())))
         content = json.dumps(self.entries[-KEPT_ENTRIES:], indent=2).encode() + b"\n"
-        write_file(self.path, content, 0o644)
+        write_file(self.path, content, 0o640)  # it has lines of the application's log
         with open(os.path.join(self.site.log, "deploy.log"), "a", encoding="utf-8") as file:
             file.write(sentence(self.entries[-1]) + "\n")
 

@@ -52,6 +52,15 @@ def path_inside(folder: str, name: str) -> str:
     return path
 
 
+def is_sealed(folder: str) -> bool:
+    """Whether root has sealed a release; a file of that name that somebody else brought does not count."""
+    try:
+        status = os.lstat(os.path.join(folder, SEAL))
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_uid == 0
+
+
 def give_tree(folder: str, user: str) -> None:
     """Gives a folder that root made to a user and his group.
 

@@ -65,7 +65,7 @@ class Restic:
         """Removes the backups that the rule does not keep."""
         rule = [argument for name in sorted(keep) for argument in ("--keep-" + name, str(keep[name]))]
         self.run("unlock")  # only what a dead restic has left
-        self.run("forget", "--quiet", "--tag", self.tag, "--group-by", "tags", "--keep-within", "1d", *rule, "--prune")
+        self.run("forget", "--quiet", "--tag", self.tag, "--group-by", "host,tags", "--keep-within", "1d", *rule, "--prune")
 
     def check(self) -> None:
         """CommandError where the repository is damaged."""

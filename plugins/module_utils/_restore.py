@@ -157,7 +157,7 @@ class Restoration:
 
     def _complete(self, transaction: Transaction) -> None:
         """Lets the requests in, and the workers go on."""
-        transaction.gate.open(transaction.journal["live"])
+        transaction.open_writes()
         if transaction.journal["live"]:
             with transaction.timed("workers"):
                 transaction.slots.start_workers()

@@ -28,6 +28,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots
 
+WORKERS = "workers"  # the gate that they wait at before they begin
 RETRY_AFTER = 5  # seconds; what is said to those who write while the database is migrated
 INTERRUPTED = "the deployment was interrupted while it was at work on this host"
 
@@ -51,6 +52,7 @@ class Journal:
 
     def remove(self) -> None:
         os.unlink(self.path)
+        sync_folder(os.path.dirname(self.path))
 
 
 class Transaction:
@@ -94,6 +96,7 @@ class Transaction:
     def close_writes(self, slots: list, patience: float) -> None:
         """From here on nothing is written to the database but by the migration."""
         self.note(workers=True)
+        self.gate.refuse(WORKERS, RETRY_AFTER)  # those that supervisor starts again by itself
         with self.timed("stop writes"):
             self.slots.stop_workers()
             for slot in slots:
@@ -145,6 +148,7 @@ class Transaction:
             with self.timed("drain"):
                 self.slots.retire(live)
         self.gate.open(live)
+        self.gate.open(WORKERS)
         if self.site.workers or self.journal["workers"]:
             with self.timed("workers"):
                 self.slots.stop_workers()
@@ -152,7 +156,11 @@ class Transaction:
         records = Records(self.site)
         if not self.journal.get("recorded"):
             self._record(records, entry)
-        self.journal["pruned"] = records.prune(self.journal["keep"])
+        try:
+            self.journal["pruned"] = records.prune(self.journal["keep"])
+        except OSError as error:
+            self.journal["pruned"] = []
+            self.problems.append("Older releases can't be removed: %s." % error)
 
     def _record(self, records: Records, entry: dict) -> None:
         """Once, however often the rest has to be tried."""
@@ -163,21 +171,24 @@ class Transaction:
 
     def _undo(self, problem: str) -> None:
         live, idle = self.journal["live"], self.journal["idle"]
-        if self.journal["dump"]:
-            with self.timed("restore"):
-                self._database().restore(self.journal["dump"])
         if live and self.slots.live() == idle:
             self.slots.switch(live)
         self.slots.retire(idle)
-        self._open_writes()
+        if self.journal["dump"]:
+            self.slots.stop_workers()  # a boot may have started them
+            with self.timed("restore"):
+                self._database().restore(self.journal["dump"])
+            self.note(dump="", restored=True)  # never again: from here on others write
+        self.open_writes()
         if self.journal["workers"] and live:
             self.slots.start_workers()
         entry = {key: value for key, value in self.journal["entry"].items() if key not in ("revision", "dump")}
         Records(self.site).add(dict(entry, outcome=FAILED, problem=problem))
 
-    def _open_writes(self) -> None:
-        for slot in (self.journal["live"], self.journal["idle"]):
-            self.gate.open(slot)
+    def open_writes(self) -> None:
+        """Lets the requests in again, and the workers begin."""
+        for name in (self.journal["live"], self.journal["idle"], WORKERS):
+            self.gate.open(name)
 
     def _database(self) -> Database:
         kind, name = self.journal["database"]

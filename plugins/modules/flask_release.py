@@ -144,9 +144,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import 
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
-    SEAL,
     ReleaseError,
     give_tree,
+    is_sealed,
     path_inside,
     read_link,
     remove,
@@ -209,9 +209,9 @@ def release_path(params: dict, name: str, commit: str) -> str:
     return os.path.join(params["root"], "releases", release_id(name, commit))
 
 
-def is_sealed(params: dict, name: str, commit: str) -> bool:
+def was_launched(params: dict, name: str, commit: str) -> bool:
     """Whether a version was launched before; an abbreviated commit does not say which one it is."""
-    return len(commit) == FULL and os.path.exists(os.path.join(release_path(params, name, commit), SEAL))
+    return len(commit) == FULL and is_sealed(release_path(params, name, commit))
 
 
 def application_folder(release: str, subfolder: str) -> str:
@@ -227,7 +227,7 @@ def build(module: AnsibleModule, repository: Repository, name: str, commit: str)
         tree = os.path.join(incoming, "tree")
         commit = repository.checkout(name, commit, tree)
         check_entrypoint(params["entrypoint"], application_folder(tree, params["subfolder"]))
-        sealed, release = is_sealed(params, name, commit), release_path(params, name, commit)
+        sealed, release = was_launched(params, name, commit), release_path(params, name, commit)
         if not sealed and not module.check_mode:
             remove(release)
             os.rename(tree, release)
@@ -240,7 +240,7 @@ def establish(module: AnsibleModule, repository: Repository) -> dict:
     """Makes the release where it is not there yet; what the module returns."""
     params = module.params
     name, commit = repository.resolve(params["version"])
-    sealed = is_sealed(params, name, commit)
+    sealed = was_launched(params, name, commit)
     if not sealed:
         commit, sealed = build(module, repository, name, commit)
     folder = os.path.normpath(os.path.join(release_path(params, name, commit), params["subfolder"]))

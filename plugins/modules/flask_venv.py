@@ -100,6 +100,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _site
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     give_tree,
     read_link,
@@ -183,8 +184,7 @@ class Environment:
         for packages in self.steps():
             self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
         seal_tree(self.path)
-        with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8"):
-            pass
+        write_file(os.path.join(self.path, COMPLETE), b"", 0o644)
 
     def steps(self) -> list:
         """What to install: all at once, unless hashes forbid packages without one."""

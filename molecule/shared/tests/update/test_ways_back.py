@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from machine import APP, ROOT, Machine, Visitor, live_slot
+from machine import APP, ROOT, Machine, Visitor, live_slot, wait_for
 from playbook import Visitors, run, spoken
 from test_new_versions import V2_REVISION, V6_REVISION, deploy, revision, served
 from testinfra.host import Host
@@ -125,6 +125,6 @@ def test_slot_starts_again_with_the_settings_that_it_was_launched_with(
     code, said = deploy("v5", "-e", '{"flask_env": {"SECRET_KEY": "another", "DATABASE_URL": "sqlite://"}}')
     assert code == 2, said
     host.check_output(f"supervisorctl restart {APP}-{live_slot(host)}")
-    assert machine.answers()
+    wait_for(machine.answers, "the slot's answer")
     assert machine.visitor().get("/posts/count").json()["version"] == "v2"
     assert host.run(f"ls {ROOT}/slots").stdout.split().count(f"{live_slot(host)}.settings") == 1

@@ -107,17 +107,16 @@ class TestComparing:
 
     MANIFEST = {"tables": {"posts": [2, 3], "users": [4, 4]}, "revision": ["b2", "a1"]}
 
-    @pytest.mark.parametrize("posts", [2, 3])
-    def test_the_rows_just_before_or_just_after_are_right(self, posts):
+    @pytest.mark.parametrize("posts", [0, 2, 3, 9])
+    def test_a_table_that_was_written_to_meanwhile_has_any_number_of_rows(self, posts):
         compare(self.MANIFEST, {"posts": posts, "users": 4}, ["a1", "b2"])
 
     @pytest.mark.parametrize("tables, revision, said", [
-        ({"posts": 1, "users": 4}, ["a1", "b2"], "posts has 1 rows instead of 3"),
         ({"posts": 2, "users": 5}, ["a1", "b2"], "users has 5 rows instead of 4"),
-        ({"posts": 2}, ["a1", "b2"], "users has no rows instead of 4"),
+        ({"posts": 2}, ["a1", "b2"], "users is missing"),
         ({"posts": 2, "users": 4, "likes": 0}, ["a1", "b2"], "likes should not be there"),
         ({"posts": 2, "users": 4}, ["b2"], "the revision is b2 instead of b2, a1"),
-        ({"posts": 0, "users": 0}, [], "posts has 0 rows instead of 3; users has 0 rows instead of 4; the revision"),
+        ({"posts": 0, "users": 0}, [], "users has 0 rows instead of 4; the revision"),
     ])
     def test_what_differs_is_named(self, tables, revision, said):
         with pytest.raises(DatabaseError, match=re.escape(said)):

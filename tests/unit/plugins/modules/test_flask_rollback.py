@@ -126,7 +126,7 @@ class TestChoosing:
 
 BEFORE = dict(live="green", closed=[], slots={"green"}, workers={"mail"}, revision=["b2"])
 AFTER = dict(BEFORE, live="blue", slots={"blue"}, revision=["a1"])
-CLOSED = dict(BEFORE, closed=["blue", "green"], workers=set())
+CLOSED = dict(BEFORE, closed=["blue", "green", "workers"], workers=set())
 WORKERS = "stop blog.mail"
 SINCE = {"posts": 5, "likes": 1}
 
@@ -202,7 +202,7 @@ class TestTheDatabase:
         assert list(result["seconds"]) == ["stop writes", "dump", "launch", "database", "drain", "workers"]
         assert [step for step in host.steps if not step.startswith("link")] == [
             "guard", WORKERS, "close", "close", "dump", "stop blog-blue", "start blog-blue", "switch", change,
-            "open", "stop blog-green", "open", WORKERS, "start blog.mail", "add", "add", "prune",
+            "open", "stop blog-green", "open", "open", WORKERS, "start blog.mail", "add", "add", "prune",
         ]
         assert host.states["dump"] == CLOSED
         assert host.states[change] == dict(CLOSED, live="blue", slots={"blue", "green"})
