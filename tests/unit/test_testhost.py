@@ -46,6 +46,10 @@ def test_sources_come_from_the_mirror_of_this_machine() -> None:
     assert image._sources("sid", SETTINGS) == ["deb http://mirror.test/debian/ sid main"]
 
 
+def test_what_is_like_ubuntu_comes_from_debian_too() -> None:
+    assert image._sources("ubuntu-like", SETTINGS) == image._sources("debian-13", SETTINGS)
+
+
 def test_the_image_gets_another_name_when_the_settings_change() -> None:
     other = machine.Settings(**{**vars(SETTINGS), "certificates": ("a new one",)})
     assert image.tag_of("sid", SETTINGS) == image.tag_of("sid", SETTINGS)

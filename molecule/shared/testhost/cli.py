@@ -92,10 +92,10 @@ def _memory(text: str) -> str:
 
 def _add_up_options(command: argparse.ArgumentParser) -> None:
     image = "the distribution; default: %(default)s"
-    login = "who may log in first: root, or debian, who has sudo; default: %(default)s"
+    login = "who may log in first: root, or another, who has sudo; default: %(default)s"
     memory = "the host's memory, such as 1g; default: %(default)s"
     command.add_argument("--image", choices=SUITES, default="debian-12", help=image)
-    command.add_argument("--login", choices=("root", "debian"), default="root", help=login)
+    command.add_argument("--login", choices=("root", "debian", "ubuntu"), default="root", help=login)
     command.add_argument("--memory", type=_memory, default="2g", help=memory)
 
 

@@ -49,17 +49,18 @@ RUN_OPTIONS = """
 # cloud-init's line: it tells who comes as root which user to take, and closes.
 REFUSE_ROOT = (
     "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,"
-    'command="echo \'Please login as the user \\"debian\\" rather than the user \\"root\\".\';'
+    'command="echo \'Please login as the user \\"{user}\\" rather than the user \\"root\\".\';'
     'echo;sleep 10;exit 142" '
 )
-ADD_DEBIAN = f"""
+ADD_USER = f"""
 set -e
-useradd --create-home --shell /bin/bash --groups adm,sudo debian
-echo 'debian:{PASSWORD}' | chpasswd
-echo 'debian ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/90-cloud-init-users
+user=$1
+useradd --create-home --shell /bin/bash --groups adm,sudo $user
+echo "$user:{PASSWORD}" | chpasswd
+echo "$user ALL=(ALL) NOPASSWD:ALL" > /etc/sudoers.d/90-cloud-init-users
 chmod 0440 /etc/sudoers.d/90-cloud-init-users
-install -d -m 0700 -o debian -g debian /home/debian/.ssh
-install -m 0600 -o debian -g debian /dev/stdin /home/debian/.ssh/authorized_keys
+install -d -m 0700 -o $user -g $user /home/$user/.ssh
+install -m 0600 -o $user -g $user /dev/stdin /home/$user/.ssh/authorized_keys
 """
 
 
@@ -179,7 +180,7 @@ def _make_host_keys(host: Host) -> None:
 
 def _first_files(host: Host) -> dict[str, str]:
     """Return the files that a provider puts on a new server, by path."""
-    prefix = "" if host.user == "root" else REFUSE_ROOT
+    prefix = "" if host.user == "root" else REFUSE_ROOT.format(user=host.user)
     authorized = prefix + KEY.with_suffix(".pub").read_text()
     files = {"root/.ssh/authorized_keys": authorized, "etc/hostname": f"{host.name}\n"}
     for path in _folder_of(host.name).glob("etc/ssh/*"):
@@ -241,9 +242,10 @@ def _wait_until_up(host: Host) -> None:
 
 def _log_in_first(host: Host) -> None:
     """Give the first user a key, and prove that the login works."""
-    if host.user == "debian":
+    if host.user != "root":
         public = KEY.with_suffix(".pub").read_text()
-        argv = ("exec", "--interactive", container_of(host.name), "sh", "-c", ADD_DEBIAN)
+        container = container_of(host.name)
+        argv = ("exec", "--interactive", container, "sh", "-c", ADD_USER, "sh", host.user)
         podman(*argv, stdin=public)
     options = (f"UserKnownHostsFile={known_hosts_of(host.name)}", "BatchMode=yes")
     pairs = [text for option in options for text in ("-o", option)]

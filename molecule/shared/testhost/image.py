@@ -23,12 +23,9 @@ from .machine import (
     run,
 )
 
-SUITES = {"debian-12": "bookworm", "debian-13": "trixie", "sid": "sid"}
-DATABASE_SERVERS = {
-    "debian-12": "default-mysql-server",
-    "debian-13": "default-mysql-server",
-    "sid": "mysql-server",
-}
+UBUNTU_LIKE = "ubuntu-like"  # Debian, as Ubuntu sets it up: no mirror of Ubuntu is needed
+SUITES = {"debian-12": "bookworm", "debian-13": "trixie", UBUNTU_LIKE: "trixie", "sid": "sid"}
+DATABASE_SERVERS = {"sid": "mysql-server"}
 PASSWORD = "test-password"
 REPOSITORY = "localhost/testhost"
 LABEL = "testhost.image"
@@ -42,11 +39,14 @@ INSTALLED = """
 
 # Kept as .deb files in the image: a host installs them without a download.
 CACHED = """
-    acl apache2 certbot fail2ban gettext git logrotate nginx postfix postgresql
-    python3-cryptography python3-packaging python3-pip python3-psycopg2 python3-pymysql
-    python3-systemd python3-venv rsync sqlite3 supervisor ufw unattended-upgrades uwsgi
-    uwsgi-plugin-python3
+    acl apache2 apt-listchanges auditd certbot chrony debsums fail2ban gettext git
+    libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static libpam-tmpdir logrotate
+    needrestart nftables nginx postfix postgresql python3-cryptography python3-packaging
+    python3-pip python3-psycopg2 python3-pymysql python3-systemd python3-venv rsync sqlite3
+    supervisor ufw unattended-upgrades uwsgi uwsgi-plugin-python3
 """.split()
+CACHED_ALONE = "systemd-timesyncd"  # it can't be installed beside chrony
+CACHED_IN = {"debian-13": ["pebble"]}
 
 # Hardware and consoles, which a container has not, and downloads in the background.
 MASKED = """
@@ -107,16 +107,18 @@ def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
     options = [*settings.apt_options, 'Acquire::Retries "5";']
     if image == "sid":
         options.append('Acquire::Check-Valid-Until "false";')
-    cached = " ".join([*CACHED, DATABASE_SERVERS[image]])
+    database = DATABASE_SERVERS.get(image, "default-mysql-server")
+    cached = " ".join([*CACHED, *CACHED_IN.get(image, []), database])
     download = (
         'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
-        f" -o Apt::Install-Recommends=true {cached}"
+        " -o Apt::Install-Recommends=true"
     )
+    included = [*INSTALLED, *(["needrestart"] if image == UBUNTU_LIKE else [])]
     return [
         *("unshare", "--mount"),
-        *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(INSTALLED)}"),
+        *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(included)}"),
         *(f"--aptopt={option}" for option in dict.fromkeys(options)),
-        f"--customize-hook={download}",
+        *(f"--customize-hook={download} {names}" for names in (cached, CACHED_ALONE)),
         *("--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"),
         *(SUITES[image], str(root), *_sources(image, settings)),
     ]
@@ -137,7 +139,16 @@ def _add_certificates(root: Path, settings: Settings) -> None:
     run(["chroot", str(root), "update-ca-certificates"])
 
 
-def _configure(root: Path, settings: Settings) -> None:
+def _be_like_ubuntu(root: Path) -> None:
+    """Let systemd listen for sshd, and keep homes closed, as Ubuntu does since 22.10."""
+    run(["systemctl", f"--root={root}", "disable", "ssh.service"])
+    run(["systemctl", f"--root={root}", "enable", "ssh.socket"])
+    login = root / "etc/login.defs"
+    login.write_text(re.sub(r"(?m)^#?\s*HOME_MODE\b.*", "HOME_MODE\t0750", login.read_text()))
+    (root / "etc/adduser.conf").write_text("DIR_MODE=0750\n")
+
+
+def _configure(image: str, root: Path, settings: Settings) -> None:
     """Turn a plain installation into a provider's server: logins, certificates, units."""
     for name, text in _files(settings).items():
         path = root / name
@@ -149,6 +160,8 @@ def _configure(root: Path, settings: Settings) -> None:
     sshd.write_text(re.sub(r"(?m)^#?PermitRootLogin .*", "PermitRootLogin yes", sshd.read_text()))
     run(["chroot", str(root), "chpasswd"], stdin=f"root:{PASSWORD}\n")
     run(["systemctl", f"--root={root}", "mask", *MASKED])
+    if image == UBUNTU_LIKE:
+        _be_like_ubuntu(root)
     for key in root.glob("etc/ssh/ssh_host_*"):
         key.unlink()
     (root / "etc/machine-id").write_text("")
@@ -167,7 +180,7 @@ def _build(image: str, tag: str, settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="testhost-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
         retry(lambda: _bootstrap(image, root, settings))
-        _configure(root, settings)
+        _configure(image, root, settings)
         _import(root, tag, image)
     unused = ("--filter", f"label={LABEL}={image}", "--filter", f"until={KEPT_UNUSED}")
     podman("image", "prune", "--all", "--force", *unused)
