@@ -53,6 +53,16 @@ def test_application_can_t_reach_beyond_its_database(host: Host, statement: str)
     assert re.search("command denied|Access denied", as_application(host, statement))
 
 
+def test_not_even_the_server_s_root_reads_files_of_the_host(host: Host) -> None:
+    assert as_root(host, "SELECT LOAD_FILE('/etc/hostname') IS NULL").strip() == "1"
+    refusal = host.run("mysql -e \"SELECT 'x' INTO OUTFILE '/var/lib/mysql/from-the-database'\"").stderr
+    assert "--secure-file-priv" in refusal
+
+
+def test_application_does_not_see_which_databases_there_are(host: Host) -> None:
+    assert re.search("command denied|Access denied", as_application(host, "SHOW DATABASES"))
+
+
 def test_application_s_user_is_known_from_this_host_alone(host: Host) -> None:
     assert as_root(host, f"SELECT Host FROM mysql.user WHERE User = '{APP}'").split() == ["localhost"]
 
