@@ -47,6 +47,12 @@ options:
         type: str
         choices: [present, absent]
         default: present
+      replace:
+        description:
+          - With V(false), what is there already is left as it is, whatever it is. A link that leads nowhere counts as
+            nothing.
+        type: bool
+        default: true
       owner:
         description: Name of the owner.
         type: str
@@ -163,6 +169,8 @@ def differences(module: AnsibleModule) -> list:
             if not module.check_mode:
                 module.fail_json(msg="%s: %s. Create it first." % (item["dest"], error.args[0]))
             now, wanted = observed(item["dest"]), {"kind": "file", "content": to_bytes(item["content"])}
+        if os.path.exists(item["dest"]) and not item["replace"]:
+            continue
         if now["kind"] == "other":
             module.fail_json(msg="%s is a folder or a device, not a file. Move it away." % item["dest"])
         if now != wanted:
@@ -202,6 +210,7 @@ def main() -> None:
         content=dict(type="str"),
         link=dict(type="str"),
         state=dict(type="str", choices=["present", "absent"], default="present"),
+        replace=dict(type="bool", default=True),
         owner=dict(type="str", default="root"),
         group=dict(type="str", default="root"),
         mode=dict(type="str", default="0644"),

@@ -138,3 +138,11 @@ def test_says_what_is_wrong_and_changes_nothing(case, write, before, tmp_path):
 
 def test_check_mode_believes_in_an_owner_who_is_yet_to_come(write, before):
     assert write({"dest": "new", "content": "a", "owner": "nobody at all"}, **CHECK)["changed"]
+
+
+@pytest.mark.parametrize("name, text", [("new", "-> x"), ("file", "644 old\n"), ("link", "-> x")])
+def test_what_is_there_is_kept_where_that_is_asked_for(name, text, write, before, tmp_path):
+    """`link` leads nowhere, so nothing is there."""
+    changed = write({"dest": name, "link": "x", "replace": False})["changed"]
+    assert contents(tmp_path) == dict(before, **{name: text})
+    assert changed == (name != "file")
