@@ -1,0 +1,242 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proxy's configuration: what it says of each site, and that nginx reads it as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from deployments import DEPLOYMENTS, ROLES
+from nginx_conf import blocks, found_in
+
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
+EVERYTHING = {
+    "flask_aliases": ["www.example.com", "*.blog.example.com"],
+    "flask_login_urls": ["/auth/login", "/admin/login", "/auth/login"],
+    "nginx_csp": "default-src 'self'; script-src 'self' \"quoted\"",
+    "nginx_csp_report_only": "default-src 'none'",
+    "nginx_hsts_seconds": 300,
+    "nginx_hsts_options": ["includeSubDomains"],
+    "nginx_headers": {"X-Frame-Options": "", "X-Clacks-Overhead": 'GNU "Terry" \\'},
+}
+CASES = {"as it is": {}, "with everything": EVERYTHING, "with real certificates": {"flask_tls": "letsencrypt"}}
+RENAMED = {"default": "conf.d/selfhost.conf", "acme": "selfhost/acme.conf", "nginx": "nginx.conf"}
+TEMPORARY = ("client_body", "proxy", "fastcgi", "scgi", "uwsgi")
+
+
+@pytest.fixture
+def site(render):
+    """The servers of a site: plain, then those with TLS."""
+
+    def site(deployment="usual", **given):
+        text = render("nginx", "site.conf.j2", deployment, **given)
+        return [block[-1] for block in blocks(text) if block[0] == "server"]
+
+    return site
+
+
+@pytest.fixture
+def maps(render):
+    """The values of a site's map, by what they are for."""
+
+    def maps(name, deployment="usual", **given):
+        top = blocks(render("nginx", "http.conf.j2", deployment, **given))
+        found = next(words[-1] for words in found_in(top, "map") if words[1].endswith("_" + name))
+        return {words[0]: words[-1] for words in found if len(words) == 2}
+
+    return maps
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_a_site_has_its_files_and_its_application(deployment, site, render):
+    settings = DEPLOYMENTS[deployment]
+    dummy, tls = site(deployment, flask_tls="letsencrypt")
+    domain = settings.get("flask_domain", settings["inventory_hostname"]).lower()
+    assert found_in(tls, "server_name") == [[domain]]
+    assert found_in(tls, "location", settings.get("nginx_static_url", "/static") + "/")
+    static = blocks(render("nginx", "static.conf.j2", deployment))
+    assert found_in(static, "root") == [["/srv/%s/current/.public" % settings["flask_app"]]]
+    proxy = blocks(render("nginx", "proxy.conf.j2", deployment))
+    sent = {words[0]: words[1] for words in found_in(proxy, "proxy_set_header")}
+    assert sent["X-Forwarded-For"] == "$remote_addr" and sent["Forwarded"] == "" and sent["X-Release"] == ""
+    assert found_in(proxy, "proxy_hide_header") == [["X-Release"]]
+    assert found_in(proxy, "proxy_intercept_errors") == []  # the application's own 503 passes
+
+
+def test_http_leads_to_names_of_the_site_only(site, maps):
+    plain = site(**EVERYTHING)[0]
+    assert found_in(found_in(plain, "location", "/")[0][-1], "return") == [["301", "https://$microblog_name$request_uri"]]
+    assert maps("name", **EVERYTHING) == {
+        "default": "blog.example.com",
+        "www.example.com": "www.example.com",
+        "*.blog.example.com": "$host",
+    }
+
+
+def test_other_names_lead_to_the_domain(site):
+    dummy, other, tls = site(**EVERYTHING, flask_tls="letsencrypt")
+    assert found_in(other, "server_name") == [["www.example.com", "*.blog.example.com"]]
+    assert found_in(found_in(other, "location", "/")[0][-1], "return") == [["308", "https://blog.example.com$request_uri"]]
+    assert found_in(tls, "server_name") == [["blog.example.com"]]
+
+
+def test_other_names_are_served_where_they_do_not_lead_elsewhere(site):
+    dummy, tls = site(**EVERYTHING, nginx_alias_redirect=False, flask_tls="letsencrypt")
+    assert found_in(tls, "server_name") == [["blog.example.com", "www.example.com", "*.blog.example.com"]]
+
+
+@pytest.mark.parametrize("given, names", [
+    ({}, ["blog.example.com", "192.0.2.7"]),
+    ({"flask_tls": "letsencrypt"}, ["blog.example.com"]),
+    ({"flask_domain": "2001:db8::1"}, ["[2001:db8::1]", "192.0.2.7"]),
+    ({"flask_domain": "192.0.2.7"}, ["192.0.2.7"]),
+])
+def test_the_address_is_a_name_until_there_is_a_certificate_for_the_domain(given, names, site):
+    assert found_in(site(ansible_host="192.0.2.7", **given)[-1], "server_name") == [names]
+
+
+@pytest.mark.parametrize("given, refuses", [
+    ({}, False),
+    ({"flask_tls": "letsencrypt"}, True),
+    ({"flask_tls": "letsencrypt", "flask_domain": "192.0.2.7"}, False),
+    ({"flask_tls": "letsencrypt", "ansible_facts": {"distribution": "Ubuntu", "distribution_major_version": "22"}}, False),
+])
+def test_a_handshake_without_a_known_name_is_refused_where_it_can_be(given, refuses, render):
+    default = blocks(render("nginx", "default.conf.j2", **given))
+    tls = found_in(default, "server")[-1][-1]
+    assert bool(found_in(tls, "ssl_reject_handshake")) == refuses
+    assert bool(found_in(tls, "ssl_certificate")) != refuses
+
+
+LONG, SHORT = "public, max-age=31536000, immutable", "public, max-age=60, must-revalidate"
+
+
+@pytest.mark.parametrize("request_uri, kept", [
+    ("/static/app.3f2a9c1b.css", LONG),
+    ("/static/app-3f2a9c1bd0e1f2a3.min.js", LONG),
+    ("/static/style-20240131.css", LONG),
+    ("/static/style.202401311530.css", LONG),
+    ("/static/app.css?v=2", LONG),
+    ("/static/app.css?a=b&h=3f2a", LONG),
+    ("/static/app.css", SHORT),
+    ("/static/app.css?v=", SHORT),
+    ("/static/app.css?page=2", SHORT),
+    ("/static/jquery-3.7.1.min.js", SHORT),
+    ("/static/photo-12345678901234.jpg", SHORT),
+    ("/static/facade/app.css", SHORT),
+    ("/static/deadbeef/app.css", SHORT),
+    ("/static/x.20240131/app.css", SHORT),
+])
+def test_a_file_that_changes_its_name_is_kept_for_long(request_uri, kept, maps):
+    found = maps("static")
+    patterns = [(key[1:], value) for key, value in found.items() if key.startswith("~")]
+    assert next((value for pattern, value in patterns if re.search(pattern, request_uri)), found["default"]) == kept
+
+
+def test_headers_are_for_answers_that_have_none(maps, render):
+    assert maps("x_frame_options") == {"default": "", "": "SAMEORIGIN"}
+    assert maps("strict_transport_security", **EVERYTHING)[""] == "max-age=300; includeSubDomains"
+    assert maps("x_clacks_overhead", **EVERYTHING)[""] == 'GNU "Terry" \\'
+    sent = found_in(blocks(render("nginx", "headers.conf.j2", **EVERYTHING)), "add_header")
+    assert {words[-1] for words in sent} == {"always"}
+    names = [words[0] for words in sent]
+    assert "X-Frame-Options" not in names and "Content-Security-Policy-Report-Only" in names
+
+
+def test_no_promise_is_made_that_was_not_asked_for(render):
+    text = render("nginx", "headers.conf.j2")
+    assert "Strict-Transport-Security" not in text and "Content-Security-Policy" not in text
+
+
+@pytest.mark.parametrize("path", sorted((ROLES / "nginx/templates").rglob("*.j2")), ids=lambda path: path.name)
+def test_a_block_with_headers_of_its_own_has_the_others_too(path):
+    """nginx drops those of the block around it."""
+    text = path.read_text()
+    if "add_header" in text and path.name not in ("headers.conf.j2", "default.conf.j2"):
+        assert "/headers.conf;" in text
+
+
+def test_passwords_are_counted_only_where_they_are_posted(site, maps, render):
+    tls = site(**EVERYTHING)[-1]
+    limited = {words[1]: words[-1] for words in found_in(tls, "location", "=")}
+    assert set(limited) == {"/auth/login", "/admin/login", "/.csp-report"}
+    assert found_in(limited["/auth/login"], "limit_req") == [["zone=microblog_login", "burst=5", "nodelay"]]
+    assert maps("login", **EVERYTHING) == {"default": "", "POST": "$selfhost_visitor"}
+    assert "limit_req" not in render("nginx", "http.conf.j2") + render("nginx", "site.conf.j2")
+
+
+def test_pages_are_compressed_only_by_choice(render):
+    assert ["on"] not in found_in(blocks(render("nginx", "proxy.conf.j2")), "gzip")
+    assert ["on"] in found_in(blocks(render("nginx", "proxy.conf.j2", nginx_compress_pages=True)), "gzip")
+    assert ["on"] in found_in(blocks(render("nginx", "static.conf.j2")), "brotli")
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"nginx_http3_enabled": True}, "nginx_http3_enabled is true, but the nginx of Debian 12 has no HTTP/3."),
+    ({"nginx_login_rate": "ten a minute"}, "nginx_login_rate is 'ten a minute'."),
+    ({"nginx_csp": "default-src $x"}, "nginx_headers, nginx_csp or nginx_csp_report_only has"),
+    ({"nginx_headers": {"X-A": "a\nb"}}, "nginx_headers, nginx_csp or nginx_csp_report_only has"),
+    ({"nginx_headers": {"X A": "a"}}, "nginx_headers, nginx_csp or nginx_csp_report_only has"),
+    ({"nginx_static_url": "/static/"}, "nginx_static_url is '/static/'."),
+    ({"nginx_error_page": "/nowhere.html"}, "nginx_error_page is '/nowhere.html', which is no file"),
+])
+def test_what_is_wrong_is_answered_with_what_to_set(given, message, evaluate):
+    checks = evaluate("nginx", "__nginx_checks", **given)
+    assert [check["message"][: len(message)] for check in checks if not check["valid"]] == [message]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_right_passes(case, deployment, evaluate):
+    checks = evaluate("nginx", "__nginx_checks", deployment, **CASES[case])
+    assert [check["message"] for check in checks if not check["valid"]] == []
+
+
+def has_brotli():
+    return bool(list(Path("/etc/nginx/modules-enabled").glob("*brotli*")))
+
+
+def place(render, deployment, given, root):
+    """The configuration as the role's tasks place it, with another root and ports that are free for all."""
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    for path in (ROLES / "nginx/templates").glob("*.conf.j2"):
+        if path.name == "csp.conf.j2" and "nginx_csp_report_only" not in given:
+            continue
+        name = path.name.split(".")[0]
+        target = root / "etc/nginx" / RENAMED.get(name, "selfhost/%s/%s.conf" % (app, name))
+        target = root / "etc/nginx/sites-enabled/site" if name == "site" else target
+        text = render("nginx", path.name, deployment, **given)
+        text = re.sub(r"(?<=[ ;])/(etc|var|run)/", r"%s/\1/" % root, text)
+        text = re.sub(r"(listen (\[::\]:)?)(80|443)\b", r"\g<1>18\3", text)
+        text = text.replace("%s/etc/nginx/modules-enabled" % root, "/etc/nginx/modules-enabled")
+        text = text if has_brotli() else re.sub(r"(?m)^ *brotli.*\n", "", text)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    temporary = ["%s_temp_path %s/run/%s;\n" % (name, root, name) for name in TEMPORARY]
+    (root / "etc/nginx/mime.types").write_text("types { text/css css; }\n" + "".join(temporary))
+
+
+@pytest.mark.skipif(not NGINX, reason="no nginx")
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+@pytest.mark.parametrize("case", CASES)
+def test_nginx_reads_it_all(case, deployment, render, tmp_path):
+    for folder in ("var/log/nginx", "etc/ssl/selfhost", "run"):
+        (tmp_path / folder).mkdir(parents=True)
+    version = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True).stderr
+    new = tuple(map(int, version.rpartition("/")[2].split()[0].split("."))) >= (1, 25, 1)
+    facts = {"distribution": "Debian", "distribution_major_version": "13" if new else "12"}
+    place(render, deployment, dict(CASES[case], ansible_facts=facts, ansible_host="192.0.2.7"), tmp_path)
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    for name in (app, "default"):
+        names = [str(tmp_path / "etc/ssl/selfhost" / name) + end for end in (".key", ".pem")]
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        subprocess.run([*make, "-subj", "/CN=x", "-keyout", names[0], "-out", names[1]], check=True, capture_output=True)
+    argv = [NGINX, "-t", "-q", "-p", str(tmp_path / "etc/nginx"), "-c", str(tmp_path / "etc/nginx/nginx.conf")]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
