@@ -27,4 +27,4 @@ def whoami() -> ResponseReturnValue:
         "remote_addr": request.remote_addr,
         "scheme": request.scheme,
         "host": request.host,
-    }
+    }, {"Referrer-Policy": "no-referrer"}

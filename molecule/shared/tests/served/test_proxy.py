@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from machine import APP, SETTINGS, Machine, Visitor, live_slot, wait_for
@@ -19,6 +20,13 @@ PRIVATE = [
     *("/uploads/..%2f..%2f.env", "/static/%2e%2e/%2e%2e/shared/.env"),
 ]
 STATIC_FILE = "/static/style.css"
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+    "Permissions-Policy": "browsing-topics=(), midi=(), serial=(), usb=()",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Forwarded-Host": "evil.example.com",
@@ -88,12 +96,70 @@ def test_private_key_is_root_s_alone(host: Host) -> None:
     assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
 
 
-def test_static_files_come_from_nginx_and_are_kept_for_long(visitor: Visitor) -> None:
+def test_name_that_no_site_has_is_not_answered(machine: Machine, visitor: Visitor) -> None:
+    stranger = {"Host": "evil.example.com"}
+    assert visitor.get("/", headers=stranger).status_code == 421
+    with pytest.raises(requests.ConnectionError):
+        visitor.get(f"http://{machine.address}/", headers=stranger, allow_redirects=False)
+
+
+def test_challenge_of_a_certificate_authority_is_answered_without_tls(
+    machine: Machine, host: Host, visitor: Visitor
+) -> None:
+    folder = "/var/lib/selfhost/acme/.well-known/acme-challenge"
+    host.check_output(f"mkdir -p {folder} && echo proof >{folder}/test")
+    url = f"http://{machine.address}/.well-known/acme-challenge"
+    answer = visitor.get(f"{url}/test", allow_redirects=False)
+    host.check_output(f"rm {folder}/test")
+    assert (answer.status_code, answer.text) == (200, "proof\n")
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert visitor.get(f"{url}/test", allow_redirects=False).status_code == 404
+
+
+def test_old_versions_of_tls_are_refused(machine: Machine) -> None:
+    context = any_certificate()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection((machine.address, 443), timeout=10) as raw,
+        pytest.raises((ssl.SSLError, ConnectionError)),
+    ):
+        context.wrap_socket(raw, server_hostname=machine.name)
+
+
+@pytest.mark.parametrize("path", ["/", STATIC_FILE, "/static/none.css", "/none", "/static/.env"])
+def test_each_answer_has_the_headers_for_safety_once(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path)
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert "Strict-Transport-Security" not in answer.headers  # until it is asked for
+
+
+def test_header_of_the_application_wins(visitor: Visitor) -> None:
+    answer = visitor.get("/whoami")
+    expected = {**HEADERS, "Referrer-Policy": "no-referrer"}
+    assert {name: answer.headers.get(name) for name in HEADERS} == expected
+
+
+def test_static_files_come_from_nginx_and_are_asked_for_again_soon(visitor: Visitor) -> None:
     answer = visitor.get(STATIC_FILE)
     assert answer.status_code == 200
     assert "X-Version" not in answer.headers  # the application names it in every answer of its own
     assert answer.headers["Content-Type"] == "text/css"
-    assert answer.headers["Cache-Control"] == "max-age=2592000"
+    assert answer.headers["Cache-Control"] == "public, max-age=60, must-revalidate"
+    again = visitor.get(STATIC_FILE, headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_static_files_of_one_version_are_kept_for_long(visitor: Visitor) -> None:
+    answer = visitor.get(f"{STATIC_FILE}?v=v1")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_static_files_are_compressed_and_pages_are_not(visitor: Visitor, encoding: str) -> None:
+    headers = {"Accept-Encoding": encoding}
+    assert visitor.get(STATIC_FILE, headers=headers, stream=True).headers["Content-Encoding"] == encoding
+    assert "Content-Encoding" not in visitor.get("/", headers=headers).headers
 
 
 def test_static_file_that_is_missing_is_asked_of_the_application(visitor: Visitor) -> None:
@@ -122,11 +188,26 @@ def stopped_application(machine: Machine, host: Host) -> Iterator[None]:
     wait_for(machine.answers, "the application's start")
 
 
-def test_static_files_are_served_while_the_application_is_down(
+def test_error_page_and_static_files_are_served_while_the_application_is_down(
     stopped_application: None, visitor: Visitor
 ) -> None:
-    assert visitor.get("/").status_code == 502
+    answer = visitor.get("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (502, "10")
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert "<h1>The site can't be reached at the moment</h1>" in answer.text
+    answer = visitor.post("/", headers={"Accept": "application/json"})
+    assert (answer.status_code, list(answer.json())) == (502, ["error"])
     assert visitor.get(STATIC_FILE).status_code == 200
+
+
+def test_passwords_can_be_tried_only_so_often(machine: Machine, host: Host, visitor: Visitor) -> None:
+    """From the host itself, so that the visitor of the other tests is not the one who is slowed down."""
+    ask = f"curl -sk -o /dev/null -w '%{{http_code}} ' https://{machine.address}/login"
+    said = host.check_output(f"for i in 1 2 3 4 5 6 7 8 9 10; do {ask} -X POST; done").split()
+    assert said[:6] == ["400"] * 6  # without the form's token
+    assert "429" in said[6:]
+    assert host.check_output(ask) == "200 "  # to read the page is none
+    assert visitor.post("/login").status_code == 400  # another visitor
 
 
 def test_request_beyond_the_limit_is_refused_before_it_is_sent(machine: Machine) -> None:
