@@ -114,6 +114,15 @@ def test_a_handshake_without_a_known_name_is_refused_where_it_can_be(given, refu
     assert bool(found_in(tls, "ssl_certificate")) != refuses
 
 
+def test_http3_is_offered_only_by_choice(render):
+    for template in ("site.conf.j2", "default.conf.j2", "headers.conf.j2"):
+        without = render("nginx", template, "nasty")
+        with_it = render("nginx", template, "nasty", nginx_http3_enabled=True)
+        assert not re.search("quic|h3", without) and re.search("quic|h3", with_it)
+    default = blocks(render("nginx", "default.conf.j2", "nasty", nginx_http3_enabled=True))
+    assert ["443", "quic", "reuseport", "default_server"] in found_in(found_in(default, "server")[-1][-1], "listen")
+
+
 LONG, SHORT = "public, max-age=31536000, immutable", "public, max-age=60, must-revalidate"
 
 

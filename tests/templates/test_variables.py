@@ -18,6 +18,8 @@ GOOD = {
     "an address": {"flask_domain": "192.0.2.1"},
     "an IPv6 address": {"flask_domain": "2001:db8::1"},
     "a name of one letter": {"flask_domain": "x"},
+    "other names": {"flask_aliases": ["www.example.com", "*.example.com"]},
+    "paths for passwords": {"flask_login_urls": ["/auth/login", "/"]},
     "a database elsewhere": {"flask_database": "external", "flask_env": {"DATABASE_URL": "postgresql://db/blog"}},
 }
 
@@ -36,6 +38,8 @@ BAD = {
     "a path as entrypoint": ({"flask_entrypoint": "web/blog:app"}, "flask_entrypoint is 'web/blog:app'. Set it to"),
     "a URL as domain": ({"flask_domain": "https://blog.example.com"}, "flask_domain is 'https://blog.example.com'"),
     "two domains": ({"flask_domain": "a.example.com b.example.com"}, "flask_domain is 'a.example.com b.example.com'"),
+    "a URL among the other names": ({"flask_aliases": ["https://x"]}, "flask_aliases is https://x. Set it to host names"),
+    "a pattern for passwords": ({"flask_login_urls": ["/login*"]}, "flask_login_urls is /login*. Set it to paths"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
     "no administrators": ({"flask_admins": []}, "flask_admins is empty, so nobody could log in afterwards."),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),

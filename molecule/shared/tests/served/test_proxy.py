@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import json
 import socket
 import ssl
 from collections.abc import Iterator
 
 import pytest
 import requests
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from machine import APP, SETTINGS, Machine, Visitor, live_slot, wait_for
+from machine import APP, SETTINGS, TOP, Machine, Visitor, live_slot, wait_for
 from testinfra.host import Host
 
 PRIVATE = [
@@ -35,6 +37,13 @@ FORGED = {
     "X-Real-IP": "203.0.113.9",
     "Forwarded": "for=203.0.113.9;host=evil.example.com;proto=http",
 }
+
+
+@pytest.fixture
+def chosen(machine: Machine) -> dict[str, object]:
+    """What this host's inventory has beyond the others'."""
+    path = TOP / "molecule/default/host_vars" / f"{machine.name}.yml"
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
 def any_certificate() -> ssl.SSLContext:
@@ -131,7 +140,43 @@ def test_old_versions_of_tls_are_refused(machine: Machine) -> None:
 def test_each_answer_has_the_headers_for_safety_once(visitor: Visitor, path: str) -> None:
     answer = visitor.get(path)
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
-    assert "Strict-Transport-Security" not in answer.headers  # until it is asked for
+
+
+def test_promises_and_policies_are_made_only_where_they_are_chosen(
+    visitor: Visitor, chosen: dict[str, object]
+) -> None:
+    headers = visitor.get("/").headers
+    policy = "Content-Security-Policy-Report-Only"
+    assert headers.get("Strict-Transport-Security") == ("max-age=300" if chosen else None)
+    assert headers.get(policy) == (
+        f"{chosen['nginx_csp_report_only']}; report-uri /.csp-report" if chosen else None
+    )
+
+
+def test_report_on_a_policy_is_in_a_log(host: Host, visitor: Visitor, chosen: dict[str, object]) -> None:
+    report = {"csp-report": {"blocked-uri": "inline"}}
+    answer = visitor.post("/.csp-report", json=report)
+    if not chosen:
+        assert answer.status_code == 404
+        return
+    assert (answer.status_code, visitor.post("/.csp-report", data=b"x" * 9000).status_code) == (204, 413)
+    line = host.check_output(f"grep blocked-uri /var/log/nginx/{APP}.csp.log | tail -n 1")
+    assert json.loads(json.loads(line)["report"]) == report
+
+
+def test_other_name_leads_to_the_domain(
+    machine: Machine, visitor: Visitor, chosen: dict[str, object]
+) -> None:
+    headers = {"Host": "www.guestbook.example"}
+    answer = visitor.get("/a?b=c", headers=headers, allow_redirects=False)
+    plain = f"http://{machine.address}/a?b=c"
+    if not chosen:
+        assert answer.status_code == 421
+        return
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"https://{machine.name}/a?b=c")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=300"
+    answer = visitor.get(plain, headers=headers, allow_redirects=False)
+    assert answer.headers["Location"] == "https://www.guestbook.example/a?b=c"
 
 
 def test_header_of_the_application_wins(visitor: Visitor) -> None:
