@@ -41,12 +41,11 @@ def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
     text = render(template.parts[0], template.name, deployment, __nginx_error={"title": "Down", "text": "Wait."})
     assert text.endswith("\n") and not text.endswith("\n\n")
     assert "{{" not in text and "{%" not in text
-    managed = re.match(r"(#!.*\n)?([#;]\s*\n)*[#;] Ansible managed\n|<!doctype html>\n<!-- Ansible managed -->\n", text)
-    assert managed or template.name == "certificate.sh.j2"  # it is run, not kept
+    assert re.match(r"(#!.*\n)?([#;]\s*\n)*[#;] Ansible managed\n|<!doctype html>\n<!-- Ansible managed -->\n", text)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
-@pytest.mark.parametrize("role, name", [("app", "flask.j2"), ("gunicorn", "serve.j2"), ("nginx", "certificate.sh.j2")])
+@pytest.mark.parametrize("role, name", [("app", "flask.j2"), ("gunicorn", "serve.j2"), ("tls", "deploy-hook.j2")])
 def test_a_script_is_one_for_a_shell(role, name, deployment, render, tmp_path):
     (tmp_path / "script").write_text(render(role, name, deployment))
     run("sh", "-n", tmp_path / "script")
@@ -213,18 +212,6 @@ def test_sudo_lets_each_administrator(render, tmp_path):
     if installed("visudo"):
         (tmp_path / "sudoers").write_text(text)
         run(installed("visudo"), "-cf", tmp_path / "sudoers")
-
-
-def test_a_certificate_is_made_for_the_domain_and_the_addresses(render, tmp_path):
-    (tmp_path / "hostname").write_text("#!/bin/sh\necho 192.0.2.1 2001:db8::1\n")
-    (tmp_path / "hostname").chmod(0o755)
-    paths = {"__nginx_certificate": str(tmp_path / "ssl/a.pem"), "__nginx_key": str(tmp_path / "ssl/a.key")}
-    script = render("nginx", "certificate.sh.j2", "nasty", **paths)
-    run("sh", "-e", "-c", script, env={"PATH": "%s:/usr/bin:/bin" % tmp_path})
-    assert stat.S_IMODE((tmp_path / "ssl/a.key").stat().st_mode) == 0o600
-    text = run("openssl", "x509", "-noout", "-text", "-in", tmp_path / "ssl/a.pem")
-    for name in ("DNS:" + NASTY["flask_domain"], "IP Address:192.0.2.1", "IP Address:2001:DB8:0:0:0:0:0:1", "prime256v1"):
-        assert name in text
 
 
 def test_postfix_sends_and_does_not_listen(render):

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from tls_host import TlsHost
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper
+from ansible_collections.selfhost.flask.plugins.module_utils._certificate import self_signed
+
+NAMES = ["blog.example.com", "www.example.com"]
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    found = TlsHost(tmp_path, monkeypatch)
+    monkeypatch.setattr(_certificate_keeper.Keeper.__init__, "__defaults__", (found.places, time.time))
+    return found
+
+
+@pytest.fixture
+def certificate(host, run):
+    """Runs the module for the host's application."""
+
+    def certificate(state="present", **given):
+        return run("flask_certificate", **{"state": state, "name": "blog", "root": str(host.root), **given})
+
+    return certificate
+
+
+def test_a_certificate_is_made_once(host, certificate):
+    result = certificate(names=NAMES)
+    assert result["changed"] and set(NAMES) <= set(result["names"])
+    assert result["diff"]["before"] == "" and "www.example.com" in result["diff"]["after"]
+    assert not certificate(names=NAMES)["changed"]
+
+
+def test_check_mode_makes_none(host, certificate):
+    assert certificate(names=NAMES, _ansible_check_mode=True)["changed"]
+    assert not os.path.exists(host.places.certificates) and os.listdir(host.root / "deployment") == []
+    certificate(names=NAMES)
+    assert not certificate(names=NAMES, _ansible_check_mode=True)["changed"]
+    assert certificate(names=NAMES[:1], _ansible_check_mode=True)["changed"]
+
+
+def test_check_mode_foresees_what_is_asked_for(host, certificate):
+    assert certificate("issued", _ansible_check_mode=True)["changed"]
+    about = dict(origin="letsencrypt", names=NAMES, acme={"server": "https://acme.example.com", "check": False})
+    certificate(**about)
+    assert certificate("issued", _ansible_check_mode=True)["changed"] and host.asked() == []
+    assert certificate("issued")["changed"] and host.asked()
+    assert not certificate("issued", _ansible_check_mode=True)["changed"] and not certificate("issued")["changed"]
+
+
+def test_the_program_and_its_settings_are_brought_up_to_date(host, certificate):
+    certificate(names=NAMES)
+    own = host.root / "deployment"
+    assert {name: oct((own / name).stat().st_mode)[-3:] for name in os.listdir(own)} == {
+        "certificate.pyz": "600", "certificate.json": "600",
+    }
+    assert json.loads((own / "certificate.json").read_text())["names"] == NAMES
+    (own / "certificate.pyz").write_text("older")
+    assert certificate(names=NAMES)["changed"] and not certificate(names=NAMES)["changed"]
+
+
+def test_what_is_provided_is_checked_without_a_host(host, certificate):
+    pair = self_signed(NAMES[:1], [], 90)
+    given = dict(origin="provided", certificate=pair.certificate, key=pair.key)
+    assert not certificate("checked", names=NAMES[:1], **given)["changed"]
+    result = certificate("checked", names=NAMES, **given)
+    assert result["failed"] and result["msg"].endswith("and not for www.example.com.")
+    assert "PRIVATE KEY" not in json.dumps(result)
+    assert os.listdir(host.root / "deployment") == []
+
+
+def test_what_is_provided_and_bad_changes_nothing(host, certificate):
+    certificate(names=NAMES)
+    told = (host.root / "deployment/certificate.json").read_text()
+    pair = self_signed(["other.example.com"], [], 90)
+    assert certificate(origin="provided", names=NAMES, certificate=pair.certificate, key=pair.key)["failed"]
+    assert (host.root / "deployment/certificate.json").read_text() == told
+
+
+def test_a_refusal_is_the_message(host, certificate):
+    (host.fake / "problem").write_text("Detail: too many certificates\n")
+    certificate(origin="letsencrypt", names=NAMES, acme={"server": "https://acme.example.com", "check": False})
+    result = certificate("issued")
+    assert result["failed"] and "Detail: too many certificates" in result["msg"]
