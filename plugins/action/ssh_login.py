@@ -21,7 +21,7 @@ REFUSAL = re.compile("permission denied|too many authentication failures|incorre
 PROBE = """
 if [ "$(id -u)" != 0 ] && [ PASSWORD = no ] && ! sudo -n true 2>/dev/null; then exit 77; fi
 echo login works
-set -- $SSH_CONNECTION; echo port $4
+set -- $SSH_CONNECTION; echo client $1; echo port $4
 . /etc/os-release; echo "distribution $ID"; echo "distribution_version $VERSION_ID"
 for name in python3 sudo git; do command -v $name >/dev/null || echo missing $name; done
 python3 -c 'import apt' 2>/dev/null || echo missing python3-apt
@@ -98,6 +98,7 @@ def described(answer: str) -> dict:
         values.setdefault(name, []).append(value)
     missing = values.get("missing", [])
     return dict(
+        client=values.get("client", [""])[0],
         port=values.get("port", [""])[0],
         distribution=values.get("distribution", [""])[0],
         distribution_version=values.get("distribution_version", [""])[0],

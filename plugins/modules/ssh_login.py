@@ -55,6 +55,11 @@ authorized_keys:
   description: The public keys that open this login, one for each line.
   type: str
   returned: success
+client:
+  description: The address that the connection came from. Empty where it was not made by ssh.
+  type: str
+  returned: success
+  sample: 192.0.2.7
 port:
   description: The port on the host that the connection came in by.
   type: str

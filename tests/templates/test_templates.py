@@ -19,7 +19,6 @@ import pytest
 from deployments import DEPLOYMENTS, ROLES
 
 TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2"))
-NASTY = DEPLOYMENTS["nasty"]
 SBIN = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
