@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.action import ssh_login
 
 ANSWER = """\
 login works
+client 192.0.2.7
 port 2222
 distribution debian
 distribution_version 12
@@ -26,6 +27,7 @@ key from="10.0.0.0/8" ssh-rsa BBBB bob
 """
 
 DESCRIBED = dict(
+    client="192.0.2.7",
     port="2222",
     distribution="debian",
     distribution_version="12",

@@ -1,0 +1,68 @@
+"""Who guesses passwords. The scenario's other host does, so that this one sees another address."""
+
+from __future__ import annotations
+
+import pytest
+from machine import ADMIN, KEY, Machine, machines, wait_for
+
+# All at once: newer versions of sshd themselves put off who comes back.
+GUESSES_AT_SSH = """
+for n in 1 2 3 4 5 6; do
+    ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=3 intruder@$1 true 2>/dev/null &
+done
+wait
+"""
+
+GUESSES_AT_THE_LOGIN = """
+jar=$(mktemp)
+token=$(curl -sk -m 3 -b $jar -c $jar https://$1/login |
+    sed -n 's/.*name="csrf_token"[^>]* value="\\([^"]*\\)".*/\\1/p')
+for n in 1 2 3 4 5 6 7 8 9 10; do
+    curl -sk -m 3 -o /dev/null -w '%{http_code}\\n' -b $jar -c $jar -e https://$1/login \\
+        -d "csrf_token=$token" -d name=ana -d password=$n https://$1/login || true
+done
+"""
+
+
+@pytest.fixture
+def stranger(machine: Machine) -> Machine:
+    """Another host of the scenario."""
+    return next(other for other in machines() if other != machine)
+
+
+def reaches(stranger: Machine, machine: Machine, port: int) -> bool:
+    """Whether the stranger gets a connection."""
+    return stranger.inside("curl -s -m 2 telnet://$1:$2 </dev/null", machine.address, str(port)).returncode != 7
+
+
+def refused(stranger: Machine, machine: Machine) -> bool:
+    """Whether the stranger gets no connection at all: ssh and the site are both out of reach."""
+    return not any(reaches(stranger, machine, port) for port in (22, 80, 443))
+
+
+def test_who_guesses_at_ssh_reaches_nothing_for_a_while(machine: Machine, stranger: Machine) -> None:
+    assert reaches(stranger, machine, 443)
+    stranger.inside(GUESSES_AT_SSH, machine.address)
+    wait_for(lambda: refused(stranger, machine), "the ban", seconds=10)
+    assert machine.answers()
+    assert machine.ssh(ADMIN, f"IdentityFile={KEY}", "BatchMode=yes").stdout.strip() == ADMIN
+    wait_for(lambda: reaches(stranger, machine, 443), "the ban's end")
+
+
+def test_who_guesses_at_the_login_reaches_nothing_for_a_while(machine: Machine, stranger: Machine) -> None:
+    answers = stranger.inside(GUESSES_AT_THE_LOGIN, machine.address).stdout.split()
+    assert answers[0] == "200"  # the form is shown again
+    wait_for(lambda: refused(stranger, machine), "the ban", seconds=10)
+    assert machine.answers()
+    wait_for(lambda: reaches(stranger, machine, 443), "the ban's end")
+
+
+def test_the_administrators_address_is_never_banned(machine: Machine) -> None:
+    for dummy in range(6):
+        assert machine.ssh("intruder", f"IdentityFile={KEY}", "BatchMode=yes").returncode == 255
+    visitor = machine.visitor()
+    answers = [visitor.post("/login", data={"name": "ana"}).status_code for dummy in range(12)]
+    assert set(answers) <= {200, 400, 429}
+    jails = machine.shell().check_output("fail2ban-client banned")
+    assert machine.own_address() not in jails
+    assert machine.answers()

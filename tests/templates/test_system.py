@@ -1,0 +1,150 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the host's own services are told, read as they read it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+
+import pytest
+from deployments import DEPLOYMENTS
+
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def run(*argv, **options):
+    """A command's output; it has to succeed."""
+    result = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, **options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program, path=SBIN), reason="no %s" % program)
+
+
+@pytest.fixture
+def apt(render, tmp_path):
+    """apt's settings, as apt itself has read them."""
+
+    def apt(deployment="usual", **given):
+        (tmp_path / "apt.conf").write_text(render("system", "upgrades.conf.j2", deployment, **given))
+        (tmp_path / "parts").mkdir(exist_ok=True)
+        variables = {"APT_CONFIG": str(tmp_path / "main.conf"), "PATH": SBIN}
+        (tmp_path / "main.conf").write_text('Dir::Etc::main "apt.conf";\nDir::Etc "%s";\nDir::Etc::parts "parts";\n' % tmp_path)
+        lines = run("apt-config", "-c", tmp_path / "apt.conf", "dump", env=variables).splitlines()
+        pairs = [re.fullmatch(r'(\S+) "(.*)";', line).groups() for line in lines]
+        return {key: [value for name, value in pairs if name == key] for key, dummy in pairs}
+
+    return apt
+
+
+@needs("apt-config")
+def test_security_updates_are_installed_and_nothing_reboots_by_itself(apt):
+    settings = apt()
+    assert settings["APT::Periodic::Unattended-Upgrade"] == ["1"]
+    assert settings["Unattended-Upgrade::Automatic-Reboot"] == ["false"]
+    origins = settings["Unattended-Upgrade::Origins-Pattern::"]
+    assert "origin=Debian,codename=${distro_codename}-security,label=Debian-Security" in origins
+    assert "origin=Ubuntu,archive=${distro_codename}-security,label=Ubuntu" in origins
+
+
+@needs("apt-config")
+def test_a_reboot_and_other_origins_are_a_choice(apt):
+    settings = apt("nasty")
+    assert settings["Unattended-Upgrade::Automatic-Reboot"] == ["true"]
+    assert settings["Unattended-Upgrade::Automatic-Reboot-Time"] == ["04:00"]
+    origins = settings["Unattended-Upgrade::Origins-Pattern::"]
+    assert "origin=Debian,codename=${distro_codename}-updates" in origins
+    assert apt(system_updates_enabled=False)["APT::Periodic::Unattended-Upgrade"] == ["0"]
+
+
+def sysctl(text):
+    pairs = [line.partition(" = ")[::2] for line in text.splitlines() if not line.startswith("#")]
+    assert len(dict(pairs)) == len(pairs) and all(re.fullmatch(r"[a-z0-9_.-]+", key) for key, dummy in pairs)
+    return dict(pairs)
+
+
+def test_the_kernels_settings_can_be_added_to_and_replaced(render):
+    usual, nasty = (sysctl(render("system", "sysctl.conf.j2", name)) for name in DEPLOYMENTS)
+    assert usual["net.ipv4.conf.all.accept_redirects"] == "0"
+    assert usual["kernel.core_pattern"] == "|/bin/false"
+    assert (usual["net.ipv4.conf.all.rp_filter"], nasty["net.ipv4.conf.all.rp_filter"]) == ("1", "2")
+    assert nasty["vm.swappiness"] == "10" and set(usual) < set(nasty)
+
+
+@needs("perl")
+def test_needrestart_leaves_the_application_and_what_is_under_way_alone(render):
+    script = "our %nrconf; eval do { local $/; <STDIN> }; die $@ if $@;" + (
+        'for my $u (@ARGV) { my ($r) = grep { $u =~ /$_/ } keys %{$nrconf{override_rc}};'
+        ' print $nrconf{restart}, defined $r ? $nrconf{override_rc}{$r} : "restarts", "\\n" }'
+    )
+    units = ["supervisor.service", "flask-blog-recover.service", "nginx.service"]
+    said = run("perl", "-e", script, *units, input=render("system", "needrestart.conf.j2"))
+    assert said.split() == ["a0", "a0", "arestarts"]
+
+
+@needs("visudo")
+def test_sudo_reads_its_settings(render, tmp_path):
+    (tmp_path / "sudoers").write_text(render("system", "sudoers.j2"))
+    run(shutil.which("visudo", path=SBIN), "-cf", tmp_path / "sudoers")
+
+
+@needs("logrotate")
+def test_logrotate_reads_its_settings(render, tmp_path):
+    (tmp_path / "sudo").write_text(render("system", "sudo.logrotate.j2"))
+    (tmp_path / "sudo").chmod(0o644)
+    run(shutil.which("logrotate", path=SBIN), "--debug", "--state", tmp_path / "state", tmp_path / "sudo")
+
+
+@needs("modprobe")
+def test_modprobe_refuses_the_modules(render, tmp_path):
+    (tmp_path / "selfhost.conf").write_text(render("system", "modprobe.conf.j2"))
+    said = run(shutil.which("modprobe", path=SBIN), "--config", tmp_path, "--showconfig").splitlines()
+    assert "install sctp /bin/false" in said and "blacklist firewire_core" in said
+
+
+@pytest.mark.parametrize("name, section, key, value", [
+    ("journald.conf.j2", "Journal", "SystemMaxUse", "500M"),
+    ("coredump.conf.j2", "Coredump", "Storage", "none"),
+    ("manager.conf.j2", "Manager", "DefaultLimitCORE", "0"),
+])
+def test_systemd_reads_its_settings(name, section, key, value, render):
+    parser = configparser.RawConfigParser()
+    parser.optionxform = str
+    parser.read_string(render("system", name))
+    assert parser[section][key] == value
+
+
+WATCH = r"-w /\S+ -p [rwxa]+ -k \w+"
+CALL = r"-a always,exit -F arch=b(32|64) -S [a-z_,]+( -F \w+(=|!=|>=)\w+)* -k \w+"
+
+
+def test_the_audit_rules_are_rules(render):
+    lines = render("system", "audit.rules.j2").splitlines()
+    rules = [line for line in lines if not line.startswith("#")]
+    assert [line for line in rules if not re.fullmatch("%s|%s" % (WATCH, CALL), line)] == []
+    assert "-w /etc/sudoers -p wa -k sudo" in rules
+
+
+@pytest.mark.parametrize("said, shm, clock, container", [
+    ("container none\nshm rw,nosuid\nclock chrony\nlogin UMASK 027\n", "shm rw,nosuid", "clock chrony", False),
+    ("container podman\nshm rw,noexec\nneedless telnetd\ndisabled apt-daily.timer\n", "shm rw,noexec", None, True),
+])
+def test_what_the_host_answers_is_understood(said, shm, clock, container, evaluate):
+    look = {"__system_look": {"stdout": said, "stdout_lines": said.splitlines()}}
+    assert evaluate("system", "__system_shm", **look) == shm
+    assert evaluate("system", "__system_clock", **look) == clock
+    assert bool(evaluate("system", "__system_container", **look)) == container
+    assert evaluate("system", "__system_needless", **look) == (["telnetd"] if container else [])
+    assert evaluate("system", "__system_disabled", **look) == (["apt-daily.timer"] if container else [])
+    assert evaluate("system", "__system_login_missing", **look) == ([] if container else ["UMASK 027"])
+
+
+def test_auditd_is_installed_only_by_choice(evaluate):
+    assert "auditd" not in evaluate("system", "system_packages")
+    assert "auditd" in evaluate("system", "system_packages", "nasty")
