@@ -127,6 +127,7 @@ CALL = r"-a always,exit -F arch=b(32|64) -S [a-z_,]+( -F \w+(=|!=|>=)\w+)* -k \w
 def test_the_audit_rules_are_rules(render):
     lines = render("system", "audit.rules.j2").splitlines()
     rules = [line for line in lines if not line.startswith("#")]
+    assert rules.pop(0) == "-i"
     assert [line for line in rules if not re.fullmatch("%s|%s" % (WATCH, CALL), line)] == []
     assert "-w /etc/sudoers -p wa -k sudo" in rules
 
