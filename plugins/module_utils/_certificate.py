@@ -145,7 +145,7 @@ def is_address(name: str) -> bool:
 def covers(pattern: str, name: str) -> bool:
     """Whether a name of a certificate is good for a name of the site: a wildcard is for one label."""
     pattern, name = plain(pattern), plain(name)
-    return pattern == name or (pattern.startswith("*.") and name.partition(".")[2] == pattern[2:] and name[0] != "*")
+    return pattern == name or (pattern.startswith("*.") and name.partition(".")[2] == pattern[2:])
 
 
 def uncovered(facts: Facts, names: list) -> list:
