@@ -159,7 +159,7 @@ def test_supervisor_waits_longer_than_gunicorn_does(render):
 
 
 def test_the_database_server_reads_its_section(render):
-    parser = configparser.RawConfigParser()
+    parser = configparser.RawConfigParser(allow_no_value=True)
     parser.read_string(render("mysql", "selfhost.cnf.j2"))
     section = dict(parser["mysqld"])
     assert (section["bind-address"], section["character-set-server"]) == ("127.0.0.1", "utf8mb4")
