@@ -39,8 +39,8 @@ INSTALLED = """
 
 # Kept as .deb files in the image: a host installs them without a download.
 CACHED = """
-    acl apache2 apt-listchanges auditd certbot chrony debsums fail2ban gettext git
-    libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static libpam-tmpdir logrotate
+    acl apache2 auditd certbot chrony debsums fail2ban gettext git
+    libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static libpam-pwquality logrotate
     needrestart nftables nginx postfix postgresql python3-cryptography python3-packaging
     python3-pip python3-psycopg2 python3-pymysql python3-systemd python3-venv rsync sqlite3
     supervisor ufw unattended-upgrades uwsgi uwsgi-plugin-python3
