@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 
 from ansible import constants as C
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
@@ -31,6 +32,10 @@ true
 """
 
 
+ALONE = "-o ControlMaster=no -o ControlPath=none "
+PAUSE = 1
+
+
 class ActionModule(ActionBase):
     """Tries the users, each on a connection of its own."""
 
@@ -42,26 +47,48 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(
             argument_spec=dict(
                 users=dict(type="list", elements="str", required=True),
+                ports=dict(type="list", elements="int", default=[]),
                 fresh=dict(type="bool", default=False),
+                wait=dict(type="int", default=0),
             )
         )
-        answers = {}
-        for user in dict.fromkeys(arguments["users"]):
-            answers[user] = self._probe(user, arguments["fresh"], task_vars)
-            if "login works" in answers[user].splitlines():
-                return dict(result, changed=False, user=user, **described(answers[user]))
-        tried = "; ".join("%s: %s" % (user, answer.strip()[-200:]) for user, answer in answers.items())
+        end = time.monotonic() + arguments["wait"]
+        while True:
+            found, tried, error = self._search(arguments, task_vars)
+            if found:
+                return dict(result, changed=False, **found)
+            if time.monotonic() >= end:
+                break
+            time.sleep(PAUSE)
+        if not tried and error:
+            raise error
         return dict(
             result,
             failed=True,
             msg="Nobody of %s can log in to %s and become root. Set ansible_user to a user who can, with "
             "an ssh key of yours. What was tried: %s"
-            % (", ".join(answers), task_vars["inventory_hostname"], tried),
+            % (", ".join(dict.fromkeys(arguments["users"])), task_vars["inventory_hostname"], "; ".join(tried)),
         )
 
-    def _probe(self, user: str, fresh: bool, task_vars: dict) -> str:
+    def _search(self, arguments: dict, task_vars: dict) -> tuple:
+        """The login that works; else what each user got, and the error of a port that did not answer."""
+        own = self._templar.template(task_vars.get("ansible_port")) or 22
+        tried, problem = [], None
+        for port in dict.fromkeys(arguments["ports"] or [int(own)]):
+            for user in dict.fromkeys(arguments["users"]):
+                try:
+                    answer = self._probe(user, port, arguments["fresh"], task_vars)
+                except AnsibleConnectionFailure as error:
+                    problem = error
+                    break  # nobody answers here
+                if "login works" in answer.splitlines():
+                    return dict(user=user, connect_port=port, **described(answer)), [], None
+                tried.append("%s at port %d: %s" % (user, port, answer.strip()[-200:]))
+        return None, tried, problem
+
+    def _probe(self, user: str, port: int, fresh: bool, task_vars: dict) -> str:
         """What the host answers to a user; the refusal where it does not let him in."""
-        connection = self._connection_as(user, fresh, task_vars)
+        connection = self._connection_as(user, port, fresh, task_vars)
         known = task_vars.get("ansible_become_password") or self._play_context.become_pass
         password = "yes" if known else "no"
         command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password))
@@ -75,18 +102,17 @@ class ActionModule(ActionBase):
             connection.close()
         return "logged in, but `sudo -n true` fails" if code == 77 else to_text(out + err)
 
-    def _connection_as(self, user: str, fresh: bool, task_vars: dict) -> ConnectionBase:
+    def _connection_as(self, user: str, port: int, fresh: bool, task_vars: dict) -> ConnectionBase:
         """The task's connection as another user, and not through an open one where it is to be fresh."""
         play_context = self._play_context.copy()
-        play_context.remote_user = user
+        play_context.remote_user, play_context.port = user, port
         connection = connection_loader.get(self._connection.ansible_name, play_context)
-        variables = dict(task_vars, ansible_user=user)
-        if fresh:
-            arguments = variables.get("ansible_ssh_extra_args", "")
-            variables["ansible_ssh_extra_args"] = arguments + " -o ControlMaster=no -o ControlPath=none"
+        variables = dict(task_vars, ansible_user=user, ansible_port=port)
         names = set(variables) & set(C.config.get_plugin_vars("connection", connection._load_name))
         options = {name: self._templar.template(variables[name]) for name in names}
         connection.set_options(task_keys={"timeout": play_context.timeout}, var_options=options)
+        if fresh:  # ssh takes the first of two values, so that these come before all others
+            connection.set_option("ssh_args", ALONE + (connection.get_option("ssh_args") or ""))
         return connection
 
 

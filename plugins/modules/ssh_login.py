@@ -32,6 +32,17 @@ options:
     type: list
     elements: str
     required: true
+  ports:
+    description:
+      - The ports to try, in this order, each with every user. Without any, it is the inventory's.
+      - On a port that nobody answers at, no other user is tried.
+    type: list
+    elements: int
+    default: []
+  wait:
+    description: For how many seconds to try again where nobody could log in.
+    type: int
+    default: 0
   fresh:
     description: Whether to open a connection of its own instead of using one that is already open.
     type: bool
@@ -46,6 +57,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+connect_port:
+  description: The port that the controller connected to. Behind a router, it is not the one on the host.
+  type: int
+  returned: success
+  sample: 22
 user:
   description: The user who can log in.
   type: str

@@ -63,7 +63,7 @@ def test_the_probe_answers_in_any_shell(tmp_path):
 def host(**users):
     """Each user's answer: what the probe prints, its exit code, or the refusal."""
 
-    def exec_command(user):
+    def exec_command(user, port):
         answer = users[user]
         if isinstance(answer, Exception):
             raise answer
@@ -88,16 +88,17 @@ LOGINS = {
 def action(monkeypatch):
     """The plugin, with connections that answer as a host would."""
 
-    def action(answers, users, **variables):
-        task = SimpleNamespace(async_val=0, args=dict(users=users), check_mode=False, diff=False)
+    def action(answers, users, ports=(), wait=0, **variables):
+        arguments = dict(users=users, ports=list(ports), wait=wait)
+        task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         play = SimpleNamespace(become_pass=None)
-        made = ssh_login.ActionModule(task, connection, play, None, None, None)
+        made = ssh_login.ActionModule(task, connection, play, None, SimpleNamespace(template=lambda value: value), None)
         closed = []
 
-        def connect(user, fresh, task_vars):
+        def connect(user, port, fresh, task_vars):
             return SimpleNamespace(
-                exec_command=lambda command, **ignored: answers(user), close=lambda: closed.append(user)
+                exec_command=lambda command, **ignored: answers(user, port), close=lambda: closed.append(user)
             )
 
         monkeypatch.setattr(made, "_connection_as", connect)
@@ -119,9 +120,40 @@ def test_says_who_was_tried_and_how_it_went(action):
     result, dummy = action(host(deploy=77, root=REFUSED), ["deploy", "root", "deploy"])
     assert result["msg"].startswith("Nobody of deploy, root can log in to blog.example.com and become root.")
     assert "Set ansible_user" in result["msg"]
-    assert "deploy: logged in, but `sudo -n true` fails; root: root@host: Permission denied" in result["msg"]
+    assert "deploy at port 22: logged in, but `sudo -n true` fails; root at port 22: root@host: Permission denied" in result["msg"]
 
 
 def test_a_host_that_cannot_be_reached_is_not_a_refusal(action):
     with pytest.raises(AnsibleConnectionFailure, match="timed out"):
         action(host(deploy=AnsibleConnectionFailure("Connection timed out")), ["deploy", "root"])
+
+
+SILENT = AnsibleConnectionFailure("Connection refused")
+
+
+def at_ports(**ports):
+    """A host that answers differently at each of its ports."""
+    return lambda user, port: host(**{user: ports.get("p%d" % port, SILENT)})(user, port)
+
+
+@pytest.mark.parametrize("port", [2222, 22])
+def test_the_first_port_that_lets_somebody_in_is_found(port, action):
+    result, dummy = action(at_ports(**{"p%d" % port: WORKS}), ["deploy"], ports=[2222, 22])
+    assert result["connect_port"] == port
+
+
+def test_without_ports_it_is_the_inventorys(action):
+    result, dummy = action(at_ports(p2200=WORKS), ["deploy"], ansible_port=2200)
+    assert result["connect_port"] == 2200
+
+
+def test_a_port_where_nobody_answers_is_tried_once(action):
+    dummy, closed = action(at_ports(p22=REFUSED), ["deploy", "root"], ports=[2222, 22])
+    assert closed == ["deploy", "deploy", "root"]
+
+
+def test_waits_for_a_server_that_comes_back(action, monkeypatch):
+    monkeypatch.setattr(ssh_login, "PAUSE", 0)
+    answers = iter([SILENT, SILENT, WORKS])
+    result, dummy = action(lambda user, port: host(deploy=next(answers))(user, port), ["deploy"], wait=5)
+    assert result["user"] == "deploy"
