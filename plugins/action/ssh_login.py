@@ -60,8 +60,10 @@ class ActionModule(ActionBase):
             if time.monotonic() >= end:
                 break
             time.sleep(PAUSE)
-        if not tried and error:
+        if error and not arguments["fresh"] and not tried:
             raise error
+        if error:
+            tried.append(to_text(error).strip()[-300:])
         return dict(
             result,
             failed=True,
@@ -72,9 +74,8 @@ class ActionModule(ActionBase):
 
     def _search(self, arguments: dict, task_vars: dict) -> tuple:
         """The login that works; else what each user got, and the error of a port that did not answer."""
-        own = self._templar.template(task_vars.get("ansible_port")) or 22
         tried, problem = [], None
-        for port in dict.fromkeys(arguments["ports"] or [int(own)]):
+        for port in dict.fromkeys(arguments["ports"] or [0]):
             for user in dict.fromkeys(arguments["users"]):
                 try:
                     answer = self._probe(user, port, arguments["fresh"], task_vars)
@@ -82,8 +83,9 @@ class ActionModule(ActionBase):
                     problem = error
                     break  # nobody answers here
                 if "login works" in answer.splitlines():
-                    return dict(user=user, connect_port=port, **described(answer)), [], None
-                tried.append("%s at port %d: %s" % (user, port, answer.strip()[-200:]))
+                    known = port or task_vars.get("ansible_port")
+                    return dict(user=user, connect_port=known, **described(answer)), [], None
+                tried.append("%s%s: %s" % (user, " at port %d" % port if port else "", answer.strip()[-200:]))
         return None, tried, problem
 
     def _probe(self, user: str, port: int, fresh: bool, task_vars: dict) -> str:
@@ -105,9 +107,11 @@ class ActionModule(ActionBase):
     def _connection_as(self, user: str, port: int, fresh: bool, task_vars: dict) -> ConnectionBase:
         """The task's connection as another user, and not through an open one where it is to be fresh."""
         play_context = self._play_context.copy()
-        play_context.remote_user, play_context.port = user, port
+        play_context.remote_user = user
         connection = connection_loader.get(self._connection.ansible_name, play_context)
-        variables = dict(task_vars, ansible_user=user, ansible_port=port)
+        variables = dict(task_vars, ansible_user=user)
+        if port:
+            play_context.port = variables["ansible_port"] = port
         names = set(variables) & set(C.config.get_plugin_vars("connection", connection._load_name))
         options = {name: self._templar.template(variables[name]) for name in names}
         connection.set_options(task_keys={"timeout": play_context.timeout}, var_options=options)

@@ -34,7 +34,8 @@ options:
     required: true
   ports:
     description:
-      - The ports to try, in this order, each with every user. Without any, it is the inventory's.
+      - The ports to try, in this order, each with every user. V(0) is the inventory's or
+        the one of the ssh configuration, which is also the one without any.
       - On a port that nobody answers at, no other user is tried.
     type: list
     elements: int
@@ -44,7 +45,9 @@ options:
     type: int
     default: 0
   fresh:
-    description: Whether to open a connection of its own instead of using one that is already open.
+    description:
+      - Whether to open a connection of its own instead of using one that is already open.
+      - A host that does not answer is then a failure, and not one that can't be reached.
     type: bool
     default: false
 """
@@ -58,7 +61,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connect_port:
-  description: The port that the controller connected to. Behind a router, it is not the one on the host.
+  description:
+    - The port that the controller connected to. Behind a router, it is not the one on the host.
+    - Nothing where neither O(ports) nor the inventory has one.
   type: int
   returned: success
   sample: 22

@@ -199,14 +199,34 @@ def directives(text):
     return dict(line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def test_sshd_refuses_passwords_and_root(render, tmp_path):
-    text = render("hardening", "sshd.conf.j2")
+RELEASES = [("Debian", "12"), ("Raspbian", "12"), ("Debian", "13"), ("Ubuntu", "22"), ("Ubuntu", "24"), ("Debian", "n/a")]
+
+
+@pytest.mark.parametrize("name, release", RELEASES)
+def test_sshd_refuses_passwords_and_root(name, release, render, tmp_path):
+    facts = {"distribution": name, "distribution_major_version": release}
+    text = render("hardening", "sshd.conf.j2", ansible_facts=facts)
     found = directives(text)
     assert (found["PermitRootLogin"], found["PasswordAuthentication"]) == ("no", "no")
-    if installed("sshd"):
+    assert ("mlkem768" in found["KexAlgorithms"]) == (release in ("13", "n/a"))
+    assert ("RequiredRSASize" in found) == (release != "22")
+    if installed("sshd") and release == "12":
         (tmp_path / "sshd.conf").write_text(text)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
         run(installed("sshd"), "-t", "-f", tmp_path / "sshd.conf", "-h", tmp_path / "key")
+
+
+def test_a_users_own_settings_of_sshd_win(render):
+    settings = {"allowtcpforwarding": "local", "UseDNS": True, "Banner": None}
+    text = render("hardening", "sshd.conf.j2", hardening_ssh_settings=settings, hardening_ssh_port=2222)
+    found = directives(text)
+    assert (found["allowtcpforwarding"], found["UseDNS"], found["Port"]) == ("local", "yes", "2222")
+    assert "AllowTcpForwarding" not in found and "Banner" not in found
+
+
+def test_without_groups_every_user_with_a_key_gets_in(render):
+    assert "AllowGroups" not in render("hardening", "sshd.conf.j2", hardening_ssh_groups=[])
+    assert "\nAllowGroups sudo ops\n" in render("hardening", "sshd.conf.j2", hardening_ssh_groups=["sudo", "ops"])
 
 
 def test_sudo_lets_each_administrator(render, tmp_path):

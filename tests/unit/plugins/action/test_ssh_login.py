@@ -88,8 +88,8 @@ LOGINS = {
 def action(monkeypatch):
     """The plugin, with connections that answer as a host would."""
 
-    def action(answers, users, ports=(), wait=0, **variables):
-        arguments = dict(users=users, ports=list(ports), wait=wait)
+    def action(answers, users, ports=(), wait=0, fresh=False, **variables):
+        arguments = dict(users=users, ports=list(ports), wait=wait, fresh=fresh)
         task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         play = SimpleNamespace(become_pass=None)
@@ -120,7 +120,7 @@ def test_says_who_was_tried_and_how_it_went(action):
     result, dummy = action(host(deploy=77, root=REFUSED), ["deploy", "root", "deploy"])
     assert result["msg"].startswith("Nobody of deploy, root can log in to blog.example.com and become root.")
     assert "Set ansible_user" in result["msg"]
-    assert "deploy at port 22: logged in, but `sudo -n true` fails; root at port 22: root@host: Permission denied" in result["msg"]
+    assert "deploy: logged in, but `sudo -n true` fails; root: root@host: Permission denied" in result["msg"]
 
 
 def test_a_host_that_cannot_be_reached_is_not_a_refusal(action):
@@ -143,8 +143,10 @@ def test_the_first_port_that_lets_somebody_in_is_found(port, action):
 
 
 def test_without_ports_it_is_the_inventorys(action):
-    result, dummy = action(at_ports(p2200=WORKS), ["deploy"], ansible_port=2200)
+    result, dummy = action(at_ports(p0=WORKS), ["deploy"], ansible_port=2200)
     assert result["connect_port"] == 2200
+    result, dummy = action(at_ports(p0=WORKS), ["deploy"], ports=[2222, 0])
+    assert result["connect_port"] is None
 
 
 def test_a_port_where_nobody_answers_is_tried_once(action):
@@ -157,3 +159,8 @@ def test_waits_for_a_server_that_comes_back(action, monkeypatch):
     answers = iter([SILENT, SILENT, WORKS])
     result, dummy = action(lambda user, port: host(deploy=next(answers))(user, port), ["deploy"], wait=5)
     assert result["user"] == "deploy"
+
+
+def test_a_proof_that_nobody_answers_to_has_failed(action):
+    result, dummy = action(at_ports(), ["deploy"], ports=[2222], fresh=True)
+    assert result["failed"] and result["msg"].endswith("What was tried: Connection refused")

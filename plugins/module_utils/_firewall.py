@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ufw's rules and policies: what it has, what it should have, and the commands in between.
+
+A rule is a tuple of the words after `ufw`, such as ("allow", "443/tcp"). Its comment says who needs it:
+`selfhost:blog,shop` is there for two applications, and goes away with the second one. A rule with another
+comment, or with none, belongs to somebody else.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+PREFIX = "selfhost:"
+SSH = "ssh"  # the owner of the rules for ssh: the host, whichever application it is set up for
+DEFAULTS = "/etc/default/ufw"
+POLICIES = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
+FILES = [DEFAULTS, "/etc/ufw/ufw.conf"] + [
+    "/etc/ufw/%s%s.rules" % (name, version) for name in ("before", "user", "after") for version in ("", "6")
+]
+
+
+def rules_of(added: str) -> dict:
+    """The comment of each rule that `ufw show added` prints."""
+    rules = {}
+    for line in added.splitlines():
+        words = shlex.split(line) if line.startswith("ufw ") else []
+        comment = ""
+        if "comment" in words:
+            at = words.index("comment")
+            words, comment = words[:at], words[at + 1]
+        if words:
+            rules[tuple(words[1:])] = comment
+    return rules
+
+
+def owners_of(comment: str) -> set:
+    """Who needs a rule; nobody of us where it is somebody else's."""
+    return set(comment[len(PREFIX) :].split(",")) if comment.startswith(PREFIX) else set()
+
+
+def wanted_rules(options: dict, ssh_ports: list) -> dict:
+    """The owner of each rule that should be there."""
+    ssh = ["%d/tcp" % port for port in sorted(ssh_ports)]
+    rules = {("limit" if options["ssh_limit"] else "allow", port): SSH for port in ssh}
+    for port in options["incoming"]:
+        if port not in ssh:
+            rules["allow", port] = options["owner"]
+    if options["outgoing_policy"] != "allow":
+        rules.update({("allow", "out", port): options["owner"] for port in options["outgoing"]})
+    return rules
+
+
+def rule_commands(existing: dict, wanted: dict, owner: str) -> list:
+    """The commands that make the existing rules the wanted ones: first those that open, then those that close."""
+    added, removed = {}, []
+    for rule, needs in wanted.items():
+        if rule not in existing:
+            added[rule] = {needs}
+        elif existing[rule].startswith(PREFIX) and needs not in owners_of(existing[rule]):
+            added[rule] = owners_of(existing[rule]) | {needs}
+    replaced = {rule[1:] for rule in added}
+    for rule, comment in existing.items():
+        owners = added.get(rule, owners_of(comment))
+        left = owners - ({owner, SSH} - {wanted.get(rule)})
+        if left and left != owners_of(comment):
+            added[rule] = left
+        elif owners and not left and rule[1:] not in replaced:
+            removed.append(rule)
+    return [_command(rule, owners) for rule, owners in added.items()] + [
+        ["ufw", "--force", "delete", *rule] for rule in removed
+    ]
+
+
+def _command(rule: tuple, owners: set) -> list:
+    return ["ufw", *rule, "comment", PREFIX + ",".join(sorted(owners))]
+
+
+def policy_commands(defaults: str, outgoing: str) -> list:
+    """The commands that set what happens to everything that has no rule."""
+    values = dict(re.findall(r'(?m)^(DEFAULT_\w+_POLICY)="?(\w+)"?', defaults))
+    policies = (("incoming", "INPUT", "deny"), ("outgoing", "OUTPUT", outgoing))
+    return [
+        ["ufw", "default", policy, direction]
+        for direction, name, policy in policies
+        if values.get("DEFAULT_%s_POLICY" % name) != POLICIES[policy]
+    ]
+
+
+def with_ipv6(defaults: str) -> str:
+    """/etc/default/ufw, with the same rules for IPv6."""
+    if re.search(r"(?m)^IPV6=", defaults):
+        return re.sub(r"(?m)^IPV6=.*$", "IPV6=yes", defaults)
+    return "IPV6=yes\n" + defaults

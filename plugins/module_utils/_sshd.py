@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What sshd does, where it listens, its keys, and whom a configuration would shut out."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+
+FOLDER = "/etc/ssh"
+MODULI = FOLDER + "/moduli"
+SOCKET_DROP_IN = "/etc/systemd/system/ssh.socket.d/selfhost.conf"
+KEYS = {kind: "%s/ssh_host_%s_key" % (FOLDER, kind) for kind in ("ed25519", "rsa")}
+BITS = {"ed25519": 256, "rsa": 4096}
+
+# What ssh-keygen calls a kind of key, and how the names of its algorithms begin.
+ALGORITHMS = {
+    "RSA": "rsa-sha2-",
+    "ECDSA": "ecdsa-sha2-",
+    "ED25519": "ssh-ed25519",
+    "ECDSA-SK": "sk-ecdsa-sha2-",
+    "ED25519-SK": "sk-ssh-ed25519",
+}
+WHO = ("allowgroups", "pubkeyacceptedalgorithms", "requiredrsasize")
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
+
+# BindIPv6Only: Ubuntu's own unit has two addresses for it. A host without IPv6 gets IPv4 alone.
+SOCKET = """\
+# Ansible managed
+[Socket]
+ListenStream=
+ListenStream=%d
+BindIPv6Only=both
+"""
+
+
+def effective(module: AnsibleModule, user: str, path: str = "") -> dict:
+    """The values of each keyword, as sshd reads them from its files, or from one alone."""
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # behind ssh.socket, it may not be there
+    command = ["sshd", "-T", "-C", "user=%s,host=localhost,addr=127.0.0.1" % user]
+    dummy, out, dummy = module.run_command(command + (["-f", path] if path else []), check_rc=True)
+    values = {}
+    for line in out.splitlines():
+        keyword, dummy, value = line.partition(" ")
+        values.setdefault(keyword.lower(), []).append(value)
+    return {keyword: sorted(found) for keyword, found in values.items()}
+
+
+def supported(module: AnsibleModule, text: str) -> str:
+    """A configuration without key exchanges that came with an update which this host does not have yet."""
+    dummy, out, dummy = module.run_command(["ssh", "-Q", "kex"], check_rc=True)
+    known = out.split()
+
+    def without(match: re.Match) -> str:
+        names = match.group(2).split(",")
+        return match.group(1) + ",".join([name for name in names if name in known] or names)
+
+    return re.sub(r"(?m)^(KexAlgorithms )([a-z]\S+)$", without, text)
+
+
+def keywords_of(text: str) -> list:
+    """The keywords that a configuration sets."""
+    lines = [line.split(None, 1)[0] for line in text.splitlines() if line.strip()]
+    return sorted({word.lower() for word in lines if not word.startswith("#")})
+
+
+def overridden(text: str, wanted: dict, found: dict) -> list:
+    """The settings of a configuration that sshd would not follow."""
+    return [
+        "%s %s" % (keyword, " ".join(wanted[keyword]))
+        for keyword in keywords_of(text)
+        if keyword in wanted and wanted[keyword] != found.get(keyword)
+    ]
+
+
+def listener(module: AnsibleModule) -> str:
+    """The unit that listens for sshd."""
+    code, dummy, dummy = module.run_command(["systemctl", "is-active", "--quiet", "ssh.socket"])
+    return "ssh.service" if code else "ssh.socket"
+
+
+def listening_ports(module: AnsibleModule, unit: str) -> list:
+    """The ports at which sshd is reached now."""
+    if unit == "ssh.socket":
+        return socket_ports(module)
+    dummy, out, dummy = module.run_command(["ss", "-H", "-l", "-t", "-n", "-p"], check_rc=True)
+    found = [line.split()[3] for line in out.splitlines() if '("sshd"' in line]
+    # A session that forwards X11 or a port listens at the loopback address, as sshd.
+    world = [text for text in found if not text.startswith(("127.", "[::1]"))]
+    return sorted({int(text.rsplit(":", 1)[1]) for text in world or found})
+
+
+def socket_ports(module: AnsibleModule) -> list:
+    """The ports of ssh.socket, as its unit files say."""
+    dummy, out, dummy = module.run_command(["systemctl", "show", "-p", "Listen", "ssh.socket"], check_rc=True)
+    return sorted({int(port) for port in re.findall(r"(\d+) \(Stream\)", out)})
+
+
+def needed_keys(module: AnsibleModule) -> list:
+    """The kinds of host keys that are missing or too short."""
+    return [kind for kind, path in KEYS.items() if _bits(module, path) < BITS[kind]]
+
+
+def _bits(module: AnsibleModule, path: str) -> int:
+    if not os.path.exists(path):
+        return 0
+    dummy, out, dummy = module.run_command(["ssh-keygen", "-l", "-f", path])
+    return int(out.split()[0]) if out else 0
+
+
+def make_key(module: AnsibleModule, kind: str) -> str:
+    """A new host key beside the one in use; its path."""
+    path = "%s/.ssh_host_%s_key.new" % (FOLDER, kind)
+    for name in (path, path + ".pub"):
+        if os.path.exists(name):
+            os.unlink(name)
+    command = ["ssh-keygen", "-q", "-t", kind, "-b", str(BITS[kind]), "-N", "", "-C", "", "-f", path]
+    module.run_command(command, check_rc=True)
+    return path
+
+
+def strong_moduli(text: str, bits: int) -> str:
+    """The groups for Diffie and Hellman that are long enough, and the comments."""
+    lines = text.splitlines(True)
+    return "".join(line for line in lines if line.startswith("#") or int(line.split()[4]) >= bits)
+
+
+def shut_out(module: AnsibleModule, before: dict, wanted: dict) -> dict:
+    """Who logs in with a key today and could not any more, and why."""
+    wanted = dict(before, **{keyword: wanted[keyword] for keyword in WHO if keyword in wanted})
+    if all(wanted.get(keyword) == before.get(keyword) for keyword in WHO):
+        return {}
+    found = {}
+    for user in pwd.getpwall():
+        path = os.path.join(user.pw_dir, ".ssh/authorized_keys")
+        if user.pw_uid == 0 or user.pw_shell in NO_SHELLS or not os.path.isfile(path):
+            continue
+        keys = _keys_in(module, path)
+        if _accepted(keys, before) and _in_groups(user, before):
+            if not _in_groups(user, wanted):
+                found[user.pw_name] = "is in none of the groups %s" % ", ".join(_groups(wanted))
+            elif not _accepted(keys, wanted):
+                found[user.pw_name] = "has no key that is strong enough (%s)" % ", ".join(map(" ".join, keys))
+    return found
+
+
+def _keys_in(module: AnsibleModule, path: str) -> list:
+    """(kind, bits) of each public key in a file."""
+    dummy, out, dummy = module.run_command(["ssh-keygen", "-l", "-f", path])
+    found = [re.match(r"(\d+) .*\(([A-Z0-9-]+)\)$", line) for line in out.splitlines()]
+    return [(match.group(2), match.group(1)) for match in found if match]
+
+
+def _accepted(keys: list, values: dict) -> bool:
+    names = ",".join(values.get("pubkeyacceptedalgorithms", [])).split(",")
+    shortest = int(values.get("requiredrsasize", ["1024"])[0])
+    return any(
+        any(name.startswith(ALGORITHMS.get(kind, kind)) for name in names)
+        for kind, bits in keys
+        if kind != "RSA" or int(bits) >= shortest
+    )
+
+
+def _groups(values: dict) -> list:
+    return " ".join(values.get("allowgroups", [])).split()
+
+
+def _in_groups(user: pwd.struct_passwd, values: dict) -> bool:
+    allowed = _groups(values)
+    names = [group.gr_name for group in grp.getgrall() if user.pw_name in group.gr_mem or group.gr_gid == user.pw_gid]
+    return not allowed or any(name in allowed for name in names)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _firewall
+
+ADDED = """\
+Added user rules (see 'ufw status' for running firewall):
+ufw limit 22/tcp comment 'selfhost:ssh'
+ufw allow 443/tcp comment 'selfhost:blog,shop'
+ufw allow out 53
+ufw allow from 192.0.2.1 to any port 3306 comment 'the office, 2nd floor'
+"""
+WEB = ("allow", "443/tcp")
+SSH = ("limit", "22/tcp")
+
+
+def test_rules_are_read_with_who_needs_them():
+    assert _firewall.rules_of(ADDED) == {
+        SSH: "selfhost:ssh",
+        WEB: "selfhost:blog,shop",
+        ("allow", "out", "53"): "",
+        ("allow", "from", "192.0.2.1", "to", "any", "port", "3306"): "the office, 2nd floor",
+    }
+    assert _firewall.rules_of("Added user rules:\n(None)\n") == {}
+
+
+# what there is, what blog needs, and the commands in between
+RULES = {
+    "nothing yet": ({}, {SSH: "ssh", WEB: "blog"}, ["limit 22/tcp comment selfhost:ssh", "allow 443/tcp comment selfhost:blog"]),
+    "all there": ({SSH: "selfhost:ssh", WEB: "selfhost:blog"}, {SSH: "ssh", WEB: "blog"}, []),
+    "no longer needed": ({WEB: "selfhost:blog"}, {}, ["--force delete allow 443/tcp"]),
+    "needed by another": ({WEB: "selfhost:blog,shop"}, {}, ["allow 443/tcp comment selfhost:shop"]),
+    "another's alone": ({WEB: "selfhost:shop"}, {}, []),
+    "shared with another": ({WEB: "selfhost:shop"}, {WEB: "blog"}, ["allow 443/tcp comment selfhost:blog,shop"]),
+    "the user's own": ({WEB: "web", ("allow", "9/tcp"): ""}, {WEB: "blog"}, []),
+    "no limit any more": ({SSH: "selfhost:ssh"}, {("allow", "22/tcp"): "ssh"}, ["allow 22/tcp comment selfhost:ssh"]),
+    "another port": (
+        {SSH: "selfhost:ssh"},
+        {("limit", "2222/tcp"): "ssh"},
+        ["limit 2222/tcp comment selfhost:ssh", "--force delete limit 22/tcp"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_rules_become_what_is_needed_and_others_stay(case):
+    existing, wanted, commands = RULES[case]
+    found = _firewall.rule_commands(existing, wanted, "blog")
+    assert [" ".join(command[1:]) for command in found] == commands
+
+
+OPTIONS = dict(owner="blog", incoming=["22/tcp", "443/udp"], outgoing=["53"], outgoing_policy="allow", ssh_limit=True)
+
+
+def test_the_port_of_ssh_has_one_rule():
+    assert _firewall.wanted_rules(OPTIONS, [22]) == {SSH: "ssh", ("allow", "443/udp"): "blog"}
+
+
+def test_rules_for_outgoing_connections_are_there_if_not_all_are_allowed():
+    rules = _firewall.wanted_rules(dict(OPTIONS, outgoing_policy="deny", ssh_limit=False), [22])
+    assert rules == {("allow", "22/tcp"): "ssh", ("allow", "443/udp"): "blog", ("allow", "out", "53"): "blog"}
+
+
+DEFAULTS = 'IPV6=no\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n'
+
+
+def test_policies_are_set_where_they_differ():
+    assert _firewall.policy_commands(DEFAULTS, "allow") == []
+    assert _firewall.policy_commands(DEFAULTS, "reject") == [["ufw", "default", "reject", "outgoing"]]
+    assert _firewall.policy_commands("", "allow")[0] == ["ufw", "default", "deny", "incoming"]
+
+
+def test_ipv6_has_the_same_rules():
+    assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS.replace("no", "yes", 1)
+    assert _firewall.with_ipv6("A=b\n") == "IPV6=yes\nA=b\n"
