@@ -1,0 +1,273 @@
+"""One function for each checker: it runs it, keeps what it said, and yields rows for the table."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host import Host
+from tools import CACHE, from_debian, from_npm, from_pypi, run, version_of, without_proxies
+
+SSH_POLICY = "Hardened Debian 12 (version 3)"
+NO_POST_QUANTUM = "does not provide protection against post-quantum attacks"
+LYNIS_INDEX = 80
+OPENSCAP_SCORE = 90
+EXPOSURE = 3.0
+PROXY_UNITS = ("nginx.service", "supervisor.service")
+OTHER_UNITS = ("mariadb.service", "mysql.service", "fail2ban.service", "ssh.service", "cron.service")
+OPENSCAP_CONTENT = "ssg-debian12-ds.xml"
+
+# Rules of OpenSCAP's profile that don't fit what the collection sets up, each with the reason.
+RULES_LEFT_OUT = {
+    "partition_for_home": "who installs the host chooses its partitions",
+    "partition_for_tmp": "who installs the host chooses its partitions",
+    "partition_for_var": "who installs the host chooses its partitions",
+    "partition_for_var_log": "who installs the host chooses its partitions",
+    "partition_for_var_log_audit": "who installs the host chooses its partitions",
+    "sshd_allow_only_protocol2": "sshd has no other protocol since 2016",
+    "sshd_disable_root_login": "reads sshd_config alone, not its .d; tested by what sshd says",
+    "sshd_disable_empty_passwords": "reads sshd_config alone, not its .d; tested by what sshd says",
+    "sshd_set_idle_timeout": "reads sshd_config alone, not its .d; tested by what sshd says",
+    "sshd_set_keepalive": "reads sshd_config alone, not its .d; tested by what sshd says",
+    "package_ntp_installed": "asks for one time service of several",
+    "service_ntp_enabled": "asks for one time service of several",
+}
+RULES_OF_THE_KERNEL = {
+    rule: "a test host has its machine's kernel, whose settings are not its own"
+    for rule in ("sysctl_fs_protected_hardlinks", "sysctl_fs_protected_symlinks", "sysctl_fs_suid_dumpable",
+                 "sysctl_kernel_randomize_va_space")
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table, and what its reader asks next."""
+
+    checker: str
+    version: str
+    required: str
+    figure: str
+    okay: bool | None  # None: no requirement
+    findings: list[str] = field(default_factory=list)
+
+
+def keep(host: Host, name: str, text: str) -> str:
+    """Writes down what a checker said."""
+    folder = host.state / "said"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return text
+
+
+def ssh_audit(host: Host) -> Iterator[Row]:
+    command = [from_pypi("ssh-audit") / "ssh-audit", "--no-colors", "--port", host.ssh_port]
+    version = version_of("ssh-audit")
+    policy = keep(host, "ssh-audit-policy.txt", run(*command, "-P", SSH_POLICY, host.address, okay=(0, 3)))
+    passed = "Passed" in policy
+    differences = re.findall(r"^  \* (.*)\.$", policy, re.MULTILINE)
+    yield Row("ssh-audit policy", version, SSH_POLICY, "passed" if passed else "failed", passed, differences)
+    plain = run(*command, "--skip-rate-test", "--json", host.address, okay=(0, 1, 2, 3))
+    yield ssh_algorithms(version, json.loads(keep(host, "ssh-audit.json", plain)))
+
+
+def ssh_algorithms(version: str, said: dict) -> Row:
+    """Debian 12 has one key exchange against quantum computers, and the policy wants the others, too."""
+    found: dict[str, list[str]] = {"fail": [], "warn": []}
+    for kind in ("kex", "key", "enc", "mac"):
+        for algorithm in said[kind]:
+            for grade, notes in found.items():
+                words = [word for word in algorithm.get("notes", {}).get(grade, []) if word != NO_POST_QUANTUM]
+                notes += [f"{grade}: {algorithm['algorithm']}: {word}" for word in words]
+    figure = f"{len(found['fail'])} fail, {len(found['warn'])} warn"
+    findings = found["fail"] + found["warn"]
+    return Row("ssh-audit", version, "0 fail, 0 warn (not counting post-quantum)", figure, not findings, findings)
+
+
+def sslyze(host: Host) -> Iterator[Row]:
+    yield sslyze_profile(host, "intermediate")
+    if host.own:
+        host.use_profile("modern")
+        try:
+            yield sslyze_profile(host, "modern")
+        finally:
+            host.use_profile("intermediate")
+
+
+def sslyze_profile(host: Host, profile: str) -> Row:
+    said = run(
+        *(from_pypi("sslyze") / "sslyze", "--mozilla_config", profile, "--sni", host.site),
+        *("--certinfo_ca_file", host.authority, f"{host.address}:443"),
+        env=without_proxies(), okay=(0, 1),
+    )
+    keep(host, f"sslyze-{profile}.txt", said)
+    verdict = said.partition("COMPLIANCE AGAINST")[2]
+    compliant = "OK - Compliant" in verdict
+    reasons = re.findall(r"^ +\* (.*)$", verdict, re.MULTILINE)
+    figure = "compliant" if compliant else f"{len(reasons)} differences"
+    return Row("sslyze", version_of("sslyze"), f"Mozilla's {profile}", figure, compliant, reasons)
+
+
+def testssl(host: Host) -> Iterator[Row]:
+    root = from_debian()
+    report = host.state / "said/testssl.json"
+    report.parent.mkdir(exist_ok=True)
+    said = run(
+        *("bash", root / "usr/bin/testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none"),
+        *("--ip", host.address, "--add-ca", host.authority, "--overwrite", "--jsonfile-pretty", report),
+        f"https://{host.site}/",
+        env={**without_proxies(), "TESTSSL_INSTALL_DIR": str(root / "etc/testssl")}, okay=tuple(range(200)),
+    )
+    keep(host, "testssl.txt", said)
+    scan = json.loads(report.read_text())["scanResult"][0]
+    version = version_of("testssl.sh")
+    bad = [f"{item['severity']} {item['id']}: {item['finding']}" for item in scan["vulnerabilities"] if is_bad(item)]
+    yield Row("testssl.sh", version, "no vulnerability", f"{len(bad)}", not bad, bad)
+    rating = {item["id"]: item["finding"] for item in scan["rating"]}
+    capped = [text for name, text in rating.items() if name.startswith("grade_cap")]
+    figure = f"{rating['overall_grade']} ({rating['final_score']})"
+    yield Row("testssl.sh grade", version, "A+", figure, rating["overall_grade"] == "A+", capped)
+
+
+def is_bad(item: dict[str, str]) -> bool:
+    return item["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL") or item["finding"].startswith("VULNERABLE")
+
+
+def observatory(host: Host) -> Iterator[Row]:
+    name = "@mdn/mdn-http-observatory"
+    package = from_npm() / name
+    # Its list of the sites that browsers know by heart, which a script downloads; the site is not among them.
+    (package / "conf/hsts-preload.json").write_text("{}")
+    environment = {
+        **without_proxies(),
+        "AUDIT_SITE": f"{host.site}={host.address}",
+        "NODE_EXTRA_CA_CERTS": str(host.authority),
+        "NODE_OPTIONS": f"--require {Path(__file__).parent / 'tools/lookup.cjs'}",
+    }
+    said = json.loads(keep(host, "observatory.json", run("node", package / "src/scan.js", host.site, env=environment)))
+    grade = said["scan"]["grade"]
+    tests = [f"{test['scoreModifier']:+} {test['result']}" for test in said["tests"].values() if not test["pass"]]
+    figure = f"{grade} ({said['scan']['score']})"
+    yield Row("HTTP Observatory", version_of(name), "A+", figure, grade == "A+", tests)
+
+
+def gixy(host: Host) -> Iterator[Row]:
+    configuration = host.state / "nginx.conf"
+    configuration.write_text(host.run("nginx -T 2>/dev/null"))
+    said = run(from_pypi("gixy-ng") / "gixy", "-f", "json", configuration, okay=(0, 1))
+    found = json.loads(keep(host, "gixy.json", said))
+    findings = [f"{item['severity']} {item['plugin']}: {item['summary']}" for item in found]
+    yield Row("gixy-ng", version_of("gixy-ng"), "no finding", f"{len(findings)}", not findings, findings)
+
+
+LYNIS = """
+rm -rf /root/.audit; mkdir /root/.audit; cd /root/.audit; tar -xz --no-same-owner
+./lynis audit system --quick --no-colors --logfile log --report-file report >said 2>&1
+cat report; echo ----; cat said; echo ----; cat log; rm -rf /root/.audit
+"""
+
+
+def lynis(host: Host) -> Iterator[Row]:
+    """It runs from a folder of its own on the host, and nothing stays there."""
+    report, said, log = host.run(LYNIS, packed_lynis()).split("\n----\n", 2)
+    for name, text in {"lynis.report": report, "lynis.txt": said, "lynis.log": log}.items():
+        keep(host, name, text)
+    index = int(re.search(r"^hardening_index=(\d+)", report, re.MULTILINE)[1])
+    found = re.findall(r"^(?:suggestion|warning)\[\]=([^|]*\|[^|]*(?:\|[^|]*)?)", report, re.MULTILINE)
+    findings = [" ".join(part for part in text.split("|") if part != "-") for text in found]
+    yield Row("lynis", version_of("lynis"), f"index >= {LYNIS_INDEX}", f"{index}", index >= LYNIS_INDEX, findings)
+
+
+def packed_lynis() -> bytes:
+    """Lynis as its authors pack it: program, include, db, profile in one folder."""
+    root, folder = from_debian(), CACHE / "lynis"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "usr/share/lynis", folder)
+    (folder / "plugins").mkdir(exist_ok=True)
+    for name in ("usr/sbin/lynis", "etc/lynis/default.prf"):
+        shutil.copy(root / name, folder)
+    archive = shutil.make_archive(str(folder), "gztar", folder)
+    return Path(archive).read_bytes()
+
+
+OPENSCAP = """
+before=$(dpkg-query -W -f '${Package}\\n')
+command -v oscap >/dev/null || apt-get install -qq --no-install-recommends openscap-scanner >/dev/null 2>&1
+new=$(dpkg-query -W -f '${Package}\\n' | grep -vxF "$before" || true)
+cat >/root/.audit.xml
+scan() { oscap xccdf eval --profile standard --results /root/.audit.out "$@" /root/.audit.xml >/dev/null 2>&1; }
+oscap --version | sed -n '1s/.* //p'
+for rules in "" "$(printf ' --skip-rule xccdf_org.ssgproject.content_rule_%s' RULES)"; do
+    scan $rules || [ $? -eq 2 ]
+    cat /root/.audit.out; echo; echo ----
+done
+rm /root/.audit.xml /root/.audit.out
+[ -z "$new" ] || apt-get purge -qq $new >/dev/null 2>&1
+"""
+
+
+def openscap(host: Host) -> Iterator[Row]:
+    """The content is Debian 13's: Debian 12's own is for Debian 11. The scanner is the host's, and goes again."""
+    content = from_debian() / "usr/share/xml/scap/ssg/content" / OPENSCAP_CONTENT
+    rules = [*RULES_LEFT_OUT, *(RULES_OF_THE_KERNEL if host.own else [])]
+    said = host.run(OPENSCAP.replace("RULES", " ".join(rules)), content.read_bytes())
+    scanner, _, rest = said.partition("\n")
+    everything, selected, _ = rest.split("\n----\n", 2)
+    version = f"{scanner}, ssg {version_of('ssg-debian')}"
+    for name, text in {"openscap-all.xml": everything, "openscap.xml": selected}.items():
+        keep(host, name, text)
+    score, failed, passed = openscap_results(selected)
+    figure = f"{score:.1f} ({len(failed)} of {len(failed) + passed} fail)"
+    yield Row("OpenSCAP standard", version, f"score >= {OPENSCAP_SCORE}", figure, score >= OPENSCAP_SCORE, failed)
+    score, failed, passed = openscap_results(everything)
+    figure = f"{score:.1f} ({len(failed)} of {len(failed) + passed} fail)"
+    yield Row("  all its rules", version, "-", figure, None)
+
+
+def openscap_results(text: str) -> tuple[float, list[str], int]:
+    """The score, the rules that fail, and the number of those that pass."""
+    names = {"x": "http://checklists.nist.gov/xccdf/1.2"}
+    result = ElementTree.fromstring(text).find(".//x:TestResult", names)
+    counts, failed = Counter(), []
+    for rule in result.findall("x:rule-result", names):
+        verdict = rule.findtext("x:result", namespaces=names)
+        counts[verdict] += 1
+        if verdict in ("fail", "error", "unknown"):
+            failed.append(f"{rule.get('severity')} {rule.get('idref').rpartition('content_rule_')[2]}")
+    return float(result.findtext("x:score", namespaces=names)), failed, counts["pass"]
+
+
+UNITS = """
+own=$(systemctl list-unit-files --no-legend 'flask-*.service' | cut -d' ' -f1)
+for unit in $(systemctl show --value -p Id $own UNITS | grep . | sort -u); do
+    systemctl cat "$unit" >/dev/null 2>&1 || continue
+    echo "$unit $(systemd-analyze security --no-pager "$unit" 2>&1 | sed -n 's/.*: \\([0-9.]*\\) .*/\\1/p' | tail -n 1)"
+done
+systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'
+"""
+
+
+def systemd(host: Host) -> Iterator[Row]:
+    *lines, version = host.run(UNITS.replace("UNITS", " ".join(PROXY_UNITS + OTHER_UNITS))).split("\n")[:-1]
+    for line in lines:
+        unit, _, exposure = line.partition(" ")
+        asked = unit.startswith("flask-") or unit in PROXY_UNITS
+        okay = bool(exposure) and float(exposure) <= EXPOSURE if asked else None
+        yield Row(f"systemd {unit}", version, f"exposure <= {EXPOSURE}" if asked else "-", exposure or "unknown", okay)
+
+
+CHECKERS = {
+    "sslyze": sslyze,
+    "testssl": testssl,
+    "observatory": observatory,
+    "gixy": gixy,
+    "systemd": systemd,
+    "lynis": lynis,
+    "openscap": openscap,
+    "ssh-audit": ssh_audit,  # the last one: by its many connections it may get itself banned
+}
