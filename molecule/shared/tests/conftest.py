@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from baseline import Facts, ask
 from machine import APP, Machine, Visitor, machines, scenario_state, wait_for
 from testinfra.host import Host
 
@@ -38,6 +39,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def host(machine: Machine) -> Host:
     """The host as its administrator reaches it, with sudo."""
     return machine.shell()
+
+
+@pytest.fixture(scope="session")
+def facts(machine: Machine) -> Facts:
+    """What the host says of itself, asked once."""
+    return ask(machine.shell())
 
 
 @pytest.fixture
