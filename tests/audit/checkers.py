@@ -246,19 +246,31 @@ UNITS = """
 own=$(systemctl list-unit-files --no-legend 'flask-*.service' | cut -d' ' -f1)
 for unit in $(systemctl show --value -p Id $own UNITS | grep . | sort -u); do
     systemctl cat "$unit" >/dev/null 2>&1 || continue
-    echo "$unit $(systemd-analyze security --no-pager "$unit" 2>&1 | sed -n 's/.*: \\([0-9.]*\\) .*/\\1/p' | tail -n 1)"
+    echo "=== $unit"
+    systemd-analyze security --no-pager "$unit" 2>&1
 done
+echo "==="
 systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'
 """
 
 
 def systemd(host: Host) -> Iterator[Row]:
-    *lines, version = host.run(UNITS.replace("UNITS", " ".join(PROXY_UNITS + OTHER_UNITS))).split("\n")[:-1]
-    for line in lines:
-        unit, _, exposure = line.partition(" ")
-        asked = unit.startswith("flask-") or unit in PROXY_UNITS
-        okay = bool(exposure) and float(exposure) <= EXPOSURE if asked else None
-        yield Row(f"systemd {unit}", version, f"exposure <= {EXPOSURE}" if asked else "-", exposure or "unknown", okay)
+    said = keep(host, "systemd.txt", host.run(UNITS.replace("UNITS", " ".join(PROXY_UNITS + OTHER_UNITS))))
+    *units, version = said.split("===")[1:]
+    for text in units:
+        unit, _, details = text.strip().partition("\n")
+        yield exposure_of(unit, details, version.strip())
+
+
+def exposure_of(unit: str, details: str, version: str) -> Row:
+    """The figure, and the settings that would lower it most."""
+    asked = unit.startswith("flask-") or unit in PROXY_UNITS
+    found = re.search(r"Overall exposure level for .*: ([0-9.]+) ", details)
+    figure = found[1] if found else "unknown"
+    okay = bool(found) and float(figure) <= EXPOSURE if asked else None
+    open_doors = re.findall(r"^✗ (\S+) .* ([0-9.]+)$", details, re.MULTILINE)
+    worst = [f"{weight} {name}" for name, weight in sorted(open_doors, key=lambda door: -float(door[1]))[:8]]
+    return Row(f"systemd {unit}", version, f"exposure <= {EXPOSURE}" if asked else "-", figure, okay, worst)
 
 
 CHECKERS = {
