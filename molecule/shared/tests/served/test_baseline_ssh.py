@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from baseline import Facts, misfits
+from machine import Machine
 
 # Each with the settings of `sshd -T` that it is about.
 SERVER = {
@@ -36,7 +39,6 @@ SERVER = {
     "sshd-43": {"x11uselocalhost": "yes"},
     "sshd-44": {"printmotd": "no"},
     "sshd-46": {"banner": "none"},
-    "sshd-47": {"debianbanner": "no"},
 }
 # What may be offered; the lists of the control are older than ssh-audit's, and longer.
 ALGORITHMS = {
@@ -71,7 +73,7 @@ CLIENT = {
     "ssh-19": {"tunnel": "false"},
     "ssh-20": {"permitlocalcommand": "no"},
 }
-OWN_TESTS = {"sshd-14", "sshd-48", "sshd-49", "sshd-50"}
+OWN_TESTS = {"sshd-14", "sshd-47", "sshd-48", "sshd-49", "sshd-50"}
 OMITTED = {
     "sshd-07": "the port is its owner's choice",
     "sshd-09": "all addresses: the host has one network, and a firewall",
@@ -123,6 +125,11 @@ def test_client_is_set(facts: Facts, control: str) -> None:
 def test_sshd_14_host_keys_are_ed25519_and_rsa(facts: Facts) -> None:
     keys = [line.split()[1] for line in facts.lines("sshd") if line.startswith("hostkey ")]
     assert sorted(keys) == ["/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key"]
+
+
+def test_sshd_47_greeting_does_not_tell_the_distribution(machine: Machine, facts: Facts) -> None:
+    with socket.create_connection((machine.address, int(facts.table("sshd")["port"])), timeout=10) as connection:
+        assert b"Debian" not in connection.recv(100)
 
 
 def test_sshd_48_primes_are_long_enough(facts: Facts) -> None:
