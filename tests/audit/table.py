@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from checkers import CHECKERS, Row
+from checkers import CHECKERS, RULES_LEFT_OUT, RULES_OF_THE_KERNEL, Row
 from host import Host
 from tools import TOP
 
@@ -47,6 +47,12 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def left_out(host: Host) -> str:
+    """The rules that OpenSCAP is not asked for, and why."""
+    reasons = RULES_LEFT_OUT | (dict.fromkeys(RULES_OF_THE_KERNEL, "the machine's own") if host.own else {})
+    return "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", type=checkers, default=list(CHECKERS))
@@ -60,6 +66,8 @@ def main() -> int:
     text = table(rows)
     (state / "table.txt").write_text(text + "\n")
     print(f"\n{text}")
+    if "openscap" in options.only:
+        print(f"\nLeft out of OpenSCAP:{left_out(host)}")
     return int(any(row.okay is False for row in rows))
 
 
