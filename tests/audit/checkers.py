@@ -69,9 +69,9 @@ def keep(host: Host, name: str, text: str) -> str:
 
 
 SSH_AUDIT = """
-rm -rf /root/.audit; mkdir /root/.audit; cd /root/.audit; tar -xz --no-same-owner
+folder=$(mktemp -d /root/audit.XXXXXX); cd "$folder"; tar -xz --no-same-owner
 check() { python3 -m ssh_audit.ssh_audit --no-colors --skip-rate-test --port PORT "$@" 127.0.0.1 2>&1 || [ $? -le 3 ]; }
-check -P 'POLICY'; echo ----; check --json; rm -rf /root/.audit
+check -P 'POLICY'; echo ----; check --json; rm -rf "$folder"
 """
 
 
@@ -178,9 +178,9 @@ def gixy(host: Host) -> Iterator[Row]:
 
 
 LYNIS = """
-rm -rf /root/.audit; mkdir /root/.audit; cd /root/.audit; tar -xz --no-same-owner
+folder=$(mktemp -d /root/audit.XXXXXX); cd "$folder"; tar -xz --no-same-owner
 ./lynis audit system --quick --no-colors --logfile log --report-file report >said 2>&1
-cat report; echo ----; cat said; echo ----; cat log; rm -rf /root/.audit
+cat report; echo ----; cat said; echo ----; cat log; rm -rf "$folder"
 """
 
 
