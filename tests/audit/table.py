@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from checkers import CHECKERS, RULES_LEFT_OUT, RULES_OF_THE_KERNEL, Row
+from checkers import CHECKERS, RULES_LEFT_OUT, RULES_OF_THE_KERNEL, TESTS_OF_THE_KERNEL, Row
 from host import Host
 from tools import TOP
 
@@ -48,9 +48,12 @@ def table(rows: list[Row]) -> str:
 
 
 def left_out(host: Host) -> str:
-    """The rules that OpenSCAP is not asked for, and why."""
-    reasons = RULES_LEFT_OUT | (dict.fromkeys(RULES_OF_THE_KERNEL, "the machine's own") if host.own else {})
-    return "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
+    """What lynis and OpenSCAP are not asked, and why."""
+    lines = [f"  {rule}: {reason}" for rule, reason in RULES_LEFT_OUT.items()]
+    if host.own:
+        of_the_machine = " ".join(RULES_OF_THE_KERNEL + TESTS_OF_THE_KERNEL)
+        lines.append(f"  The kernel is the machine's, not the test host's: {of_the_machine}")
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -66,8 +69,8 @@ def main() -> int:
     text = table(rows)
     (state / "table.txt").write_text(text + "\n")
     print(f"\n{text}")
-    if "openscap" in options.only:
-        print(f"\nLeft out of OpenSCAP:{left_out(host)}")
+    if {"lynis", "openscap"} & set(options.only):
+        print(f"\nLeft out of lynis and OpenSCAP:\n{left_out(host)}")
     return int(any(row.okay is False for row in rows))
 
 
