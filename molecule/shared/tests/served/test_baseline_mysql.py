@@ -6,8 +6,10 @@ import pytest
 from baseline import Facts, misfits
 
 OFF = {"DISABLED", "NO", None}  # None: an option that a newer server has not
-VARIABLES = {  # no FILE right but root's: secure_file_priv has nobody to hold back
-    "mysql-conf-03": {"local_infile": "OFF", "old_passwords": {"OFF", "0", None}, "have_symlink": OFF},
+VARIABLES = {
+    "mysql-conf-03": {
+        "local_infile": "OFF", "old_passwords": {"OFF", "0", None}, "have_symlink": OFF, "skip_show_database": "ON",
+    },
     "mysql-db-02": {"protocol_version": "10"},
 }
 MODES = {
@@ -51,6 +53,10 @@ def test_files_are_the_server_s(facts: Facts, control: str) -> None:
 def test_mysql_conf_02_one_instance_runs(facts: Facts) -> None:
     servers = ("/usr/sbin/mariadbd", "/usr/sbin/mysqld")
     assert len([line for line in facts.lines("processes") if line.split()[1] in servers]) == 1
+
+
+def test_mysql_conf_03_statements_reach_files_in_one_folder_at_most(facts: Facts) -> None:
+    assert facts.table("variables")["secure_file_priv"] != ""
 
 
 def test_mysql_conf_09_no_password_is_in_the_environment_or_a_command_line(facts: Facts) -> None:
