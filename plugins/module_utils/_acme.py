@@ -29,6 +29,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._files import write
 LETSENCRYPT = "/etc/letsencrypt"
 CHALLENGES = ".well-known/acme-challenge"
 BUSY = "Another instance of Certbot is already running"
+TRIES = 2  # a connection may be cut by chance, or by a firewall that is reloaded
 PATIENCE = 120  # seconds to wait for another certbot
 LAST_LINES = 20
 LOG = "/var/log/letsencrypt/letsencrypt.log"
@@ -213,8 +214,12 @@ def unreached(name: str, token: str, port: int = 80) -> str:
 
 def asked(address: str, name: str, token: str, port: int = 80) -> str:
     """What is wrong with the answer of an address to a challenge for a name."""
-    path = "/%s/selfhost-%s" % (CHALLENGES, token)
-    return found(http.client.HTTPConnection(address, port, timeout=10), "http://%s%s" % (name, path), token)
+    url = "http://%s/%s/selfhost-%s" % (name, CHALLENGES, token)
+    for dummy in range(TRIES):
+        problem = found(http.client.HTTPConnection(address, port, timeout=10), url, token)
+        if not problem:
+            break
+    return problem
 
 
 def found(connection: http.client.HTTPConnection, url: str, token: str, hops: int = 3) -> str:
