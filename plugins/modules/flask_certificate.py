@@ -66,7 +66,7 @@ options:
   days:
     description: Days that a self-signed certificate is good for.
     type: int
-    default: 825
+    default: 365
   services:
     description: The units that are reloaded when the certificate is another one.
     type: list
@@ -232,7 +232,7 @@ def main() -> None:
             names=dict(type="list", elements="str", default=[]),
             certificate=dict(type="str", default=""),
             key=dict(type="str", default="", no_log=True),
-            days=dict(type="int", default=825),
+            days=dict(type="int", default=365),
             services=dict(type="list", elements="str", default=[]),
             acme=dict(type="dict", options=acme, apply_defaults=True),
         ),
