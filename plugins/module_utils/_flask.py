@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import re
 from typing import NamedTuple
-from urllib.parse import unquote, unquote_plus
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe, _site
+from ansible_collections.selfhost.flask.plugins.module_utils._secrets import pattern_of, secrets_of
 
 OPTIONS = dict(
     chdir=dict(type="path", required=True),
@@ -22,8 +21,6 @@ OPTIONS = dict(
     app=dict(type="str", required=True),
 )
 LAST_LINES = 20
-SECRET_KEY = re.compile("pass|pwd|secret|token|key|credential", re.IGNORECASE)
-PUBLIC = ("localhost", "127.0.0.1", "production", "development", "testing", "default")
 
 
 class Result(NamedTuple):
@@ -51,7 +48,7 @@ class FlaskApp:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir
         self._check_paths()
         self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, self.name))
-        self.pattern = re.compile("|".join(map(spellings, self.secrets)) or "(?!)", re.IGNORECASE)
+        self.pattern = pattern_of(self.secrets)
 
     def _check_paths(self) -> None:
         if not os.path.isdir(self.folder):
@@ -124,38 +121,3 @@ class FlaskApp:
     def mask(self, text: str) -> str:
         """A text without the secrets of .env."""
         return self.pattern.sub("********", text)
-
-
-def secrets_of(environment: dict, public: tuple) -> list:
-    """The values of .env that no output may show, the longest first: one may be a part of another.
-
-    Short and well-known values, and parts of what the task itself names, are no secrets.
-    """
-    found = set()
-    for key, value in environment.items():
-        least = 3 if SECRET_KEY.search(key) else 6
-        parts = {part for part in [value] + value.splitlines() if len(part) >= least}
-        parts |= {part for part in passwords(value) if len(part) >= 3}
-        found |= {part for part in parts - set(PUBLIC) if not any(part in text for text in public)}
-    return sorted(found, key=len, reverse=True)
-
-
-def passwords(value: str) -> list:
-    """The password in a URL as it is there and as it is meant, if the value is a URL."""
-    found = re.search(r"://[^/:@]*:(.+)@", value)
-    return [found.group(1), unquote(found.group(1)), unquote_plus(found.group(1))] if found else []
-
-
-def spellings(secret: str) -> str:
-    """A pattern for a secret as it is, as a part of a URL, and escaped by Python or JSON, however often."""
-    return "".join(map(_spellings, secret))
-
-
-def _spellings(character: str) -> str:
-    if character == "\\":
-        return r"(?:\\+|%5C)"
-    escapes = {form for form in (repr(character)[1:-1], json.dumps(character)[1:-1]) if form[0] == "\\"}
-    forms = [re.escape(form).replace(r"\\", r"\\+") for form in escapes]
-    forms += ["".join("%%%02X" % byte for byte in character.encode("utf-8"))]
-    forms += [r"\+"] if character == " " else ["%%"] if character == "%" else []
-    return r"(?:\\*(?:%s))" % "|".join(forms + [re.escape(character)])
