@@ -12,6 +12,7 @@ import time
 from ansible import constants as C
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 from ansible.module_utils.common.text.converters import to_text
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
@@ -43,6 +44,19 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        """With required=false, a problem is a result."""
+        required = boolean(self._task.args.pop("required", True))
+        try:
+            found = self._run(tmp, task_vars)
+        except AnsibleConnectionFailure as error:
+            if required:
+                raise
+            found = dict(failed=True, msg=str(error))
+        if required or not found.get("failed"):
+            return found
+        return dict(changed=False, user="", problem=found["msg"])
+
+    def _run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(
             argument_spec=dict(

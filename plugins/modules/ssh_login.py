@@ -50,6 +50,10 @@ options:
       - A host that does not answer is then a failure, and not one that can't be reached.
     type: bool
     default: false
+  required:
+    description: Whether it is a failure that nobody can log in, or that the host can't be reached.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -67,8 +71,12 @@ connect_port:
   type: int
   returned: success
   sample: 22
+problem:
+  description: Why nobody can log in.
+  type: str
+  returned: when nobody can log in, and O(required=false)
 user:
-  description: The user who can log in.
+  description: The user who can log in; empty where nobody can.
   type: str
   returned: success
   sample: deploy

@@ -88,8 +88,8 @@ LOGINS = {
 def action(monkeypatch):
     """The plugin, with connections that answer as a host would."""
 
-    def action(answers, users, ports=(), wait=0, fresh=False, **variables):
-        arguments = dict(users=users, ports=list(ports), wait=wait, fresh=fresh)
+    def action(answers, users, ports=(), wait=0, fresh=False, required=True, **variables):
+        arguments = dict(users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
         task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         play = SimpleNamespace(become_pass=None)
@@ -126,6 +126,14 @@ def test_says_who_was_tried_and_how_it_went(action):
 def test_a_host_that_cannot_be_reached_is_not_a_refusal(action):
     with pytest.raises(AnsibleConnectionFailure, match="timed out"):
         action(host(deploy=AnsibleConnectionFailure("Connection timed out")), ["deploy", "root"])
+
+
+@pytest.mark.parametrize("answer, said", [
+    (AnsibleConnectionFailure("Connection timed out"), "Connection timed out"), (REFUSED, "Nobody of deploy, root can log in"),
+])
+def test_a_login_that_is_not_required_is_no_failure(answer, said, action):
+    result, dummy = action(host(deploy=answer, root=answer), ["deploy", "root"], required=False)
+    assert (result["user"], result.get("failed")) == ("", None) and said in result["problem"]
 
 
 SILENT = AnsibleConnectionFailure("Connection refused")
