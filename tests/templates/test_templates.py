@@ -12,13 +12,15 @@ import shutil
 import stat
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from deployments import DEPLOYMENTS, ROLES
 
-TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2"))
+PAGE = "report.html.j2"  # of the doctor, which is for a browser
+TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2") if path.name != PAGE)
 SBIN = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -252,3 +254,43 @@ def test_postfix_logs_in_at_a_smarthost_only_through_tls(render):
     assert (main["relayhost"], main["smtp_tls_security_level"]) == ("[smtp.example.com]:587", "encrypt")
     login = render("postfix", "smarthost.j2", "nasty").splitlines()[-1]
     assert login.split(None, 1) == ["[smtp.example.com]:587", "ana@example.com:p%4$#'\"@/ :\\w"]
+
+
+class Page(HTMLParser):
+    """A page's elements that are open, and all of its text and addresses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.names, self.said, self.loads = [], [], "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.names.append(tag)
+        self.loads += [value for name, value in attributes if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said += data
+
+
+FOUND = dict(
+    id="slot-crashing", severity="critical", where="inside", subject="", what="says: <script>alert(`1`)</script> {{ 7 * 7 }}",
+    remedy="Run `sudo true <x>`, then look.",
+)
+
+
+def test_the_doctors_page_is_whole_and_shows_what_a_log_says_as_text(render):
+    report = dict(
+        title="blog <b>", time="now", reached=False, counts="1 critical", findings=[FOUND], facts={},
+        checks=[dict(title="Disks", found=[]), dict(title="Names", found=["x"])],
+    )
+    well = dict(report, title="shop", findings=[], facts=dict(release="v1-a"), reached=True)
+    page = Page(render("doctor", PAGE, __doctor_reports=[report, well]))
+    assert page.open == [] and page.loads == [] and not {"script", "b>", "x"} & set(page.names)
+    assert "says: <script>alert(`1`)</script> {{ 7 * 7 }}" in page.said and "sudo true <x>" in page.said
+    assert page.names.count("code") == 1 and page.names.count("article") == 1 and page.names.count("section") == 2
+    assert "seen from outside alone" in page.said and "serves v1-a" in page.said

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at a site from outside while the module of this name looks from inside; documented with it."""
+
+from __future__ import annotations
+
+import time
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.selfhost.flask.plugins.action.flask_session import has_ended
+from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_report
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import (
+    Outside,
+    Target,
+    resolved,
+    together,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding
+
+TARGET = (
+    "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
+    "health_url", "health_text", "ports",
+)
+UNREACHABLE = "See in the provider's console whether the host runs; there: `systemctl status ssh`, `ufw status`."
+
+
+class ActionModule(ActionBase):
+    """A host that nobody can log in to is looked at from outside all the same."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        ignored, problem = arguments.pop("ignored", []) or [], arguments.pop("login_problem", "")
+        findings, checks, inside = together(
+            Outside(target_of(arguments)), lambda: self._inside(arguments, problem, task_vars)
+        )
+        if "problem" in inside:
+            return dict(result, failed=True, msg=inside["problem"])
+        found = [_doctor.restored(one) for one in inside["findings"]] + findings
+        settled = _doctor.settle(found + held(inside["facts"]), ignored)
+        checks = inside["checks"] + checks
+        title = "%s (%s)" % (task_vars["inventory_hostname"], arguments.get("name"))
+        Display().display("\n" + "\n".join(_doctor_report.lines(title, settled, checks)))
+        return dict(
+            result, changed=False, title=title, checks=checks, facts=shown(inside["facts"]),
+            findings=[one.described() for one in settled], counts=_doctor_report.counted(settled),
+            reached=not problem and bool(inside["reached"]),
+            msg=_doctor_report.sentence(title, settled) if settled else title + " is well.",
+            time=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        )
+
+    def _inside(self, arguments: dict, problem: str, task_vars: dict) -> dict:
+        """What the module has found; that nobody can log in where that is so."""
+        if problem:
+            return unreachable(problem)
+        wanted = {name: value for name, value in arguments.items() if name in Settings._fields}
+        wanted["host"] = arguments.get("domain")
+        try:
+            answer = self._execute_module(module_args=wanted, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return unreachable(str(error))
+        if answer.get("unreachable"):
+            return unreachable(answer.get("msg", ""))
+        if answer.get("failed"):
+            said = answer.get("module_stderr") or answer.get("msg", "")
+            return dict(unreachable(said), problem=said) if "findings" not in answer else answer
+        return dict(answer, reached=True)
+
+
+def target_of(arguments: dict) -> Target:
+    """Texts of templates become what the outside looks for."""
+    given = {name: arguments[name] for name in TARGET if arguments.get(name) is not None}
+    given.update({name: tuple(given[name]) for name in ("aliases", "headers", "ports") if name in given})
+    if not resolved(given["address"]) and resolved(arguments["domain"]):
+        given["address"] = arguments["domain"]  # the other one is known to ssh's configuration alone
+    given.update(ssh_port=int(given.get("ssh_port", 22)), seconds=float(given.get("seconds", 2)))
+    return Target(domain=arguments["domain"], **given)
+
+
+def unreachable(problem: str) -> dict:
+    finding = _doctor.Finding(
+        "ssh-unreachable", "Nobody can log in, so nothing was looked at from inside: " + _doctor.clipped(problem),
+        UNREACHABLE, _doctor.OUTSIDE,
+    )
+    return dict(findings=[finding.described()], checks=[], facts={}, reached=False)
+
+
+def held(facts: dict) -> list:
+    """The lock's finding: whether its owner has ended is known only here."""
+    holder = facts.get("lock")
+    return [lock_finding(holder, has_ended(holder), facts["lock_path"])] if holder else []
+
+
+def shown(facts: dict) -> dict:
+    return {name: facts[name] for name in ("release", "slot", "addresses") if name in facts}

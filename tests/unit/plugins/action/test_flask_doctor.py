@@ -1,0 +1,113 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.selfhost.flask.plugins.action import flask_doctor
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding
+
+DISK = Finding("disk-full", "It is full.", "Make room.")
+SLOW = Finding("health-slow", "It is slow.", "Look.", "outside")
+ARGUMENTS = dict(
+    name="blog", root="/srv/blog", log="/var/log/blog", domain="blog.example.com", address="192.0.2.1", ports=[80, 443],
+    ssh_port="22", seconds="2", ignored=[],
+)
+
+
+@pytest.fixture
+def doctor(monkeypatch):
+    """The plugin, with what the two sides see; what was shown and what the module was asked."""
+    shown, asked = [], []
+
+    def doctor(answer, outside=(), **options):
+        def module(module_args, task_vars):
+            asked.append(module_args)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        def together(one, examine):
+            return list(outside), [dict(title="Names", where="outside", found=[])], examine()
+
+        monkeypatch.setattr(flask_doctor, "together", together)
+        monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name])
+        monkeypatch.setattr(flask_doctor, "Display", lambda: SimpleNamespace(display=shown.append))
+        task = SimpleNamespace(async_val=0, args=dict(ARGUMENTS, **options), check_mode=False, diff=False)
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+        made = flask_doctor.ActionModule(task, connection, SimpleNamespace(), None, None, None)
+        monkeypatch.setattr(made, "_execute_module", module)
+        return made.run(task_vars=dict(inventory_hostname="host"))
+
+    doctor.shown, doctor.asked = shown, asked
+    return doctor
+
+
+def answer(*findings, **facts):
+    return dict(changed=False, findings=[one.described() for one in findings], checks=[dict(title="x", found=[])], facts=facts)
+
+
+def test_both_sides_are_in_one_report(doctor):
+    result = doctor(answer(DISK, slot="blue", release="v1"), [SLOW])
+    assert [one["id"] for one in result["findings"]] == ["disk-full", "health-slow"]
+    assert (result["changed"], result["reached"], result.get("failed")) == (False, True, None)
+    assert result["counts"] == "1 critical, 1 warning" and result["facts"] == dict(slot="blue", release="v1")
+    (text,) = doctor.shown
+    assert "CRITICAL  disk-full (inside)" in text and "WARNING   health-slow (outside)" in text
+    assert doctor.asked[0]["host"] == "blog.example.com" and "ignored" not in doctor.asked[0]
+
+
+def test_a_host_that_is_well_is_one_line(doctor):
+    result = doctor(answer())
+    assert result["findings"] == [] and doctor.shown == ["\nhost (blog) is well: 2 checks, from inside and outside, found nothing."]
+
+
+@pytest.mark.parametrize("said", [
+    AnsibleConnectionFailure("Connection timed out"), dict(unreachable=True, msg="Connection timed out"),
+])
+def test_without_a_login_the_outside_is_said(said, doctor):
+    result = doctor(said, [SLOW])
+    assert [one["id"] for one in result["findings"]] == ["ssh-unreachable", "health-slow"]
+    assert "Connection timed out" in result["findings"][0]["what"]
+    assert (result["reached"], result.get("unreachable"), result.get("failed")) == (False, None, None)
+
+
+def test_a_known_problem_with_the_login_asks_no_module(doctor):
+    result = doctor(answer(DISK), [], login_problem="Permission denied")
+    assert [one["id"] for one in result["findings"]] == ["ssh-unreachable"] and doctor.asked == []
+
+
+def test_a_module_that_fails_fails_the_task(doctor):
+    result = doctor(dict(failed=True, msg="no python"))
+    assert result["failed"] and result["msg"] == "no python"
+
+
+def test_what_is_ignored_is_not_in_the_report(doctor):
+    assert doctor(answer(DISK), [SLOW], ignored=["disk-full", "health-slow"])["findings"] == []
+
+
+def test_the_lock_of_a_run_that_ended_here_is_left(doctor, monkeypatch):
+    holder = dict(owner="ana", reason="v2", idle=5, machine="x", process=1, started="")
+    for ended, expected in ((True, "deployment-lock-left"), (False, "deployment-running")):
+        monkeypatch.setattr(flask_doctor, "has_ended", lambda holder, ended=ended: ended)
+        result = doctor(answer(lock=holder, lock_path="/srv/blog/deployment/lock.json"))
+        assert [one["id"] for one in result["findings"]] == [expected]
+
+
+def test_texts_of_templates_become_numbers(monkeypatch):
+    monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name])
+    target = flask_doctor.target_of(dict(ARGUMENTS, aliases=["a"], seconds="1.5"))
+    assert (target.ssh_port, target.seconds, target.ports, target.aliases) == (22, 1.5, (80, 443), ("a",))
+
+
+@pytest.mark.parametrize("known, expected", [
+    (["blog.example.com"], "blog.example.com"), (["192.0.2.1", "blog.example.com"], "192.0.2.1"), ([], "192.0.2.1"),
+])
+def test_an_address_that_only_ssh_knows_gives_way_to_the_name(known, expected, monkeypatch):
+    monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name] if name in known else [])
+    assert flask_doctor.target_of(ARGUMENTS).address == expected

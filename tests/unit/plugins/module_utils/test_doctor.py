@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of the doctor needs no host: causes and effects, the report, the logs."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_logs, _doctor_report
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, EXPLAINS, Finding, at_least, settle
+
+UTILS = Path(__file__).resolve().parents[4] / "plugins/module_utils"
+DOCUMENT = UTILS.parents[1] / "docs/doctor.md"
+
+
+def find(*names: str) -> list:
+    return [Finding(name.partition(":")[0], "what", "remedy", subject=name.partition(":")[2]) for name in names]
+
+
+def ids(findings: list) -> list:
+    return [finding.id for finding in findings]
+
+
+# what is there, and what is said of it
+CAUSES = {
+    "the worst first": (["settings-pending", "disk-filling", "key-exposed"], ["key-exposed", "disk-filling", "settings-pending"]),
+    "the same from both sides": (["ssh-password-login", "ssh-password-login"], ["ssh-password-login"]),
+    "the proxy": (["health-error", "https-unreachable", "http-unreachable", "nginx-stopped", "unit-failed:nginx.service"], ["nginx-stopped"]),
+    "another unit beside it": (["nginx-stopped", "unit-failed:cron.service"], ["nginx-stopped", "unit-failed"]),
+    "the database": (["application-error", "health-error", "database-stopped", "application-errors"], ["database-stopped"]),
+    "the slot and a disk": (["slot-stopped", "health-error", "disk-full"], ["disk-full", "slot-stopped"]),
+    "a missing setting": (["settings-missing", "settings-pending", "slot-crashing", "health-error"], ["settings-missing"]),
+    "the host": (["ssh-unreachable", "https-unreachable", "http-unreachable"], ["host-unreachable"]),
+    "ssh alone": (["ssh-unreachable", "http-unreachable"], ["ssh-unreachable", "http-unreachable"]),
+    "a failed backup's unit": (["backup-failed", "unit-failed:backup"], ["backup-failed"]),
+    "two jails": (["jail-missing:sshd", "jail-missing:blog-login"], ["jail-missing", "jail-missing"]),
+}
+
+
+@pytest.mark.parametrize("case", CAUSES)
+def test_a_cause_is_said_without_its_effects(case):
+    found, said = CAUSES[case]
+    assert ids(settle(find(*found))) == said
+    assert ids(settle(find(*reversed(found)))) == said
+
+
+def test_what_is_the_users_choice_is_not_said():
+    assert ids(settle(find("port-open:25", "port-open:8000", "disk-full"), ["port-open:25"])) == ["disk-full", "port-open"]
+    assert settle(find("name-elsewhere"), ["name-elsewhere"]) == []
+
+
+def test_severities_count_from_the_worst_on():
+    found = find("slot-stopped", "disk-filling", "settings-pending")
+    assert [len(at_least(found, severity)) for severity in ("critical", "warning", "notice", "never")] == [1, 2, 3, 0]
+
+
+def test_every_finding_has_a_severity_and_is_documented():
+    sources = [path.read_text(encoding="utf-8") for path in UTILS.glob("_doctor*.py")]
+    made = {name for text in sources for name in re.findall(r'(?:Finding|[_.]said)\(\s*"([a-z0-9-]+)"', text)}
+    assert len(made) > 60 and made <= set(CATALOGUE)
+    explained = {name.partition(":")[0] for names in EXPLAINS.values() for name in names}
+    assert explained | set(EXPLAINS) <= set(CATALOGUE)
+    assert set(CATALOGUE.values()) == set(_doctor.SEVERITIES)
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (\w+) \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    assert dict(listed) == CATALOGUE
+
+
+def test_a_well_host_is_one_line():
+    (line,) = _doctor_report.lines("blog (blog)", [], [dict(title="Disks", found=[])] * 3)
+    assert line == "blog (blog) is well: 3 checks, from inside and outside, found nothing."
+
+
+def test_the_report_says_what_to_do():
+    finding = Finding("disk-full", "It is full. " * 12, "`sudo reboot`")
+    checks = [dict(title="Disks", found=["disk-full"]), dict(title="Memory", found=[])]
+    lines = _doctor_report.lines("blog", [finding], checks)
+    assert lines[0] == "blog: 1 critical" and lines[2] == "  CRITICAL  disk-full (inside)"
+    assert lines[-3] == "            -> `sudo reboot`" and lines[-1] == "1 of 2 checks found nothing."
+    assert max(map(len, lines)) <= _doctor_report.WIDTH
+
+
+def test_a_host_without_a_login_is_not_said_to_be_well_inside():
+    lines = _doctor_report.lines("blog", find("ssh-unreachable"), [])
+    assert lines[-1] == "Nobody could log in, so it was seen from outside alone."
+
+
+# logs
+
+
+def ago(seconds: float, form: str = "[%Y-%m-%d %H:%M:%S +0000]") -> str:
+    return time.strftime(form, time.gmtime(time.time() - seconds))
+
+
+TRACEBACK = """%s [7] [ERROR] Exception in worker process
+Traceback (most recent call last):
+  File "/srv/blog/app.py", line 3, in <module>
+    import flask_wtf
+%s
+"""
+BOOT = """%s [1] [ERROR] Worker (pid:7) exited with code 3.
+Traceback (most recent call last):
+  File "arbiter.py", line 270, in run
+gunicorn.errors.HaltServer: <HaltServer 'Worker failed to boot.' 3>
+"""
+REASONS = {
+    "ModuleNotFoundError: No module named 'flask_wtf'": ("module-missing", "no module flask_wtf"),
+    "KeyError: 'MAIL_TOKEN'": ("settings-missing", "has no MAIL_TOKEN"),
+    "sqlalchemy.exc.OperationalError: (2003, \"Can't connect\")": ("database-unreachable", "does not let it in"),
+    "RuntimeError: out of pelicans": ("slot-crashing", "says last: RuntimeError: out of pelicans"),
+}
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "blue.log"
+
+
+@pytest.mark.parametrize("raised", REASONS)
+def test_the_log_says_why_a_slot_does_not_start(raised, log):
+    log.write_text(TRACEBACK % (ago(5), raised) + BOOT % ago(4))
+    found = _doctor_logs.reason(str(log), "/srv/blog/shared/.env")
+    assert (found.id, REASONS[raised][1] in found.what) == (REASONS[raised][0], True)
+
+
+def test_a_hanging_slot_is_not_explained_by_an_old_traceback(log):
+    log.write_text(TRACEBACK % (ago(900), "RuntimeError: old") + "%s [1] [INFO] Booting worker\n" % ago(500))
+    assert _doctor_logs.reason(str(log), "", 30) is None
+    assert _doctor_logs.reason(str(log), "").id == "slot-crashing"
+
+
+def test_tracebacks_of_the_last_hour_are_counted(log):
+    log.write_text("".join(TRACEBACK % (ago(age), "ValueError: %d" % age) for age in (9000, 4000, 300, 20)))
+    (found,) = _doctor_logs.application_errors([str(log), str(log) + ".missing"])
+    assert "2 tracebacks" in found.what and found.what.endswith("ValueError: 20")
+
+
+def test_lines_without_a_time_count_while_the_file_is_fresh(log):
+    log.write_text("Traceback (most recent call last):\n  File x\nValueError: one\n")
+    assert len(list(_doctor_logs.application_errors([str(log)]))) == 1
+    os.utime(log, (time.time() - 7200,) * 2)
+    assert list(_doctor_logs.application_errors([str(log)])) == []
+
+
+def test_what_scanners_do_is_no_error_of_the_proxy(log):
+    form = "%Y/%m/%d %H:%M:%S"
+    now, old = (time.strftime(form, time.localtime(time.time() - age)) for age in (60, 7200))
+    noise = now + " [crit] 1#1: *1 SSL_do_handshake() failed\n" + now + " [error] 1#1: *1 limiting requests, excess\n"
+    log.write_text(old + " [error] 1#1: *1 connect() failed\n" + noise)
+    assert list(_doctor_logs.proxy_errors(str(log))) == []
+    log.write_text(noise + now + " [error] 1#1: *1 connect() to unix:/x failed\n")
+    (found,) = _doctor_logs.proxy_errors(str(log))
+    assert "1 errors" in found.what and found.what.endswith("says: connect() to unix:/x failed")
+
+
+@pytest.mark.parametrize("line, seconds", [
+    ("[2026-01-02 03:04:05 +0000] x", 1767323045),
+    ("[2026-01-02 03:04:05 +0100] x", 1767319445),
+    ("2026-01-02T03:04:05.5Z x", 1767323045),
+    ("  File of 2026", None),
+])
+def test_a_line_says_when_it_was_written(line, seconds):
+    assert _doctor_logs.stamp(line) == seconds
+
+
+def test_the_journal_without_strangers(monkeypatch):
+    lines = ["Nov 21 13:48:28 blog sshd[58]: error: kex_exchange_identification", "Nov 21 13:48:29 blog kernel: oops"]
+    said = lines + ["Nov 21 13:48:30 blog mariadbd[9]: out of luck"]
+    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join(lines), ""))
+    assert list(_doctor_logs.journal_errors()) == []
+    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join(said), ""))
+    (found,) = _doctor_logs.journal_errors()
+    assert found.what.endswith("the last one is from mariadbd: out of luck")
+
+
+def test_the_kernel_says_whom_it_ended(monkeypatch):
+    said = "Out of memory: Killed process 77 (gunicorn) total-vm:1kB\n"
+    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, said, ""))
+    assert _doctor_logs.out_of_memory() == "gunicorn"

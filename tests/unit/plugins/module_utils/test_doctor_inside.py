@@ -1,0 +1,334 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the doctor makes of what a host says: its numbers, its programs, its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import (
+    _doctor_access,
+    _doctor_data,
+    _doctor_host,
+    _doctor_inside,
+    _doctor_serving,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, Said
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._site import step
+
+MB = 1 << 20
+
+
+def ids(findings) -> list:
+    return [finding.id for finding in findings]
+
+
+def disk(free: int, total: int, files: int = 1000, left: int = 500) -> SimpleNamespace:
+    return SimpleNamespace(f_bavail=free, f_blocks=total, f_frsize=MB, f_files=files, f_favail=left)
+
+
+DISKS = {
+    "room": (disk(9000, 20000), []),
+    "nearly full": (disk(900, 20000), ["disk-filling"]),
+    "full": (disk(400, 20000), ["disk-full"]),
+    "a small one with room": (disk(50, 100), []),
+    "a small one that is full": (disk(5, 100), ["disk-full"]),
+    "too many files": (disk(9000, 20000, left=49), ["inodes-low"]),
+    "one that counts no files": (disk(9000, 20000, 0, 0), []),
+}
+
+
+@pytest.mark.parametrize("case", DISKS)
+def test_disks(case):
+    about, expected = DISKS[case]
+    assert ids(_doctor_host.disk("/", about, 500)) == expected
+
+
+@pytest.mark.parametrize("available, swap, left, expected", [
+    (900, 0, 0, []), (40, 0, 0, ["memory-low"]), (900, 1000, 500, []), (900, 1000, 90, ["swap-full"]),
+])
+def test_memory(available, swap, left, expected):
+    text = "MemTotal: 1000000 kB\nMemAvailable:  %d kB\nSwapTotal: %d kB\nSwapFree: %d kB\n"
+    assert ids(_doctor_host.memory(text % (available << 10, swap << 10, left << 10), 50)) == expected
+
+
+def test_a_newer_kernel_waits_for_a_reboot(tmp_path):
+    for version in ("6.1.0-9-amd64", "6.1.0-10-amd64", "6.1.0-99-rt-arm64"):
+        (tmp_path / ("vmlinuz-" + version)).touch()
+    assert ids(_doctor_host.reboot((), str(tmp_path), "6.1.0-9-amd64")) == ["reboot-required"]
+    assert ids(_doctor_host.reboot((), str(tmp_path), "6.1.0-10-amd64")) == []
+    assert ids(_doctor_host.reboot((), str(tmp_path), "6.8.0-a-provider-s-own")) == []
+    assert ids(_doctor_host.reboot((str(tmp_path),), "", "6")) == ["reboot-required"]
+
+
+LISTENERS = """\
+tcp LISTEN 0 80  127.0.0.1:3306  0.0.0.0:* users:(("mariadbd",pid=2,fd=1))
+tcp LISTEN 0 80      [::1]:25       [::]:* users:(("master",pid=2,fd=1))
+tcp LISTEN 0 80    0.0.0.0:2222  0.0.0.0:* users:(("sshd",pid=2,fd=1))
+tcp LISTEN 0 80          *:443         *:* users:(("nginx",pid=2,fd=1))
+tcp LISTEN 0 80    0.0.0.0:5432  0.0.0.0:* users:(("postgres",pid=2,fd=1))
+tcp LISTEN 0 80       [::]:5432     [::]:* users:(("postgres",pid=2,fd=1))
+udp UNCONN 0 0     0.0.0.0:68    0.0.0.0:* users:(("dhclient",pid=2,fd=1))
+udp UNCONN 0 0     0.0.0.0:44444 0.0.0.0:*
+udp UNCONN 0 0     0.0.0.0:161   0.0.0.0:*
+udp UNCONN 0 0 127.0.0.53%lo:53  0.0.0.0:*
+"""
+
+
+def test_listeners_that_nobody_expects():
+    found = _doctor_host.listeners(LISTENERS, [80, 443])
+    assert [(one["protocol"], one["port"], one["program"]) for one in found] == [
+        ("tcp", 5432, "postgres"), ("udp", 161, "some program"),
+    ]
+
+
+APT = """\
+Inst libssl3 [3.0.1] (3.0.2 Debian-Security:12/stable-security [amd64])
+Inst vim [9.0] (9.1 Debian:12.9/stable [amd64])
+Inst openssl [3.0.2-0ubuntu1] (3.0.2-0ubuntu2 Ubuntu:24.04/noble-updates, Ubuntu:24.04/noble-security [amd64])
+Conf libssl3 (3.0.2 Debian-Security:12/stable-security [amd64])
+"""
+
+
+def test_security_updates_alone(monkeypatch):
+    monkeypatch.setattr(_doctor_host, "ask", lambda *argv, **options: Said(0, APT, ""))
+    monkeypatch.setattr(_doctor_host, "LISTS", "/nowhere")
+    (found,) = _doctor_host.updates()
+    assert found.what == "2 security updates are not installed yet: libssl3, openssl."
+
+
+@pytest.mark.parametrize("container, said, expected", [
+    (1, "no", ["clock-not-synchronised"]), (1, "yes", []), (0, "no", []),
+])
+def test_the_clock(container, said, expected, monkeypatch):
+    answers = {"systemd-detect-virt": Said(container, "", ""), "timedatectl": Said(0, said + "\n", "")}
+    monkeypatch.setattr(_doctor_host, "ask", lambda *argv: answers[argv[0]])
+    assert ids(_doctor_host.clock()) == expected
+
+
+def test_failed_units_by_their_subject(monkeypatch):
+    text = "flask-blog-backup.service loaded failed failed Backup\ncron.service loaded failed failed cron\n"
+    monkeypatch.setattr(_doctor_host, "ask", lambda *argv: Said(0, text, ""))
+    assert [finding.subject for finding in _doctor_host.units("blog")] == ["backup", "cron.service"]
+
+
+# who gets in
+
+
+@pytest.mark.parametrize("effective, expected", [
+    ("passwordauthentication no\npermitrootlogin no\n", []),
+    ("PasswordAuthentication yes\npermitrootlogin no\n", ["ssh-password-login"]),
+    ("kbdinteractiveauthentication yes\npermitrootlogin prohibit-password\n", ["ssh-password-login", "ssh-root-login"]),
+])
+def test_the_ssh_server(effective, expected):
+    assert ids(_doctor_access.sshd(effective)) == expected
+
+
+UFW = "Status: active\nDefault: %s (incoming), allow (outgoing)\n"
+
+
+@pytest.mark.parametrize("code, text, expected", [
+    (0, UFW % "deny", []),
+    (0, UFW % "reject", []),
+    (0, UFW % "allow", ["firewall-default"]),
+    (0, "Status: inactive\n", ["firewall-off"]),
+    (127, "", ["firewall-off"]),
+])
+def test_the_firewall(code, text, expected):
+    assert ids(_doctor_access.firewall(code, text)) == expected
+
+
+@pytest.mark.parametrize("said, expected", [
+    (Said(0, "Status\n|- Number of jail:\t2\n`- Jail list:\tblog-login, sshd\n", ""), []),
+    (Said(0, "`- Jail list:\tsshd\n", ""), ["jail-missing"]),
+    (Said(0, "`- Jail list:\n", ""), ["jail-missing", "jail-missing"]),
+    (Said(255, "", "Failed to access socket path"), ["fail2ban-stopped"]),
+])
+def test_jails(said, expected, monkeypatch):
+    monkeypatch.setattr(_doctor_access.shutil, "which", lambda name: "/usr/bin/" + name)
+    monkeypatch.setattr(_doctor_access, "ask", lambda *argv: said)
+    assert ids(_doctor_access.jails(["sshd", "blog-login"])) == expected
+
+
+@pytest.mark.parametrize("mode, owner, expected", [
+    (0o640, 0, []), (0o644, 0, ["env-exposed", "env-mode"]), (0o660, 0, ["env-mode"]), (0o640, 7, ["env-mode"]),
+])
+def test_who_reads_the_settings(mode, owner, expected, monkeypatch):
+    about = SimpleNamespace(st_mode=0o100000 | mode, st_uid=owner, st_gid=55)
+    monkeypatch.setattr(_doctor_access.os, "stat", lambda path: about)
+    monkeypatch.setattr(_doctor_access, "group_of", lambda user: 55)
+    assert ids(_doctor_access.env_file("/srv/blog/shared/.env", "blog")) == expected
+
+
+# data
+
+
+def test_a_renewal_that_failed_is_said(tmp_path):
+    state = tmp_path / "blog.json"
+    assert ids(_doctor_data.renewal(str(state))) == []
+    state.write_text(json.dumps(dict(outcome="ok", message="")))
+    assert ids(_doctor_data.renewal(str(state))) == []
+    state.write_text(json.dumps(dict(outcome="failed", message="no such name")))
+    (found,) = _doctor_data.renewal(str(state))
+    assert found.id == "renewal-failed" and "no such name" in found.what
+    state.write_text("{")
+    assert ids(_doctor_data.renewal(str(state))) == []
+
+
+def test_a_bare_host_is_left_as_it_is(tmp_path):
+    inside = Inside(Settings("blog", str(tmp_path / "blog"), str(tmp_path / "log")))
+    assert [one["id"] for one in inside.examine()["findings"]] == ["nothing-served"]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_check_that_breaks_is_a_finding_and_ends_nothing():
+    def broken():
+        yield from ()
+        raise KeyError("pelican")
+
+    (found,) = _doctor_inside.looked("Disks", broken)
+    assert found.id == "check-failed" and "KeyError: 'pelican'" in found.what
+
+
+@pytest.fixture
+def site(tmp_path):
+    """An application's folder with a live slot and a release."""
+    for name in ("deployment", "run", "slots/blue.settings", "shared", "gate", "releases/v1-a", "log"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "run/live.sock").symlink_to("blue.sock")
+    (tmp_path / "slots/blue").symlink_to(tmp_path / "releases/v1-a")
+    (tmp_path / "current").symlink_to("releases/v1-a")
+    for name in ("shared", "slots/blue.settings"):
+        (tmp_path / name / ".env").write_text("SECRET_KEY=heron4711\nCOLOUR=blue\n")
+    return _doctor_serving.Site("blog", str(tmp_path), str(tmp_path / "log"))
+
+
+def test_settings_that_are_required(site):
+    assert ids(_doctor_data.settings(site, None)) == []
+    assert ids(_doctor_data.settings(site, ["SECRET_KEY", "MAIL_TOKEN"])) == ["settings-missing"]
+    with open(site.path("releases/v1-a/.env.example"), "w", encoding="utf-8") as file:
+        file.write("SECRET_KEY=\n# COLOUR=red\nTOKEN=\n")
+    (found,) = _doctor_data.settings(site, None)
+    assert found.what.endswith("has no value for TOKEN.")
+    with open(site.path("shared/.env"), "a", encoding="utf-8") as file:
+        file.write("TOKEN=7\n")
+    assert ids(_doctor_data.settings(site, None)) == ["settings-pending"]
+
+
+def test_secrets_are_masked(site, monkeypatch):
+    inside = Inside(Settings(site.name, site.root, site.log))
+    said = _doctor_inside.Finding("disk-full", "heron4711 and blue", "`true`")
+    monkeypatch.setattr(Inside, "checks", lambda self: [("Disks", lambda: [said])])
+    monkeypatch.setattr(Inside, "facts", lambda self: {})
+    (found,) = inside.examine()["findings"]
+    assert found["what"] == "******** and blue"
+
+
+def write(site, file_name, age=0, **content):
+    path = site.path("deployment", file_name)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.utime(path, (time.time() - age,) * 2)
+
+
+DAY = 86400
+NOW = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+
+@pytest.mark.parametrize("since, names, last, drill, expected", [
+    (0, [], None, None, []),
+    (3 * DAY, [], None, None, ["backup-missing"]),
+    (3 * DAY, [NOW], None, None, []),
+    (3 * DAY, ["20250101T000000Z"], None, None, ["backup-old"]),
+    (3 * DAY, [NOW], dict(ok=False, problem="no room"), None, ["backup-failed"]),
+    (30 * DAY, [NOW], dict(ok=True), dict(ok=True), []),
+    (30 * DAY, [NOW], dict(ok=True), None, ["drill-old"]),
+    (30 * DAY, [NOW], dict(ok=True), dict(ok=False, problem="rows"), ["drill-failed"]),
+    (30 * DAY, [NOW], dict(ok=True), dict(ok=True, age=11 * DAY), ["drill-old"]),
+])
+def test_backups(since, names, last, drill, expected, site, tmp_path):
+    for name in names:
+        (tmp_path / "backups" / name).mkdir(parents=True)
+    write(site, "backup.json", since, name="blog", log="", folder=str(tmp_path / "backups"), keep={})
+    for name, content in (("last-backup.json", last), ("drill.json", drill)):
+        if content:
+            write(site, name, content.pop("age", 0), **content)
+    assert ids(_doctor_data.backups(site, 36, 10)) == expected
+
+
+def test_without_backups_nothing_is_said(site):
+    assert ids(_doctor_data.backups(site, 36, 10)) == []
+
+
+def test_what_deployments_leave_behind(site):
+    way = _doctor_serving.Way(site, "/", "blog", "")
+    assert ids(way.deployments()) == []
+    for name in ("site", "workers"):
+        with open(site.path("gate", name + ".closed"), "w", encoding="utf-8") as file:
+            file.write("{}")
+    write(site, "journal.json", entry={"release": "v2-b"})
+    os.unlink(site.path("current"))
+    os.symlink("releases/v0-z", site.path("current"))
+    assert ids(way.deployments()) == ["site-closed", "writes-refused", "deployment-interrupted", "current-mismatch"]
+
+
+def test_a_deployment_at_work_is_no_interrupted_one(site):
+    write(site, "journal.json", entry={"release": "v2-b"})
+    with step(site.root):
+        assert ids(_doctor_serving.Way(site, "/", "blog", "").deployments()) == []
+
+
+@pytest.mark.parametrize("idle, ended, expected", [
+    (5, False, "deployment-running"), (5, True, "deployment-lock-left"), (5000, False, "deployment-lock-left"),
+])
+def test_whose_lock_it_is(idle, ended, expected):
+    found = _doctor_serving.lock_finding(dict(owner="ana", reason="v2", idle=idle), ended, "lock.json")
+    assert found.id == expected and expected in CATALOGUE
+
+
+def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_path, monkeypatch):
+    real = _doctor_serving.Supervisor
+    monkeypatch.setattr(_doctor_serving, "Supervisor", lambda timeout: real(supervisor.server_address, 5))
+    way = _doctor_serving.Way(site, "/", "blog", "well")
+    supervisor.files = {"blog-blue": 1, "blog-green": 1}
+    assert ids(way.application()) == ["slot-stopped"]
+    supervisor.addProcessGroup("blog-blue")
+    supervisor.startProcess("blog-blue")
+    assert ids(way.application()) == ["slot-silent"]
+    server = serve(tmp_path / "run/blue.sock", release="v1-a")
+    assert ids(way.application()) == []
+    server.text = "ill"
+    assert ids(way.application()) == ["health-text"]
+    server.status = 500
+    assert ids(way.application()) == ["application-error"]
+    os.unlink(site.path("run/live.sock"))
+    (found,) = way.application()
+    assert found.id == "live-link-broken" and "the slot blue runs" in found.remedy
+    os.unlink(site.path("slots/blue"))
+    assert ids(way.application()) == ["nothing-served"]
+
+
+def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short_path):
+    real = _doctor_serving.Supervisor
+    monkeypatch.setattr(_doctor_serving, "Supervisor", lambda timeout: real(str(short_path / "none"), 5))
+    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
+    assert ids(_doctor_serving.Way(site, "/", "blog", "").application()) == ["supervisor-stopped"]
+
+
+@pytest.mark.parametrize("code, refused, state, expected", [
+    (0, "", "active", []),
+    (0, "", "failed", ["nginx-stopped"]),
+    (1, "nginx: [emerg] unknown directive \"x\"", "active", ["nginx-config-invalid"]),
+    (1, "nginx: [emerg] cannot load certificate \"/etc/x.pem\": no", "failed", ["certificate-missing"]),
+])
+def test_the_proxy(code, refused, state, expected, site, monkeypatch):
+    answers = {"nginx": Said(code, "", refused), "systemctl": Said(0, state + "\n", "")}
+    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: answers[argv[0]])
+    assert ids(_doctor_serving.Way(site, "/", "blog", "").proxy()) == expected
