@@ -1,0 +1,235 @@
+"""What is done to a host, what the doctor has to call it, and how it is undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from machine import APP, ROOT
+
+CERTIFICATE = f"/etc/ssl/selfhost/{APP}"
+KEPT = "/root/doctor"  # certificates to try, and what is put back
+RELOAD = "systemctl reload nginx"
+OWN = f"{ROOT}/deployment"
+LOG = f"/var/log/{APP}"
+BACKUPS = f"/var/backups/{APP}"
+SLOT = f"$(basename $(readlink {ROOT}/run/live.sock) .sock)"
+SQL = f"mysql {APP} -e"
+
+NGINX_BACK = f"rm -rf /etc/nginx && cp -a {KEPT}/nginx /etc/nginx && systemctl start nginx && {RELOAD}"
+CERTIFICATE_BACK = f"cp -a {KEPT}/served/* /etc/ssl/selfhost/ && {RELOAD}"
+RELEASE = f"$(readlink -f {ROOT}/current)"
+PROTOCOLS = "sed -i '/ssl_ciphers/d; s/ssl_protocols .*/ssl_protocols {}; ssl_ciphers ALL:@SECLEVEL=0;/' "
+CONFIGURED = "$(grep -rl ssl_protocols /etc/nginx --include=* | xargs readlink -f | sort -u)"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, or a host that is to be judged by another rule."""
+
+    name: str
+    findings: str
+    inject: str = "true"
+    undo: str = "true"
+    inside: dict = field(default_factory=dict)
+    outside: dict = field(default_factory=dict)
+    needs: str = ""
+
+
+def certificate(kind: str) -> str:
+    return f"cp {KEPT}/{kind}.pem {CERTIFICATE}.pem && cp {KEPT}/{kind}.key {CERTIFICATE}.key && {RELOAD}"
+
+
+def nginx(script: str) -> str:
+    """A change of the application's configuration of nginx, which is then loaded."""
+    return f"f=$(readlink -f /etc/nginx/sites-enabled/{APP}) && {script} && nginx -t -q && {RELOAD}"
+
+
+def dropped(name: str, setting: str) -> dict:
+    """A drop-in of somebody else, which sshd reads first."""
+    path = f"/etc/ssh/sshd_config.d/00-{name}.conf"
+    return dict(inject=f"echo '{setting}' >{path} && systemctl reload ssh", undo=f"rm {path} && systemctl reload ssh")
+
+
+def written(path: str, content: str, touched: str = "now") -> dict:
+    return dict(inject=f"echo '{content}' >{path} && touch -d '{touched}' {path}", undo=f"rm {path}")
+
+
+def listening(port: int) -> str:
+    return f"systemd-run -q --unit=listener python3 -m http.server {port} --directory /var/empty"
+
+
+FAULTS = [
+    # the certificate and TLS
+    Fault("the certificate has expired", "certificate-expired", certificate("expired"), CERTIFICATE_BACK),
+    Fault("the certificate expires soon", "certificate-expires-soon", certificate("soon"), CERTIFICATE_BACK),
+    Fault("the certificate is of tomorrow", "certificate-not-yet-valid", certificate("future"), CERTIFICATE_BACK),
+    Fault("the certificate is another site's", "certificate-names", certificate("other"), CERTIFICATE_BACK),
+    Fault(
+        "nobody knows who signed the certificate", "certificate-untrusted", certificate("foreign"), CERTIFICATE_BACK,
+        outside=dict(tls="provided"),
+    ),
+    Fault("no authority has signed yet", "certificate-self-signed", outside=dict(tls="letsencrypt")),
+    Fault(
+        "the certificate is not loaded", "certificate-not-loaded",
+        certificate("fresh").replace(RELOAD, "true"), CERTIFICATE_BACK,
+    ),
+    Fault("the certificate is gone", "certificate-missing", f"rm {CERTIFICATE}.pem", CERTIFICATE_BACK),
+    Fault(
+        "the renewal failed", "renewal-failed",
+        f"mkdir -p /var/lib/selfhost/tls; f=/var/lib/selfhost/tls/{APP}.json; [ ! -e $f ] || cp -a $f {KEPT}/tls.json; "
+        'echo \'{"outcome": "failed", "message": "no such name"}\' >$f',
+        f"f=/var/lib/selfhost/tls/{APP}.json; rm $f; [ ! -e {KEPT}/tls.json ] || mv {KEPT}/tls.json $f",
+    ),
+    Fault(
+        "old versions of TLS are spoken", "tls-old-version",
+        nginx(PROTOCOLS.format("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3") + CONFIGURED), NGINX_BACK,
+    ),
+    Fault(
+        "TLS 1.2 is refused", "tls-profile", nginx(PROTOCOLS.format("TLSv1.3") + CONFIGURED), NGINX_BACK,
+    ),
+    Fault("TLS 1.2 is spoken", "tls-profile", outside=dict(profile="modern")),
+    # the proxy
+    Fault("nginx is stopped", "nginx-stopped", "systemctl stop nginx", "systemctl start nginx"),
+    Fault("nginx's configuration is broken", "nginx-config-invalid", "echo 'nonsense;' >/etc/nginx/conf.d/x.conf", NGINX_BACK),
+    Fault(
+        "nginx can't start", "nginx-config-invalid",
+        "echo 'nonsense;' >/etc/nginx/conf.d/x.conf; systemctl stop nginx; systemctl start nginx || true", NGINX_BACK,
+    ),
+    Fault(
+        "HTTP stays HTTP", "http-not-redirected",
+        nginx(r"sed -i 's/return 30[18] .*/return 200 hello;/' $(grep -rlE 'return 30[18]' /etc/nginx | xargs readlink -f | sort -u)"),
+        NGINX_BACK,
+    ),
+    Fault(
+        "nginx tells its version", "server-version-shown",
+        nginx("sed -i 's/server_tokens off/server_tokens on/' $(grep -rl 'server_tokens off' /etc/nginx | xargs readlink -f | sort -u)"),
+        NGINX_BACK,
+    ),
+    Fault("a static file can't be read", "static-refused", f"chmod 700 {RELEASE}/demo/static", f"chmod 755 {RELEASE}/demo/static"),
+    Fault("a header is missing", "header-missing", outside=dict(headers=("X-Nobody-Sends",))),
+    Fault(
+        "a location of its own drops the headers", "header-missing",
+        nginx(
+            f"sed -i 's#^    location @application {{#    location = /healthz {{ add_header X-Own 1; "
+            f"include /etc/nginx/selfhost/{APP}/proxy.conf; }}\\n&#' $f"
+        ),
+        NGINX_BACK,
+    ),
+    Fault("an answer takes too long", "health-slow", outside=dict(seconds=0.0)),
+    # the application
+    Fault("the slot is stopped", "slot-stopped", f"supervisorctl stop {APP}-{SLOT}", f"supervisorctl start {APP}-{SLOT}"),
+    Fault(
+        "the application raises at its start", "slot-crashing",
+        f"cp -a {ROOT}/slots/{SLOT}.settings/gunicorn.conf.py {KEPT}/; "
+        f"echo 'raise RuntimeError(\"heron\")' >>{ROOT}/slots/{SLOT}.settings/gunicorn.conf.py; "
+        f"supervisorctl restart {APP}-{SLOT}",
+        f"cp -a {KEPT}/gunicorn.conf.py {ROOT}/slots/{SLOT}.settings/; supervisorctl restart {APP}-{SLOT}",
+    ),
+    Fault(
+        "a module is missing", "module-missing",
+        f"mv {RELEASE}/demo/extensions.py {KEPT}/; supervisorctl restart {APP}-{SLOT}",
+        f"mv {KEPT}/extensions.py {RELEASE}/demo/; supervisorctl restart {APP}-{SLOT}",
+    ),
+    Fault(
+        "the application hangs", "slot-silent", f"pkill -STOP -u {APP} gunicorn", f"pkill -CONT -u {APP} gunicorn",
+    ),
+    Fault("the health URL answers 404", "application-error", inside=dict(health_url="/no"), outside=dict(health_url="/no")),
+    Fault("the text is missing", "health-text", inside=dict(health_text="pelican"), outside=dict(health_text="pelican")),
+    Fault("supervisor is stopped", "supervisor-stopped", "systemctl stop supervisor", "systemctl start supervisor"),
+    Fault(
+        "live.sock leads nowhere", "live-link-broken", f"cp -a {ROOT}/run/live.sock {KEPT}/; ln -sfn nowhere.sock {ROOT}/run/live.sock",
+        f"rm {ROOT}/run/live.sock; mv {KEPT}/live.sock {ROOT}/run/",
+    ),
+    Fault("live.sock is gone", "live-link-broken", f"mv {ROOT}/run/live.sock {KEPT}/", f"mv {KEPT}/live.sock {ROOT}/run/"),
+    Fault("a worker is stopped", "worker-stopped", f"supervisorctl stop {APP}.ticker", f"supervisorctl start {APP}.ticker"),
+    # deployments
+    Fault("the site is closed", "site-closed", **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}')),
+    Fault("writes are refused", "writes-refused", **written(f"{ROOT}/gate/workers.closed", '{"retry_after": 5, "message": ""}')),
+    Fault("a deployment was cut off", "deployment-interrupted", **written(f"{OWN}/journal.json", '{"entry": {"release": "v9"}}')),
+    Fault(
+        "a dead deployment has the lock", "deployment-lock-left",
+        **written(f"{OWN}/lock.json", '{"id": "x", "owner": "ana@laptop", "reason": "v9", "machine": "x", "process": 1, "started": ""}', "1 hour ago"),
+    ),
+    Fault(
+        "somebody deploys", "deployment-running",
+        **written(f"{OWN}/lock.json", '{"id": "x", "owner": "ana@laptop", "reason": "v9", "machine": "x", "process": 1, "started": ""}'),
+    ),
+    Fault(
+        "current is another release", "current-mismatch",
+        f"cp -a {ROOT}/current {KEPT}/; mkdir {ROOT}/releases/other; ln -sfn releases/other {ROOT}/current",
+        f"rm {ROOT}/current; mv {KEPT}/current {ROOT}/; rmdir {ROOT}/releases/other",
+    ),
+    # data and settings
+    Fault("the database is stopped", "database-stopped", "systemctl stop mariadb", "systemctl start mariadb"),
+    Fault(
+        "the database is not there", "database-unreachable settings-pending",
+        f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i 's#localhost/{APP}#localhost/{APP}x#' {ROOT}/shared/.env",
+        f"cp -a {KEPT}/.env {ROOT}/shared/",
+    ),
+    Fault(
+        "the database is behind", "database-behind",
+        f"{SQL} 'CREATE TABLE kept SELECT * FROM alembic_version; DELETE FROM alembic_version'",
+        f"{SQL} 'INSERT INTO alembic_version SELECT * FROM kept; DROP TABLE kept'",
+    ),
+    Fault(
+        "a setting is missing", "settings-missing",
+        f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i /^SECRET_KEY/d {ROOT}/shared/.env", f"cp -a {KEPT}/.env {ROOT}/shared/",
+    ),
+    Fault(
+        "a setting was changed by hand", "settings-pending",
+        f"cp -a {ROOT}/shared/.env {KEPT}/; echo COLOUR=blue >>{ROOT}/shared/.env", f"cp -a {KEPT}/.env {ROOT}/shared/",
+    ),
+    Fault("everybody can read .env", "env-exposed", f"chmod 644 {ROOT}/shared/.env", f"chmod 640 {ROOT}/shared/.env"),
+    Fault(".env is the application's", "env-mode", f"chown {APP} {ROOT}/shared/.env", f"chown root {ROOT}/shared/.env"),
+    Fault("everybody can read the key", "key-exposed", f"chmod 644 {CERTIFICATE}.key", f"chmod 600 {CERTIFICATE}.key"),
+    Fault("everybody can read the backups", "backups-exposed", f"chmod 755 {BACKUPS}", f"chmod 700 {BACKUPS}"),
+    Fault("there is no backup", "backup-missing", f"touch -d '3 days ago' {OWN}/backup.json", f"touch {OWN}/backup.json"),
+    Fault("the backup is old", "backup-old", f"mkdir {BACKUPS}/20250101T000000Z", f"rmdir {BACKUPS}/20250101T000000Z"),
+    Fault("the backup failed", "backup-failed", **written(f"{OWN}/last-backup.json", '{"ok": false, "problem": "no room", "time": "now"}')),
+    Fault("a trial failed", "drill-failed", **written(f"{OWN}/drill.json", '{"ok": false, "problem": "rows", "backup": "x"}')),
+    Fault("no trial for long", "drill-old", **written(f"{OWN}/drill.json", '{"ok": true, "backup": "x"}', "20 days ago")),
+    Fault("no backups are due", "backup-timer-stopped", f"systemctl stop flask-{APP}-backup.timer", f"systemctl start flask-{APP}-backup.timer"),
+    # the machine
+    Fault(
+        "a disk is full", "disk-full",
+        f"mount -t tmpfs -o size=40m,mode=700 tmpfs {BACKUPS} && fallocate -l 39M {BACKUPS}/full", f"umount {BACKUPS}",
+    ),
+    Fault(
+        "there are too many files", "inodes-low",
+        f"mount -t tmpfs -o size=40m,nr_inodes=40,mode=700 tmpfs {BACKUPS} && touch $(seq -f {BACKUPS}/%g 39)", f"umount {BACKUPS}",
+    ),
+    Fault("the memory is short", "memory-low", inside=dict(memory_free=1 << 40)),
+    Fault("a unit has failed", "unit-failed", "systemd-run -q --unit=fails --wait false || true", "systemctl reset-failed fails"),
+    Fault("a reboot is due", "reboot-required", "touch /run/reboot-required", "rm /run/reboot-required"),
+    # who gets in
+    Fault("passwords are let in", "ssh-password-login", **dropped("a", "PasswordAuthentication yes")),
+    Fault("root is let in", "ssh-root-login", **dropped("a", "PermitRootLogin prohibit-password")),
+    Fault(
+        "sshd's configuration is broken", "sshd-config-invalid",
+        **{name: text.replace("&& systemctl reload ssh", "") for name, text in dropped("a", "Nonsense yes").items()},
+    ),
+    Fault("the firewall is off", "firewall-off", "ufw disable", "ufw --force enable"),
+    Fault("the firewall lets all in", "firewall-default", "ufw default allow incoming", "ufw default deny incoming"),
+    Fault("something listens", "port-listening", listening(8123), "systemctl stop listener"),
+    Fault(
+        "a port is open", "port-open", f"{listening(8123)}; ufw allow 8123", "systemctl stop listener; ufw delete allow 8123",
+    ),
+    Fault(
+        "a jail is dead", "jail-missing", "fail2ban-client stop sshd", "fail2ban-client reload", needs="command -v fail2ban-client",
+    ),
+    Fault(
+        "fail2ban is stopped", "fail2ban-stopped", "systemctl stop fail2ban", "systemctl start fail2ban",
+        needs="command -v fail2ban-client",
+    ),
+    Fault("a name leads nowhere", "certificate-names name-unresolved", outside=dict(aliases=("www.example.invalid",))),
+    # the logs
+    Fault(
+        "the application has raised", "application-errors",
+        f"""printf '%s ERROR in app: on /\\nTraceback (most recent call last):\\n  File "x"\\nValueError: heron\\n' \
+            "$(date '+[%F %T %z]')" >>{LOG}/{SLOT}.log""",
+    ),
+    Fault(
+        "nginx could not connect", "proxy-errors",
+        f"""echo "$(date '+%Y/%m/%d %T') [error] 1#1: *1 connect() failed while connecting to upstream" >>/var/log/nginx/{APP}.error.log""",
+    ),
+]

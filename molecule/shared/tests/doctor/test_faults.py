@@ -1,0 +1,51 @@
+"""Each fault is found by its name, with nothing beside it, and is gone when it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import FORGET, QUIET, done
+from faults import FAULTS, Fault
+from machine import Machine, wait_for
+
+
+def settled(examine: Callable, expected: set, fault: Fault) -> None:
+    """The findings become these: some faults need a moment."""
+    last: list = []
+
+    def found() -> bool:
+        last[:] = examine(fault.inside, fault.outside)
+        return {one.id for one in last} == expected
+
+    try:
+        wait_for(found, fault.name, seconds=15)
+    except AssertionError:
+        raise AssertionError(f"{fault.name}: {last} instead of {expected}") from None
+
+
+def test_a_host_that_is_well_has_no_findings(examine: Callable) -> None:
+    assert examine({}, {}, ()) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_a_fault_is_found(fault: Fault, patient: Machine, examine: Callable) -> None:
+    if fault.needs and patient.inside(fault.needs).returncode:
+        pytest.skip("the host has none of it")
+    try:
+        done(patient, fault.inject)
+        settled(examine, set(fault.findings.split()), fault)
+    finally:
+        done(patient, f"{fault.undo}\n{QUIET}")
+
+
+def test_an_error_in_the_journal_is_found(patient: Machine, examine: Callable) -> None:
+    done(patient, FORGET)
+    done(patient, "systemd-cat -t heron -p err echo out of luck")
+    (found,) = wait_for(lambda: examine({}, {}, ()), "the error")
+    assert found.id == "journal-errors" and "heron: out of luck" in found.what
+    done(patient, FORGET)
+
+
+def test_the_host_is_well_again(examine: Callable) -> None:
+    settled(lambda inside, outside: examine(inside, outside, ()), set(), Fault("well", ""))
