@@ -17,7 +17,7 @@ GUESSES_AT_THE_LOGIN = """
 jar=$(mktemp)
 token=$(curl -sk -m 3 -b $jar -c $jar https://$1/login |
     sed -n 's/.*name="csrf_token"[^>]* value="\\([^"]*\\)".*/\\1/p')
-for n in 1 2 3 4 5 6 7 8 9 10; do
+for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
     curl -sk -m 3 -o /dev/null -w '%{http_code}\\n' -b $jar -c $jar -e https://$1/login \\
         -d "csrf_token=$token" -d name=ana -d password=$n https://$1/login || true
 done
