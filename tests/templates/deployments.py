@@ -40,7 +40,7 @@ DEPLOYMENTS = {
         "system_auditd_enabled": True,
         "system_reboot_time": "04:00",
         "system_update_origins": ["origin=Debian,codename=${distro_codename}-updates"],
-        "system_sysctl": {"net.ipv4.conf.all.rp_filter": 2, "vm.swappiness": 10},
+        "system_sysctl": {"net.ipv4.conf.all.rp_filter": 1, "vm.swappiness": 10},
         "postfix_smarthost": "[smtp.example.com]:587",
         "postfix_smarthost_user": "ana@example.com",
         "postfix_smarthost_password": "p%4$#'\"@/ :\\w",

@@ -73,7 +73,7 @@ def test_the_kernels_settings_can_be_added_to_and_replaced(render):
     usual, nasty = (sysctl(render("system", "sysctl.conf.j2", name)) for name in DEPLOYMENTS)
     assert usual["net.ipv4.conf.all.accept_redirects"] == "0"
     assert usual["kernel.core_pattern"] == "|/bin/false"
-    assert (usual["net.ipv4.conf.all.rp_filter"], nasty["net.ipv4.conf.all.rp_filter"]) == ("1", "2")
+    assert (usual["net.ipv4.conf.all.rp_filter"], nasty["net.ipv4.conf.all.rp_filter"]) == ("2", "1")
     assert nasty["vm.swappiness"] == "10" and set(usual) < set(nasty)
 
 
