@@ -9,11 +9,14 @@ a confirmation and a deadline that come at the same time can't both win:
     armed      a change was made; `files.tar` has what was there before
     reverting  the deadline came, or the host was restarted: what was there before is brought back
     reverted   it is back
-    (nothing)  the change was confirmed, or there never was one
+    confirmed  the change stays
+
+Whoever takes a step holds the lock: a host does not go back in the middle of a change that is still being made.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -29,6 +32,10 @@ REVERT = """\
 # Puts sshd and the firewall back as they were before a change that nobody confirmed.
 set -u
 cd @folder@ || exit 1
+# Who makes a change starts the clock again at each step, which ends this program while it waits here.
+exec 9<>lock
+flock -w @deadline@ 9 || { kill -KILL "$(cat lock)"; flock 9; }
+echo $$ >lock
 mv -T armed reverting 2>/dev/null
 [ -d reverting ] || exit 0  # it was confirmed in the meantime
 . ./reverting/before
@@ -62,6 +69,7 @@ After=ssh.service ssh.socket ufw.service
 [Service]
 Type=oneshot
 ExecStart=/bin/sh @folder@/revert
+SuccessExitStatus=SIGTERM
 
 [Install]
 WantedBy=multi-user.target
@@ -85,6 +93,7 @@ class Guard:
         self.module = module
         self.folder = folder
         self.units = units
+        self.lock = -1
 
     def own(self, name: str) -> str:
         """A path in the guard's folder."""
@@ -92,28 +101,56 @@ class Guard:
 
     def pending(self) -> bool:
         """Whether there is a change that was not confirmed yet."""
-        return os.path.isdir(self.own("armed")) or os.path.isdir(self.own("reverting"))
+        return self.armed() or os.path.isdir(self.own("reverting"))
+
+    def armed(self) -> bool:
+        """Whether the host would take a change back."""
+        return os.path.isdir(self.own("armed"))
+
+    def hold(self) -> None:
+        """Nobody else takes a step until release() or the end of the process; what they began is done.
+
+        Programs that are started meanwhile don't inherit the lock.
+        """
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        self._lock()
+        while os.path.isdir(self.own("reverting")):
+            self.release()
+            self.revert()
+            self._lock()
+
+    def _lock(self) -> None:
+        self.lock = os.open(self.own("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        os.ftruncate(self.lock, 0)
+        os.write(self.lock, b"%d\n" % os.getpid())
+
+    def release(self) -> None:
+        """Others may take their steps."""
+        if self.lock >= 0:
+            os.close(self.lock)
+        self.lock = -1
 
     def arm(self, paths: list, before: dict, deadline: int) -> str:
-        """Keeps what is there, and starts the clock; what names this change in a confirmation.
+        """Starts the clock and keeps what is there, by who holds the lock; what names this change later.
 
         Where the last change was not confirmed, what was there before that one is what counts.
         """
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        if os.path.isdir(self.own("reverting")):
-            self.revert()
-        if not self.pending():
-            self._keep(paths, before)
         token = secrets.token_hex(8)
-        with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
-            file.write(token + "\n")
         self._write_units(deadline)
         self.start_clock()
+        if self.armed():
+            with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
+                file.write(token + "\n")
+        else:
+            self._keep(paths, before, token)
         return token
 
-    def start_clock(self) -> None:
-        """The deadline counts from now on."""
+    def start_clock(self) -> bool:
+        """The deadline counts from now on, also where it had just passed; whether the change is still guarded."""
         self._systemctl("restart", UNIT + ".timer")
+        self._systemctl("stop", UNIT + ".service")  # it could only wait for the lock
+        return self.armed()
 
     def confirm(self, token: str) -> bool:
         """Whether the change stays; it does not where it was taken back before."""
@@ -126,7 +163,7 @@ class Guard:
         return True
 
     def revert(self) -> bool:
-        """Takes the change back now; whether there was one."""
+        """Takes the change back now, by who does not hold the lock; whether there was one."""
         pending = self.pending()
         if pending:
             self._systemctl("start", UNIT + ".service")
@@ -137,7 +174,7 @@ class Guard:
             )
         return pending
 
-    def _keep(self, paths: list, before: dict) -> None:
+    def _keep(self, paths: list, before: dict, token: str) -> None:
         """Copies the files, and notes which were not there, before anything says so."""
         self._forget("arming", "confirmed")
         os.mkdir(self.own("arming"), 0o700)
@@ -146,7 +183,7 @@ class Guard:
                 archive.add(path, arcname=path.lstrip("/"))
         absent = "".join(path + "\0" for path in paths if not os.path.lexists(path))
         lines = "".join("%s=%s\n" % item for item in sorted(before.items()))
-        for name, text in (("absent", absent), ("before", lines)):
+        for name, text in (("absent", absent), ("before", lines), ("tokens", token + "\n")):
             write_file(self.own("arming/" + name), text.encode(), 0o600)
         os.sync()
         os.rename(self.own("arming"), self.own("armed"))

@@ -160,10 +160,10 @@ class Refused(Exception):
 class Access:
     """The ways into one host: as they are, and as they should be."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: AnsibleModule, guard: Guard) -> None:
         self.module = module
         self.params = module.params
-        self.guard = Guard(module, module.params["folder"])
+        self.guard = guard
         self.config = _sshd.supported(module, module.params["sshd_config"])
         self.unit = _sshd.listener(module)
         self.ports = _sshd.listening_ports(module, self.unit)
@@ -240,7 +240,10 @@ class Access:
             )
 
     def apply(self) -> tuple:
-        """Makes the changes, guarded; the token, the ports and what was done to the firewall."""
+        """Makes the changes, guarded; the token, the ports and what was done to the firewall.
+
+        Who calls it holds the lock. The deadline counts from the last step.
+        """
         wanted = self.wanted_settings()
         self.check_users(wanted)
         new_keys = {kind: _sshd.make_key(self.module, kind) for kind in self.keys}
@@ -252,13 +255,21 @@ class Access:
             ports = self._future_ports()
             commands = self.firewall_commands(ports)
             for command in commands:
+                self._step()
                 self._run(command)
+            self._step()
             self._put_into_effect()
+            self._step()
         except (Refused, OSError) as error:
+            self.guard.release()
             self.guard.revert()
             raise Refused(str(error)) from error
-        self.guard.start_clock()
         return token, ports, commands
+
+    def _step(self) -> None:
+        """Nothing is changed any more where the host could not take it back."""
+        if not self.guard.start_clock():
+            raise Refused("somebody else took the change back while it was being made; run the playbook again")
 
     def _guarded_paths(self) -> list:
         keys = [path + suffix for path in _sshd.KEYS.values() for suffix in ("", ".pub")]
@@ -322,9 +333,12 @@ def content(path: str) -> str | None:
 
 def applied(module: AnsibleModule) -> dict:
     """Changes what differs; what the module returns."""
-    access = Access(module)
+    guard = Guard(module, module.params["folder"])
+    if not module.check_mode:
+        guard.hold()
+    access = Access(module, guard)
     commands = access.firewall_commands([module.params["port"]] if module.params["port"] else access.ports)
-    changed = bool(access.files or access.keys or commands or access.guard.pending())
+    changed = bool(access.files or access.keys or commands or guard.pending())
     before, token = access.ports, ""
     ports = [module.params["port"]] if changed and module.params["port"] else before
     if not changed:
@@ -346,6 +360,8 @@ def confirmed(module: AnsibleModule) -> dict:
     """Lets the change be for good."""
     guard = Guard(module, module.params["folder"])
     pending = guard.pending()
+    if not module.check_mode:
+        guard.hold()
     if not module.check_mode and not guard.confirm(module.params["token"]):
         module.fail_json(msg="The deadline had passed: the host has taken the change back.")
     return dict(changed=pending)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -22,6 +24,8 @@ class Host:
 
     def __init__(self, root):
         self.root, self.calls = root, root / "calls"
+        self.elapsed = None
+        self.armed_at = []
         (root / "bin").mkdir()
         (root / "units").mkdir()
         self.calls.write_text("")
@@ -33,8 +37,12 @@ class Host:
     def run_command(self, command, check_rc=False):
         with self.calls.open("a") as file:
             file.write(" ".join(command) + "\n")
+        self.armed_at += [(command[1], (self.root / "guard/armed").is_dir())]
         if command[1:] == ["start", "selfhost-guard.service"]:
             self.fire()
+        if command[1:] == ["stop", "selfhost-guard.service"] and self.elapsed and self.elapsed.poll() is None:
+            os.killpg(self.elapsed.pid, signal.SIGTERM)
+            self.elapsed.wait(timeout=10)
         return 0, "", ""
 
     def fail_json(self, msg):
@@ -42,8 +50,24 @@ class Host:
 
     def fire(self):
         """What the timer starts."""
+        self.elapse()
+        assert self.elapsed.wait(timeout=20) == 0
+
+    def elapse(self):
+        """The timer starts it, and does not wait for it."""
         environment = {"PATH": "%s/bin:/usr/bin:/bin" % self.root}
-        subprocess.run(["sh", str(self.root / "guard/revert")], env=environment, check=True)
+        self.elapsed = subprocess.Popen(
+            ["sh", str(self.root / "guard/revert")], env=environment, start_new_session=True
+        )
+
+    def waits(self):
+        """Whether the program waits for who holds the lock, instead of going back or ending."""
+        while self.elapsed.poll() is None:
+            blocked = [line.split() for line in open("/proc/locks", encoding="ascii") if "->" in line]
+            if any(os.getpgid(int(line[5])) == self.elapsed.pid for line in blocked):
+                return True
+            time.sleep(0.01)
+        return False
 
 
 @pytest.fixture
@@ -67,6 +91,14 @@ def files(host):
 BEFORE = dict(LISTENER="ssh.service", FIREWALL="active")
 
 
+def armed(guard, *about):
+    """A module that arms the guard, and ends."""
+    guard.hold()
+    token = guard.arm(*about)
+    guard.release()
+    return token
+
+
 def change(files):
     for path in files:
         with open(path, "w", encoding="ascii") as file:
@@ -79,7 +111,7 @@ def content(path):
 
 
 def test_what_nobody_confirmed_is_as_before(guard, host, files):
-    guard.arm(files, BEFORE, 60)
+    armed(guard, files, BEFORE, 60)
     change(files)
     host.fire()
     assert content(files[0]) == "old\n" and os.stat(files[0]).st_mode & 0o777 == 0o640
@@ -89,7 +121,7 @@ def test_what_nobody_confirmed_is_as_before(guard, host, files):
 
 
 def test_what_was_confirmed_stays(guard, host, files):
-    token = guard.arm(files, BEFORE, 60)
+    token = armed(guard, files, BEFORE, 60)
     change(files)
     assert guard.confirm(token)
     host.fire()
@@ -97,28 +129,28 @@ def test_what_was_confirmed_stays(guard, host, files):
 
 
 def test_a_confirmation_that_comes_too_late_says_so(guard, host, files):
-    token = guard.arm(files, BEFORE, 60)
+    token = armed(guard, files, BEFORE, 60)
     change(files)
     host.fire()
     assert not guard.confirm(token)
 
 
 def test_a_second_change_goes_back_to_what_was_there_before_the_first(guard, host, files):
-    first = guard.arm(files, BEFORE, 60)
+    first = armed(guard, files, BEFORE, 60)
     change(files)
-    second = guard.arm(files, BEFORE, 60)
+    second = armed(guard, files, BEFORE, 60)
     host.fire()
     assert content(files[0]) == "old\n"
     assert not guard.confirm(first) and not guard.confirm(second)
 
 
 def test_two_runs_that_change_the_same_host_can_both_confirm(guard, files):
-    tokens = [guard.arm(files, BEFORE, 60) for dummy in range(2)]
+    tokens = [armed(guard, files, BEFORE, 60) for dummy in range(2)]
     assert all(guard.confirm(token) for token in tokens)
 
 
 def test_a_revert_that_was_cut_off_goes_on(guard, host, files):
-    guard.arm(files, BEFORE, 60)
+    armed(guard, files, BEFORE, 60)
     change(files)
     os.rename(guard.own("armed"), guard.own("reverting"))
     host.fire()
@@ -126,7 +158,7 @@ def test_a_revert_that_was_cut_off_goes_on(guard, host, files):
 
 
 def test_a_firewall_that_was_off_is_off_again_and_a_socket_listens(guard, host, files):
-    guard.arm(files, dict(LISTENER="ssh.socket", FIREWALL="inactive"), 60)
+    armed(guard, files, dict(LISTENER="ssh.socket", FIREWALL="inactive"), 60)
     host.fire()
     calls = host.calls.read_text()
     assert "ufw --force disable" in calls and "ufw reload" not in calls
@@ -134,14 +166,76 @@ def test_a_firewall_that_was_off_is_off_again_and_a_socket_listens(guard, host, 
 
 
 def test_a_revert_that_fails_is_no_success(guard, host, files):
-    guard.arm(files, BEFORE, 60)
+    armed(guard, files, BEFORE, 60)
     host.fire = lambda: None
     with pytest.raises(Failed, match="could not be brought back"):
         guard.revert()
 
 
 def test_the_service_runs_at_boot_and_the_timer_has_the_deadline(guard, host, files):
-    guard.arm(files, BEFORE, 77)
+    armed(guard, files, BEFORE, 77)
     assert "enable --quiet selfhost-guard.service" in host.calls.read_text()
     assert "OnActiveSec=77s\n" in (host.root / "units/selfhost-guard.timer").read_text()
     assert "ConditionPathExists=|%s/armed\n" % guard.folder in (host.root / "units/selfhost-guard.service").read_text()
+
+
+def test_a_deadline_that_comes_while_the_change_is_made_waits_for_the_next_step(guard, host, files):
+    guard.hold()
+    guard.arm(files, BEFORE, 60)
+    host.elapse()
+    assert host.waits()
+    change(files)
+    assert guard.start_clock()
+    assert host.elapsed.returncode == -signal.SIGTERM
+    guard.release()
+    assert guard.armed() and content(files[0]) == "new\n"
+
+
+def test_a_change_whose_module_ended_on_the_way_is_taken_back(guard, host, files):
+    guard.hold()
+    guard.arm(files, BEFORE, 60)
+    change(files)
+    host.elapse()
+    assert host.waits()
+    guard.release()
+    assert host.elapsed.wait(timeout=20) == 0
+    assert content(files[0]) == "old\n"
+
+
+def test_a_program_that_was_started_meanwhile_does_not_keep_the_lock(guard, host, files):
+    guard.hold()
+    guard.arm(files, BEFORE, 60)
+    with subprocess.Popen(["sleep", "60"], close_fds=False) as process:
+        guard.release()
+        host.fire()
+        process.kill()
+    assert not guard.pending()
+
+
+def test_a_module_that_hangs_is_ended(guard, host, files):
+    armed(guard, files, BEFORE, 1)
+    script = 'echo $$ >lock; exec 9<>lock; flock 9; echo locked; exec sleep 60'
+    with subprocess.Popen(["sh", "-c", script], cwd=guard.folder, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"locked\n"
+        host.fire()
+        assert process.wait(timeout=10) == -signal.SIGKILL
+    assert not guard.pending()
+
+
+def test_the_clock_says_that_a_change_is_not_guarded_any_more(guard, host, files):
+    armed(guard, files, BEFORE, 60)
+    host.fire()
+    assert not guard.start_clock()
+
+
+def test_the_clock_runs_before_there_is_anything_to_take_back(guard, host, files):
+    armed(guard, files, BEFORE, 60)
+    assert ("restart", False) in host.armed_at
+
+
+def test_a_change_waits_for_a_revert_that_was_cut_off(guard, host, files):
+    armed(guard, files, BEFORE, 60)
+    change(files)
+    os.rename(guard.own("armed"), guard.own("reverting"))
+    guard.hold()
+    assert content(files[0]) == "old\n" and not guard.pending()
