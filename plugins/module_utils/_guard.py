@@ -65,6 +65,7 @@ Description=Take back a change of sshd or the firewall that nobody confirmed
 ConditionPathExists=|@folder@/armed
 ConditionPathExists=|@folder@/reverting
 After=ssh.service ssh.socket ufw.service
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
@@ -79,6 +80,7 @@ TIMER = """\
 # Ansible managed
 [Unit]
 Description=How long a change of sshd or the firewall may stay unconfirmed
+StartLimitIntervalSec=0
 
 [Timer]
 OnActiveSec=@deadline@s
@@ -138,7 +140,8 @@ class Guard:
         """
         token = secrets.token_hex(8)
         self._write_units(deadline)
-        self.start_clock()
+        if not self._restart_timer():
+            self.module.fail_json(msg="Nothing was changed: %s.timer does not start." % UNIT)
         if self.armed():
             with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
                 file.write(token + "\n")
@@ -148,9 +151,12 @@ class Guard:
 
     def start_clock(self) -> bool:
         """The deadline counts from now on, also where it had just passed; whether the change is still guarded."""
-        self._systemctl("restart", UNIT + ".timer")
+        return self._restart_timer() and self.armed()
+
+    def _restart_timer(self) -> bool:
+        code, dummy, dummy = self.module.run_command(["systemctl", "restart", UNIT + ".timer"])
         self._systemctl("stop", UNIT + ".service")  # it could only wait for the lock
-        return self.armed()
+        return code == 0
 
     def confirm(self, token: str) -> bool:
         """Whether the change stays; it does not where it was taken back before."""

@@ -149,7 +149,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _firewall, _sshd
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._guard import Guard
+from ansible_collections.selfhost.flask.plugins.module_utils._guard import UNIT, Guard
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 
@@ -269,7 +269,7 @@ class Access:
     def _step(self) -> None:
         """Nothing is changed any more where the host could not take it back."""
         if not self.guard.start_clock():
-            raise Refused("somebody else took the change back while it was being made; run the playbook again")
+            raise Refused("nothing would take the change back any more (see `journalctl -u %s.timer`)" % UNIT)
 
     def _guarded_paths(self) -> list:
         keys = [path + suffix for path in _sshd.KEYS.values() for suffix in ("", ".pub")]

@@ -24,7 +24,7 @@ class Host:
 
     def __init__(self, root):
         self.root, self.calls = root, root / "calls"
-        self.elapsed = None
+        self.elapsed, self.broken = None, []
         self.armed_at = []
         (root / "bin").mkdir()
         (root / "units").mkdir()
@@ -43,7 +43,7 @@ class Host:
         if command[1:] == ["stop", "selfhost-guard.service"] and self.elapsed and self.elapsed.poll() is None:
             os.killpg(self.elapsed.pid, signal.SIGTERM)
             self.elapsed.wait(timeout=10)
-        return 0, "", ""
+        return int(command[1:] == self.broken), "", ""
 
     def fail_json(self, msg):
         raise Failed(msg)
@@ -239,3 +239,19 @@ def test_a_change_waits_for_a_revert_that_was_cut_off(guard, host, files):
     os.rename(guard.own("armed"), guard.own("reverting"))
     guard.hold()
     assert content(files[0]) == "old\n" and not guard.pending()
+
+
+def test_a_clock_that_does_not_start_guards_nothing(guard, host, files):
+    token = armed(guard, files, BEFORE, 60)
+    host.broken = ["restart", "selfhost-guard.timer"]
+    assert not guard.start_clock()
+    guard.confirm(token)
+    with pytest.raises(Failed, match="Nothing was changed"):
+        armed(guard, files, BEFORE, 60)
+    assert not guard.armed()
+
+
+def test_a_clock_may_be_started_as_often_as_a_change_has_steps(guard, host, files):
+    armed(guard, files, BEFORE, 60)
+    for name in ("timer", "service"):
+        assert "StartLimitIntervalSec=0\n" in (host.root / ("units/selfhost-guard." + name)).read_text()
