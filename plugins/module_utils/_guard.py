@@ -101,8 +101,10 @@ class Guard:
         """A path in the guard's folder."""
         return os.path.join(self.folder, name)
 
-    def pending(self) -> bool:
-        """Whether there is a change that was not confirmed yet."""
+    def pending(self, token: str = "") -> bool:
+        """Whether there is a change that was not confirmed yet, or whether this one was not."""
+        if token:
+            return self.fate(token) in ("armed", "reverting")
         return self.armed() or os.path.isdir(self.own("reverting"))
 
     def armed(self) -> bool:
@@ -158,22 +160,38 @@ class Guard:
         self._systemctl("stop", UNIT + ".service")  # it could only wait for the lock
         return code == 0
 
-    def confirm(self, token: str) -> bool:
-        """Whether the change stays; it does not where it was taken back before."""
-        try:
-            os.rename(self.own("armed"), self.own("confirmed"))
-        except FileNotFoundError:
-            return not self.pending() and token not in self._reverted()
-        self._systemctl("stop", UNIT + ".timer")
-        self._forget("confirmed", "reverted")
-        return True
+    def confirm(self, token: str) -> str:
+        """Lets the change be for good, by who holds the lock; what became of it.
 
-    def revert(self) -> bool:
-        """Takes the change back now, by who does not hold the lock; whether there was one."""
-        pending = self.pending()
+        Only the last of several unconfirmed changes was proven to work together with the others.
+        """
+        armed = self._tokens("armed")
+        if token in armed[:-1]:
+            return "unproven"
+        if token not in armed:
+            return self.fate(token)
+        self._forget("confirmed")
+        os.rename(self.own("armed"), self.own("confirmed"))
+        self._systemctl("stop", UNIT + ".timer")
+        for name in ("confirmed", "reverted"):  # with private keys in it
+            if os.path.exists(self.own(name + "/files.tar")):
+                os.unlink(self.own(name + "/files.tar"))
+        return "confirmed"
+
+    def fate(self, token: str) -> str:
+        """What became of a change, as far as the host knows."""
+        states = ("armed", "reverting", "reverted", "confirmed")
+        return next((state for state in states if token in self._tokens(state)), "unknown")
+
+    def revert(self, token: str = "") -> bool:
+        """Takes the change back now, by who does not hold the lock; whether there was one.
+
+        With a token, it is this change and those since then, and not one of somebody else alone.
+        """
+        pending = self.pending(token)
         if pending:
             self._systemctl("start", UNIT + ".service")
-        if self.pending():
+        if self.pending(token):
             self.module.fail_json(
                 msg="The old configuration of sshd and the firewall could not be brought back. It is in %s; "
                 "`journalctl -u %s` says why." % (self.own("reverting/files.tar"), UNIT)
@@ -182,7 +200,7 @@ class Guard:
 
     def _keep(self, paths: list, before: dict, token: str) -> None:
         """Copies the files, and notes which were not there, before anything says so."""
-        self._forget("arming", "confirmed")
+        self._forget("arming")
         os.mkdir(self.own("arming"), 0o700)
         with tarfile.open(self.own("arming/files.tar"), "w") as archive:
             for path in filter(os.path.lexists, paths):
@@ -210,10 +228,10 @@ class Guard:
         self._systemctl("daemon-reload")
         self._systemctl("enable", "--quiet", UNIT + ".service")
 
-    def _reverted(self) -> list:
-        """The changes that were taken back last."""
+    def _tokens(self, state: str) -> list:
+        """The changes that are in a state, in their order."""
         try:
-            with open(self.own("reverted/tokens"), encoding="ascii") as file:
+            with open(self.own(state + "/tokens"), encoding="ascii") as file:
                 return file.read().split()
         except FileNotFoundError:
             return []

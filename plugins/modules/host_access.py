@@ -32,14 +32,17 @@ options:
   state:
     description:
       - V(applied) changes what differs, until further notice. V(confirmed) lets it be so for good, and
-        fails where it was taken back already. V(reverted) takes it back now.
+        fails where it was taken back already. V(reverted) takes it back now, and fails where it was confirmed.
+      - Where somebody else changed something before the first change was confirmed, only the confirmation of
+        the last one counts, for both. That of the first one is a warning.
     type: str
     choices: [applied, confirmed, reverted]
     default: applied
   token:
-    description: What V(applied) returned as RV(token).
+    description:
+      - What V(applied) returned as RV(token). Required for O(state=confirmed). V(reverted) without one takes back
+        whatever is not confirmed.
     type: str
-    default: ""
   deadline:
     description: After how many seconds the host takes back a change that nobody confirmed.
     type: int
@@ -356,21 +359,39 @@ def applied(module: AnsibleModule) -> dict:
     )
 
 
+BECAME = {
+    "reverted": "the deadline had passed, and the host has taken the change back",
+    "confirmed": "the change was confirmed in the meantime, and stays",
+    "unknown": "the host does not know this change any more; others have changed it since then",
+}
+
+
 def confirmed(module: AnsibleModule) -> dict:
     """Lets the change be for good."""
-    guard = Guard(module, module.params["folder"])
-    pending = guard.pending()
-    if not module.check_mode:
-        guard.hold()
-    if not module.check_mode and not guard.confirm(module.params["token"]):
-        module.fail_json(msg="The deadline had passed: the host has taken the change back.")
-    return dict(changed=pending)
+    guard, token = Guard(module, module.params["folder"]), module.params["token"] or ""
+    if module.check_mode:
+        return dict(changed=guard.pending(token))
+    guard.hold()
+    pending = guard.pending(token)
+    state = guard.confirm(token)
+    if state == "unproven":
+        module.warn(
+            "Another run, or another inventory name of this host, changed sshd or the firewall after this one. Its "
+            "confirmation counts for both. Without it, the host takes both changes back."
+        )
+    elif state != "confirmed":
+        module.fail_json(msg="This can't be confirmed: %s." % BECAME[state])
+    return dict(changed=pending and state == "confirmed")
 
 
 def reverted(module: AnsibleModule) -> dict:
     """Takes the change back."""
-    guard = Guard(module, module.params["folder"])
-    return dict(changed=guard.pending() if module.check_mode else guard.revert())
+    guard, token = Guard(module, module.params["folder"]), module.params["token"] or ""
+    changed = guard.pending(token) if module.check_mode else guard.revert(token)
+    state = guard.fate(token) if token and not module.check_mode else "reverted"
+    if state != "reverted":
+        module.fail_json(msg="This can't be taken back: %s." % BECAME[state])
+    return dict(changed=changed)
 
 
 def main() -> None:
@@ -384,7 +405,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             state=dict(type="str", choices=["applied", "confirmed", "reverted"], default="applied"),
-            token=dict(type="str", default="", no_log=False),
+            token=dict(type="str", no_log=False),
             deadline=dict(type="int", default=60),
             sshd_path=dict(type="path", default="/etc/ssh/sshd_config.d/00-selfhost.conf"),
             sshd_config=dict(type="str"),
@@ -394,7 +415,7 @@ def main() -> None:
             firewall=dict(type="dict", options=firewall),
             folder=dict(type="path", default="/var/lib/selfhost/guard"),
         ),
-        required_if=[("state", "applied", ("sshd_config", "firewall"))],
+        required_if=[("state", "applied", ("sshd_config", "firewall")), ("state", "confirmed", ("token",))],
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}

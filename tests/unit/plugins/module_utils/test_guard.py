@@ -123,7 +123,7 @@ def test_what_nobody_confirmed_is_as_before(guard, host, files):
 def test_what_was_confirmed_stays(guard, host, files):
     token = armed(guard, files, BEFORE, 60)
     change(files)
-    assert guard.confirm(token)
+    assert guard.confirm(token) == guard.confirm(token) == "confirmed"
     host.fire()
     assert content(files[0]) == content(files[1]) == "new\n"
 
@@ -132,7 +132,17 @@ def test_a_confirmation_that_comes_too_late_says_so(guard, host, files):
     token = armed(guard, files, BEFORE, 60)
     change(files)
     host.fire()
-    assert not guard.confirm(token)
+    assert guard.confirm(token) == "reverted"
+    guard.confirm(armed(guard, files, BEFORE, 60))
+    assert guard.confirm(token) == "reverted"
+    assert guard.confirm("another") == "unknown"
+
+
+def test_the_files_of_before_go_with_the_confirmation(guard, host, files):
+    armed(guard, files, BEFORE, 60)
+    host.fire()
+    guard.confirm(armed(guard, files, BEFORE, 60))
+    assert list((host.root / "guard").rglob("files.tar")) == []
 
 
 def test_a_second_change_goes_back_to_what_was_there_before_the_first(guard, host, files):
@@ -141,12 +151,32 @@ def test_a_second_change_goes_back_to_what_was_there_before_the_first(guard, hos
     second = armed(guard, files, BEFORE, 60)
     host.fire()
     assert content(files[0]) == "old\n"
-    assert not guard.confirm(first) and not guard.confirm(second)
+    assert guard.confirm(first) == guard.confirm(second) == "reverted"
 
 
-def test_two_runs_that_change_the_same_host_can_both_confirm(guard, files):
-    tokens = [armed(guard, files, BEFORE, 60) for dummy in range(2)]
-    assert all(guard.confirm(token) for token in tokens)
+def test_only_the_last_of_two_changes_can_be_confirmed_and_counts_for_both(guard, host, files):
+    first, last = [armed(guard, files, BEFORE, 60) for dummy in range(2)]
+    assert guard.confirm(first) == "unproven" and guard.armed()
+    assert guard.confirm(last) == guard.confirm(first) == "confirmed"
+    assert not guard.armed()
+
+
+def test_a_change_of_another_run_is_not_confirmed(guard, files):
+    first = armed(guard, files, BEFORE, 60)
+    assert guard.confirm(first) == "confirmed"
+    armed(guard, files, BEFORE, 60)
+    assert guard.confirm(first) == "confirmed" and guard.armed()
+
+
+def test_who_goes_back_takes_back_no_other_change(guard, host, files):
+    first = armed(guard, files, BEFORE, 60)
+    guard.confirm(first)
+    second = armed(guard, files, BEFORE, 60)
+    change(files)
+    assert not guard.revert(first) and guard.fate(first) == "confirmed"
+    assert content(files[0]) == "new\n"
+    assert guard.revert(second) and guard.fate(second) == "reverted"
+    assert not guard.revert(second) and content(files[0]) == "old\n"
 
 
 def test_a_revert_that_was_cut_off_goes_on(guard, host, files):

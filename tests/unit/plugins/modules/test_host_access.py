@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from ansible_collections.selfhost.flask.plugins.modules.host_access import Access, Refused
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.selfhost.flask.plugins.modules.host_access import Access, Refused, main
 
 ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
 
@@ -66,3 +69,39 @@ def test_nothing_is_changed_any_more_once_nobody_could_take_it_back(steps, acces
     with pytest.raises(Refused, match="nothing would take the change back"):
         made.apply()
     assert said == ["arm", "write", "22/tcp", "enable", "reload"][: 2 + steps] + ["release", "revert"]
+
+
+@pytest.fixture
+def asked(tmp_path, capsys):
+    """What the module answers about changes, each in the state of the folder that has its token."""
+
+    def asked(state, token, **tokens):
+        for name, lines in tokens.items():
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "tokens").write_text(lines)
+        with patch_module_args(dict(state=state, token=token, folder=str(tmp_path))), pytest.raises(SystemExit):
+            main()
+        return json.loads(capsys.readouterr().out)
+
+    return asked
+
+
+def test_an_earlier_change_that_was_proven_is_a_warning(asked):
+    answer = asked("confirmed", "a", armed="a\nb\n")
+    assert not answer["changed"] and "takes both changes back" in str(answer["warnings"])
+
+
+@pytest.mark.parametrize("state, token, said", [
+    ("confirmed", "a", "the host has taken the change back"),
+    ("confirmed", "c", "does not know this change"),
+    ("reverted", "b", "the change was confirmed in the meantime, and stays"),
+    ("reverted", "c", "does not know this change"),
+])
+def test_what_became_of_a_change_is_said_where_it_is_not_what_was_asked_for(state, token, said, asked):
+    answer = asked(state, token, reverted="a\n", confirmed="b\n")
+    assert answer["failed"] and said in answer["msg"]
+
+
+@pytest.mark.parametrize("state, token", [("confirmed", "b"), ("reverted", "a")])
+def test_what_was_done_already_is_no_change(state, token, asked):
+    assert not asked(state, token, reverted="a\n", confirmed="b\n")["changed"]
