@@ -218,6 +218,11 @@ def test_sshd_refuses_passwords_and_root(name, release, render, tmp_path):
         run(installed("sshd"), "-t", "-f", tmp_path / "sshd.conf", "-h", tmp_path / "key")
 
 
+def test_key_exchanges_are_in_their_order_at_each_run(evaluate):
+    every = evaluate("hardening", "__hardening_kex_before_quantum")
+    assert evaluate("hardening", "__hardening_sshd_policies['ubuntu 22']['KexAlgorithms']") == every[1:]
+
+
 def test_a_users_own_settings_of_sshd_win(render):
     settings = {"allowtcpforwarding": "local", "UseDNS": True, "Banner": None}
     text = render("hardening", "sshd.conf.j2", hardening_ssh_settings=settings, hardening_ssh_port=2222)
