@@ -19,7 +19,7 @@ MODES = {
     f"/var/log/{APP}": ("root", "adm", 0o750),
     f"/var/backups/{APP}": ("root", "root", 0o700),
     f"/usr/local/sbin/flask-{APP}": ("root", "root", 0o755),
-    "/etc/sudoers.d/selfhost-admins": ("root", "root", 0o440),
+    f"/etc/sudoers.d/selfhost-admins-{APP}": ("root", "root", 0o440),
     "/etc/postfix/smarthost": ("root", "root", 0o600),
     f"/home/{ADMIN}/.ssh/authorized_keys": (ADMIN, ADMIN, 0o600),
 }
