@@ -100,3 +100,16 @@ def test_sqlite_is_in_a_folder_that_outlives_a_release(evaluate):
     assert evaluate("app", "__app_env", flask_database="sqlite")["DATABASE_URL"] == (
         "sqlite:////srv/microblog/shared/instance/microblog.db"
     )
+
+
+ADMINS = [{"name": "ana"}, {"name": "bob"}, {"name": "eva"}]
+ORDER = {"eva": ["eva", "ana", "bob"], "pi": ["ana", "bob", "eva", "pi"], "": ["ana", "bob", "eva"]}
+
+
+@pytest.mark.parametrize("user", ORDER)
+def test_the_login_that_is_known_is_tried_first(user, evaluate):
+    given = {"flask_admins": ADMINS, **({"ansible_user": user} if user else {})}
+    expected = [*ORDER[user], "root"]
+    assert list(dict.fromkeys(evaluate("flask", "__flask_logins", **given)))[: len(expected)] == expected
+    tried = evaluate("hardening", "__hardening_logins", hardening_admins=ADMINS, **given)
+    assert list(dict.fromkeys(tried)) == [name for name in ORDER[user] if name != "pi"]

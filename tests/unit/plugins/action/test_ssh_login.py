@@ -169,6 +169,15 @@ def test_waits_for_a_server_that_comes_back(action, monkeypatch):
     assert result["user"] == "deploy"
 
 
+def test_no_try_comes_so_soon_that_the_firewall_would_go_on_to_refuse(action, monkeypatch):
+    clock, tries = [0.0], []
+    monkeypatch.setattr(ssh_login.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ssh_login.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    action(lambda user, port: tries.append(clock[0]) or host(deploy=REFUSED)(user, port), ["deploy"], wait=60)
+    assert max(len([time for time in tries if begin <= time < begin + 30]) for begin in tries) < 6
+    assert tries[-1] == 60
+
+
 def test_a_proof_that_nobody_answers_to_has_failed(action):
     result, dummy = action(at_ports(), ["deploy"], ports=[2222], fresh=True)
     assert result["failed"] and result["msg"].endswith("What was tried: Connection refused")
