@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 import shlex
 
+from ansible.module_utils.basic import AnsibleModule
+
 PREFIX = "selfhost:"
 SSH = "ssh"  # the owner of the rules for ssh: the host, whichever application it is set up for
 DEFAULTS = "/etc/default/ufw"
@@ -94,3 +96,12 @@ def with_ipv6(defaults: str) -> str:
     if re.search(r"(?m)^IPV6=", defaults):
         return re.sub(r"(?m)^IPV6=.*$", "IPV6=yes", defaults)
     return "IPV6=yes\n" + defaults
+
+
+def policies(module: AnsibleModule) -> str:
+    """The shell commands that set the kernel's own policies as they are; ufw's end sets them to ACCEPT."""
+    found = []
+    for program in ("iptables", "ip6tables"):
+        code, out, dummy = module.run_command([program, "-w", "-S"])
+        found += ["%s -w %s" % (program, line) for line in re.findall(r"(?m)^-P \w+ \w+$", "" if code else out)]
+    return "; ".join(found)

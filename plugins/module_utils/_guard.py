@@ -19,6 +19,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shlex
 import shutil
 import tarfile
 
@@ -39,7 +40,10 @@ echo $$ >lock
 mv -T armed reverting 2>/dev/null
 [ -d reverting ] || exit 0  # it was confirmed in the meantime
 . ./reverting/before
-[ "$FIREWALL" != inactive ] || ufw --force disable
+if [ "$FIREWALL" = inactive ]; then
+    ufw --force disable
+    eval "${POLICIES-}"
+fi
 tar -xpf reverting/files.tar -C /
 xargs -0 -r rm -f -- <reverting/absent
 sync
@@ -206,7 +210,7 @@ class Guard:
             for path in filter(os.path.lexists, paths):
                 archive.add(path, arcname=path.lstrip("/"))
         absent = "".join(path + "\0" for path in paths if not os.path.lexists(path))
-        lines = "".join("%s=%s\n" % item for item in sorted(before.items()))
+        lines = "".join("%s=%s\n" % (name, shlex.quote(value)) for name, value in sorted(before.items()))
         for name, text in (("absent", absent), ("before", lines), ("tokens", token + "\n")):
             write_file(self.own("arming/" + name), text.encode(), 0o600)
         os.sync()

@@ -251,6 +251,8 @@ class Access:
         self.check_users(wanted)
         new_keys = {kind: _sshd.make_key(self.module, kind) for kind in self.keys}
         before = dict(LISTENER=self.unit, FIREWALL=self.firewall_state())
+        if before["FIREWALL"] == "inactive":
+            before["POLICIES"] = _firewall.policies(self.module)
         token = self.guard.arm(self._guarded_paths(), before, self.params["deadline"])
         try:
             self._write(new_keys)

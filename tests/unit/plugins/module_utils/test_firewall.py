@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _firewall
@@ -78,3 +80,9 @@ def test_policies_are_set_where_they_differ():
 def test_ipv6_has_the_same_rules():
     assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS.replace("no", "yes", 1)
     assert _firewall.with_ipv6("A=b\n") == "IPV6=yes\nA=b\n"
+
+
+def test_the_kernels_own_policies_are_kept_as_commands():
+    said = {"iptables": (0, "-P INPUT DROP\n-P OUTPUT ACCEPT\n-N x\n-A x -P y\n", ""), "ip6tables": (1, "", "no")}
+    module = SimpleNamespace(run_command=lambda command: said[command[0]])
+    assert _firewall.policies(module) == "iptables -w -P INPUT DROP; iptables -w -P OUTPUT ACCEPT"

@@ -29,7 +29,7 @@ class Host:
         (root / "bin").mkdir()
         (root / "units").mkdir()
         self.calls.write_text("")
-        for name in ("systemctl", "ufw"):
+        for name in ("systemctl", "ufw", "iptables"):
             program = root / "bin" / name
             program.write_text('#!/bin/sh\necho "%s $*" >>%s\n' % (name, self.calls))
             program.chmod(0o755)
@@ -193,6 +193,13 @@ def test_a_firewall_that_was_off_is_off_again_and_a_socket_listens(guard, host, 
     calls = host.calls.read_text()
     assert "ufw --force disable" in calls and "ufw reload" not in calls
     assert "systemctl stop ssh.service\nsystemctl restart ssh.socket\n" in calls
+
+
+def test_the_policies_of_a_firewall_that_is_not_ufw_are_back_after_ufw_s_end(guard, host, files):
+    policies = "iptables -w -P INPUT DROP; iptables -w -P FORWARD DROP"
+    armed(guard, files, dict(LISTENER="ssh.service", FIREWALL="inactive", POLICIES=policies), 60)
+    host.fire()
+    assert "ufw --force disable\n" + policies.replace("; ", "\n") + "\n" in host.calls.read_text()
 
 
 def test_a_revert_that_fails_is_no_success(guard, host, files):

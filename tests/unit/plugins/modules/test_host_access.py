@@ -10,6 +10,7 @@ import json
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.selfhost.flask.plugins.modules import host_access
 from ansible_collections.selfhost.flask.plugins.modules.host_access import Access, Refused, main
 
 ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
@@ -22,6 +23,7 @@ class Guard:
         self.steps, self.said = steps, said
 
     def arm(self, paths, before, deadline):
+        assert before["POLICIES"] == "iptables -P INPUT DROP"
         self.said.append("arm")
         return "token"
 
@@ -47,6 +49,8 @@ def access(monkeypatch):
                        firewall_commands=[ALLOW, ENABLE], _guarded_paths=[])
         for name, answer in answers.items():
             monkeypatch.setattr(made, name, lambda *ignored, answer=answer: answer)
+        monkeypatch.setattr(host_access._firewall, "policies", lambda module: "iptables -P INPUT DROP")
+        made.module = None
         for name in ("check_users", "check_overrides"):
             monkeypatch.setattr(made, name, lambda *ignored: None)
         monkeypatch.setattr(made, "_write", lambda *ignored: said.append("write"))
