@@ -137,16 +137,23 @@ def shut_out(module: AnsibleModule, before: dict, wanted: dict) -> dict:
         return {}
     found = {}
     for user in pwd.getpwall():
-        path = os.path.join(user.pw_dir, ".ssh/authorized_keys")
-        if user.pw_uid == 0 or user.pw_shell in NO_SHELLS or not os.path.isfile(path):
-            continue
-        keys = _keys_in(module, path)
+        paths = [] if user.pw_uid == 0 or user.pw_shell in NO_SHELLS else _key_files(user, before)
+        keys = [key for path in paths for key in _keys_in(module, path)]
         if _accepted(keys, before) and _in_groups(user, before):
             if not _in_groups(user, wanted):
                 found[user.pw_name] = "is in none of the groups %s" % ", ".join(_groups(wanted))
             elif not _accepted(keys, wanted):
                 found[user.pw_name] = "has no key that is strong enough (%s)" % ", ".join(map(" ".join, keys))
     return found
+
+
+def _key_files(user: pwd.struct_passwd, values: dict) -> list:
+    """The files in which sshd looks for a user's keys, as far as they are there."""
+    words = {"%": "%", "h": user.pw_dir, "u": user.pw_name, "U": str(user.pw_uid)}
+    names = " ".join(values.get("authorizedkeysfile", [".ssh/authorized_keys"])).split()
+    named = [re.sub("%(.)", lambda match: words.get(match.group(1), match.group(0)), name) for name in names]
+    paths = [os.path.join(user.pw_dir, name) for name in named]
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
 
 def _keys_in(module: AnsibleModule, path: str) -> list:

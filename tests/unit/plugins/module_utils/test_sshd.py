@@ -84,3 +84,18 @@ def test_who_would_be_shut_out_is_named(case, monkeypatch, tmp_path):
     monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [group])
     assert _sshd.shut_out(says(keys), ALL, STRICT) == ({"ana": reason} if reason else {})
     assert _sshd.shut_out(says(keys), STRICT, STRICT) == {}
+
+
+@pytest.mark.parametrize("setting, path", [
+    (".ssh/authorized_keys .ssh/authorized_keys2", "home/ana/.ssh/authorized_keys2"),
+    ("@/keys/%u", "keys/ana"), ("%h/100%%/%U", "home/ana/100%/1000"),
+])
+def test_keys_are_looked_for_where_sshd_does(setting, path, monkeypatch, tmp_path):
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("")
+    home = str(tmp_path / "home/ana")
+    user = SimpleNamespace(pw_name="ana", pw_uid=1000, pw_gid=1000, pw_dir=home, pw_shell="/bin/bash")
+    monkeypatch.setattr(_sshd.pwd, "getpwall", lambda: [user])
+    monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [])
+    files = {"authorizedkeysfile": [setting.replace("@", str(tmp_path))]}
+    assert list(_sshd.shut_out(says(ED25519), dict(ALL, **files), dict(STRICT, **files))) == ["ana"]
