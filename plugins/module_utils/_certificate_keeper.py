@@ -74,7 +74,7 @@ class Keeper:
         self.places = places
         self.now = now
         self.store = Store(settings["name"], places.certificates)
-        self.proxy = Proxy(settings["services"])
+        self.proxy = Proxy(settings["services"], settings["names"])
         self.lineage = Lineage(settings["name"], acme_of(root, settings["acme"], places))
 
     def path(self, suffix: str) -> str:

@@ -100,20 +100,23 @@ class Store:
 class Proxy:
     """Who serves the certificate: the units that load it, and where they answer."""
 
-    def __init__(self, services: list, address: tuple = ("127.0.0.1", 443)) -> None:
+    def __init__(self, services: list, names: list, address: tuple = ("127.0.0.1", 443)) -> None:
         self.services = services
+        self.names = [name for name in names if not is_address(name)] or [""]
         self.address = address
 
     def load(self, facts: Facts, deadline: float = DEADLINE) -> bool:
-        """Sees that a certificate is served for its site's names; whether it had to be loaded for that."""
-        names = [name for name in facts.names if name and not is_address(name)] or [""]
-        if not self.services or not self._others(names, facts.fingerprint):
+        """Sees that a certificate is served for its site's names; whether it had to be loaded for that.
+
+        It may have more names, which are other sites'.
+        """
+        if not self.services or not self._others(facts.fingerprint):
             return False
         for service in self.services:
             self._reload(service)
         end = time.monotonic() + deadline
         while True:
-            others = self._others(names, facts.fingerprint)
+            others = self._others(facts.fingerprint)
             if not others:
                 return True
             if time.monotonic() > end:
@@ -132,10 +135,10 @@ class Proxy:
                 "The new certificate is in place, and %s can't load it: %s" % (service, error)
             ) from error
 
-    def _others(self, names: list, fingerprint: str) -> list:
+    def _others(self, fingerprint: str) -> list:
         """What is said for each name for which another certificate is served, or none."""
         found = []
-        for name in names:
+        for name in self.names:
             try:
                 served = self.served(name)
             except OSError as error:

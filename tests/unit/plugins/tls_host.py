@@ -14,6 +14,7 @@ import threading
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_store
+from ansible_collections.selfhost.flask.plugins.module_utils._certificate import covers
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate_keeper import Keeper, Places
 
 DAY = 24 * 3600
@@ -53,11 +54,15 @@ echo "$@" >>"$FAKE/systemctl"
 
 
 class Server(threading.Thread):
-    """A proxy: it goes on with the certificate that it has loaded, until it is told to load another."""
+    """A proxy: it goes on with the certificate that it has loaded, until it is told to load another.
 
-    def __init__(self, store):
+    It knows no names but its sites'.
+    """
+
+    def __init__(self, store, sites):
         super().__init__(daemon=True)
         self.store = store
+        self.sites = sites
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.address = self.socket.getsockname()
         self.names = []
@@ -66,7 +71,12 @@ class Server(threading.Thread):
     def load(self):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.store.links["certificate.pem"], self.store.links["key.pem"])
-        self.context.sni_callback = lambda connection, name, context: self.names.append(name)
+        self.context.sni_callback = self.greet
+
+    def greet(self, connection, name, context):
+        self.names.append(name)
+        known = name is None or any(covers(site, name) for site in self.sites)
+        return None if known else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
     def run(self):
         while True:
@@ -124,7 +134,7 @@ class TlsHost:
 
     def serve(self, keeper):
         """The proxy runs, and `systemctl reload` is what makes it load what is installed."""
-        server = Server(keeper.store)
+        server = Server(keeper.store, keeper.settings["names"])
         server.start()
         self.servers.append(server)
         run = _certificate_store.run

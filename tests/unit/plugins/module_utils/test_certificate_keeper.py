@@ -254,6 +254,21 @@ def test_what_is_installed_and_not_served_is_loaded(host):
     assert keeper.keep() and host.reloads() == ["reload nginx"] and not keeper.keep()
 
 
+@pytest.mark.parametrize("names, certificate, probed", [
+    (["blog.example.com"], ["blog.example.com", "www.example.com", "*.example.com"], ["blog.example.com"]),
+    (["blog.example.com", "192.0.2.1"], ["*.example.com", "192.0.2.1"], ["blog.example.com"]),
+    (["example.com", "*.example.com"], ["example.com", "*.example.com"], ["any.example.com", "example.com"]),
+    (["192.0.2.1"], ["192.0.2.1", "blog.example.com"], [None]),
+])
+def test_the_proxy_is_asked_by_the_names_of_the_site_only(host, names, certificate, probed):
+    keeper = host.keeper(origin="provided", names=names, services=["nginx"])
+    keeper.provide(given(*certificate))
+    server = host.serve(keeper)
+    assert not keeper.keep() and sorted(server.names, key=str) == probed
+    keeper.store.install(given(*certificate))
+    assert keeper.keep() and len(host.reloads()) == 1
+
+
 def test_a_proxy_that_goes_on_with_the_old_one_is_a_failure(host, monkeypatch):
     keeper = host.keeper(services=["nginx"])
     keeper.provide()
