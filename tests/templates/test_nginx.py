@@ -65,6 +65,7 @@ def test_a_site_has_its_files_and_its_application(deployment, site, render):
     proxy = blocks(render("nginx", "proxy.conf.j2", deployment))
     sent = {words[0]: words[1] for words in found_in(proxy, "proxy_set_header")}
     assert sent["X-Forwarded-For"] == "$remote_addr" and sent["Forwarded"] == "" and sent["X-Release"] == ""
+    assert sent["X-Forwarded-Port"] == "$server_port" and sent["X-Forwarded-Proto"] == "$scheme"
     assert found_in(proxy, "proxy_hide_header") == [["X-Release"]]
     assert found_in(proxy, "proxy_intercept_errors") == []  # the application's own 503 passes
 
@@ -101,17 +102,42 @@ def test_the_address_is_a_name_until_there_is_a_certificate_for_the_domain(given
     assert found_in(site(ansible_host="192.0.2.7", **given)[-1], "server_name") == [names]
 
 
-@pytest.mark.parametrize("given, refuses", [
-    ({}, False),
-    ({"flask_tls": "letsencrypt"}, True),
-    ({"flask_tls": "letsencrypt", "flask_domain": "192.0.2.7"}, False),
-    ({"flask_tls": "letsencrypt", "ansible_facts": {"distribution": "Ubuntu", "distribution_major_version": "22"}}, False),
+@pytest.mark.parametrize("template", ["default.conf.j2", "nginx.conf.j2", "acme.conf.j2", "confinement.conf.j2"])
+def test_what_sites_share_is_the_same_whichever_writes_it(template, render):
+    facts = {"distribution": "Debian", "distribution_major_version": "13"}
+    written = {
+        render("nginx", template, deployment, **{**given, "ansible_facts": facts})
+        for deployment in DEPLOYMENTS
+        for given in [*CASES.values(), {"flask_domain": "192.0.2.7", "flask_tls": "provided"}]
+    }
+    assert len(written) == 1
+
+
+def test_a_handshake_without_a_known_name_is_answered(render):
+    tls = found_in(blocks(render("nginx", "default.conf.j2")), "server")[-1][-1]
+    assert found_in(tls, "ssl_certificate") == [["/etc/ssl/selfhost/default.pem"]]
+    assert found_in(found_in(tls, "location", "/")[0][-1], "return") == [["421"]]
+    assert found_in(tls, "ssl_reject_handshake") == found_in(tls, "add_header") == []
+
+
+SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}
+
+
+@pytest.mark.parametrize("shop, own, differing", [
+    ({}, {}, []),
+    ({"nginx_tls_profile": "intermediate", "nginx_http3_enabled": "no"}, {}, []),
+    ({"flask_tls_profile": "modern"}, {}, ["nginx_tls_profile"]),
+    ({}, {"flask_tls_profile": "modern"}, ["nginx_tls_profile"]),
+    ({"flask_tls_profile": "modern", "nginx_http3_enabled": True}, {"nginx_tls_profile": "modern"}, ["nginx_http3_enabled"]),
+    ({"nginx_confinement": {"ProtectHome": "no"}}, {}, ["nginx_confinement"]),
+    ({"flask_tls_profile": "modern", "ansible_host": "192.0.2.8"}, {}, []),
 ])
-def test_a_handshake_without_a_known_name_is_refused_where_it_can_be(given, refuses, render):
-    default = blocks(render("nginx", "default.conf.j2", **given))
-    tls = found_in(default, "server")[-1][-1]
-    assert bool(found_in(tls, "ssl_reject_handshake")) == refuses
-    assert bool(found_in(tls, "ssl_certificate")) != refuses
+def test_sites_of_one_host_agree_on_what_they_share(shop, own, differing, evaluate):
+    hosts = {"shop": {**SHOP, **shop}, "blog.example.com": {}, "mail": {"ansible_host": "192.0.2.7", "inventory_hostname": "mail"}}
+    given = {"hostvars": hosts, "groups": {"all": list(hosts)}, "ansible_host": "192.0.2.7", **own}
+    assert evaluate("nginx", "__nginx_differing", **given) == differing
+    told = [check["message"] for check in evaluate("nginx", "__nginx_checks", **given) if "same host" in check["message"] and not check["valid"]]
+    assert [text.startswith(" and ".join(differing) + " is another one for shop, which") for text in told] == [True] * bool(differing)
 
 
 def test_http3_is_offered_only_by_choice(render):

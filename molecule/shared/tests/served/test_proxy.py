@@ -33,6 +33,7 @@ FORGED = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Forwarded-Host": "evil.example.com",
     "X-Forwarded-Proto": "gopher",
+    "X-Forwarded-Port": "8443",
     "X-Forwarded-Prefix": "/evil",
     "X-Real-IP": "203.0.113.9",
     "Forwarded": "for=203.0.113.9;host=evil.example.com;proto=http",
@@ -110,6 +111,15 @@ def test_name_that_no_site_has_is_not_answered(machine: Machine, visitor: Visito
     assert visitor.get("/", headers=stranger).status_code == 421
     with pytest.raises(requests.ConnectionError):
         visitor.get(f"http://{machine.address}/", headers=stranger, allow_redirects=False)
+
+
+@pytest.mark.parametrize("name", [None, "evil.example.com"])
+def test_handshake_without_a_name_of_a_site_is_answered(machine: Machine, name: str | None) -> None:
+    with (
+        socket.create_connection((machine.address, 443), timeout=10) as raw,
+        any_certificate().wrap_socket(raw, server_hostname=name) as connection,
+    ):
+        assert connection.getpeercert(binary_form=True)
 
 
 def test_challenge_of_a_certificate_authority_is_answered_without_tls(
