@@ -24,7 +24,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate import
     belongs,
     has_names,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
 
 LETSENCRYPT = "/etc/letsencrypt"
 CHALLENGES = ".well-known/acme-challenge"
@@ -186,7 +186,7 @@ def check_names(names: list, webroot: str, port: int = 80) -> None:
     token = secrets.token_urlsafe(24)
     folder = os.path.join(webroot, CHALLENGES)
     path = os.path.join(folder, "selfhost-" + token)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    make_folders(folder)
     write_file(path, token.encode(), 0o644)
     try:
         problems = [text for text in (unreached(name, token, port) for name in names) if text]

@@ -42,6 +42,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store 
     read_report,
     write_report,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, _wait_for
 
 PARTS = "_acme _certificate _certificate_keeper _certificate_store _files _release _site".split()
@@ -84,7 +85,7 @@ class Keeper:
     def alone(self):
         """Nobody else renews it meanwhile."""
         for folder in ("acme", "tls"):
-            os.makedirs(os.path.join(self.places.state, folder), mode=0o755, exist_ok=True)
+            make_folders(os.path.join(self.places.state, folder))
         descriptor = os.open(self.path(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _wait_for(descriptor, PATIENCE)

@@ -25,7 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate import
     belongs,
     is_address,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
@@ -58,7 +58,7 @@ class Store:
 
     def install(self, pair: Pair) -> None:
         """Puts a pair into effect for whoever loads it next; the one before it is kept."""
-        os.makedirs(self.own, mode=0o755, exist_ok=True)
+        make_folders(self.own)
         self._adopt()
         self._point_to(self._written(pair))
         self._prune()
@@ -73,7 +73,7 @@ class Store:
         """The name of a new folder with a pair in it."""
         name = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + pair.facts().fingerprint[:12]
         folder = os.path.join(self.own, name)
-        os.makedirs(folder, mode=0o755, exist_ok=True)
+        make_folders(folder)
         write_file(os.path.join(folder, KEY), pair.key.encode(), 0o600)
         write_file(os.path.join(folder, CERTIFICATE), pair.certificate.encode(), 0o644)
         sync_folder(folder)

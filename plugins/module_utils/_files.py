@@ -9,6 +9,24 @@ import os
 import tempfile
 
 
+def make_folders(path: str, mode: int = 0o755) -> None:
+    """Makes a folder, and for everybody to enter those above it, whatever the umask is.
+
+    Folders that are there stay as they are.
+    """
+    path = os.path.abspath(path)
+    if os.path.isdir(path):
+        return
+    make_folders(os.path.dirname(path))
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        os.chmod(path, mode)
+
+
 def sync_folder(path: str) -> None:
     """Sees that what was renamed in a folder survives the loss of the power."""
     folder = os.open(path, os.O_RDONLY)

@@ -24,7 +24,7 @@ import shutil
 import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, sync_folder, write_file
 
 UNIT = "selfhost-guard"
 
@@ -120,7 +120,7 @@ class Guard:
 
         Programs that are started meanwhile don't inherit the lock.
         """
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        make_folders(self.folder, 0o700)
         self._lock()
         while os.path.isdir(self.own("reverting")):
             self.release()

@@ -98,7 +98,7 @@ import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes, to_text
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
@@ -183,7 +183,7 @@ def apply(module: AnsibleModule, changes: list) -> None:
     done = []
     try:
         for path, before, wanted in changes:
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            make_folders(os.path.dirname(path))
             establish(path, wanted)
             done.append((path, before))
         problem = refusal(module)

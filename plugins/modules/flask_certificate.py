@@ -137,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper, _program
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, Facts, Pair, check
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate_keeper import Keeper, own, read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 SETTINGS = ("name", "origin", "names", "days", "services", "acme")
@@ -164,8 +164,7 @@ def install(module: AnsibleModule) -> bool:
     }
     others = {path: content for path, content in files.items() if _program.differs(path, content)}
     if others and not module.check_mode:
-        os.makedirs(root, mode=0o755, exist_ok=True)
-        os.makedirs(own(root, ""), mode=0o700, exist_ok=True)
+        make_folders(own(root, ""), 0o700)
         for path, content in others.items():
             write_file(path, content, 0o600)
     return bool(others)

@@ -100,3 +100,11 @@ def supervisor(short_path):
     server = Supervisor(str(short_path / "supervisor.sock"))
     yield server
     server.close()
+
+
+@pytest.fixture
+def strict_umask():
+    """The umask of a hardened image."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

@@ -9,7 +9,26 @@ import stat
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
+
+
+def modes(folder, *names):
+    return [stat.S_IMODE((folder / name).stat().st_mode) for name in names]
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_folders_are_everybody_s_to_enter_and_the_last_has_its_mode(tmp_path):
+    (tmp_path / "kept").mkdir(mode=0o700)
+    make_folders(str(tmp_path / "kept/a/b/"), 0o750)
+    make_folders(str(tmp_path / "kept/a/b"), 0o755)
+    assert modes(tmp_path, "kept", "kept/a", "kept/a/b") == [0o700, 0o755, 0o750]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("file", "file/in"):
+        with pytest.raises((FileExistsError, NotADirectoryError)):
+            make_folders(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])

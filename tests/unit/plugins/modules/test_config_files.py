@@ -26,6 +26,12 @@ def write(run, tmp_path):
     return write
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_folders_are_everybody_s_to_enter(write, tmp_path):
+    assert write({"dest": "a/b/file", "content": "x"})["changed"]
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/file")] == [0o755, 0o755, 0o644]
+
+
 @pytest.fixture
 def before(tmp_path):
     """What is there before a run."""

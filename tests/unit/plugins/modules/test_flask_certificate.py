@@ -69,6 +69,15 @@ def test_the_program_and_its_settings_are_brought_up_to_date(host, certificate):
     assert certificate(names=NAMES)["changed"] and not certificate(names=NAMES)["changed"]
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_a_proxy_can_enter_where_challenges_and_certificates_are(host, certificate):
+    (host.root / "deployment").rmdir()
+    host.root.rmdir()
+    certificate(names=NAMES)
+    folders = {"state": "755", "state/acme": "755", "state/tls": "755", "ssl": "755", "ssl/blog": "755", "srv/blog": "755", "srv/blog/deployment": "700"}
+    assert {name: oct((host.folder / name).stat().st_mode)[-3:] for name in folders} == folders
+
+
 def test_what_is_provided_is_checked_without_a_host(host, certificate):
     pair = self_signed(NAMES[:1], [], 90)
     given = dict(origin="provided", certificate=pair.certificate, key=pair.key)
