@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import secrets
@@ -20,9 +21,12 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate import (
     CertificateError,
+    Facts,
     Pair,
     belongs,
     has_names,
+    plain,
+    uncovered,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
 
@@ -53,6 +57,7 @@ class Acme(NamedTuple):
     email: str = ""
     ca: str = ""  # path of the CA certificate of a server that is not public
     webroot: str = ""
+    asked: str = ""  # path of the names that were last asked for
     hook: str = ""  # the command that answers DNS challenges; without one, they are HTTP's
     check: bool = True
     folder: str = LETSENCRYPT
@@ -87,7 +92,19 @@ class Lineage:
         if pair is None or self.server() != self.acme.server:
             return False
         facts = pair.facts()
-        return has_names(facts, names) and not facts.is_due(now)
+        return self._is_for(facts, names) and not facts.is_due(now)
+
+    def _is_for(self, facts: Facts, names: list) -> bool:
+        """Whether a certificate is what one for these names would be: a server may add names of its own."""
+        asked = self._asked()
+        if asked is None:
+            return has_names(facts, names)
+        return asked == {plain(name) for name in names} and not uncovered(facts, names)
+
+    def _asked(self) -> set | None:
+        with contextlib.suppress(OSError, ValueError):
+            return set(json.loads(_read(self.acme.asked)))
+        return None
 
     def ask(self, names: list) -> None:
         """Asks for a new certificate; CertificateError with what the server said."""
@@ -104,6 +121,8 @@ class Lineage:
             raise CertificateError("%s gave no certificate for %s. %s" % (
                 self.acme.server, ", ".join(names), self._refusal(done) or "certbot ended with %d." % done.returncode
             ))
+        if self.acme.asked:
+            write_file(self.acme.asked, json.dumps([plain(name) for name in names]).encode() + b"\n", 0o644)
 
     def _refusal(self, done: subprocess.CompletedProcess) -> str:
         """Why there is no certificate, in the words of the server."""

@@ -76,7 +76,7 @@ class Keeper:
         self.now = now
         self.store = Store(settings["name"], places.certificates)
         self.proxy = Proxy(settings["services"], settings["names"])
-        self.lineage = Lineage(settings["name"], acme_of(root, settings["acme"], places))
+        self.lineage = Lineage(settings["name"], acme_of(root, settings["acme"], places, self.path(".asked")))
 
     def path(self, suffix: str) -> str:
         return os.path.join(self.places.state, "tls", self.settings["name"] + suffix)
@@ -186,7 +186,7 @@ class Keeper:
         })
 
 
-def acme_of(root: str, about: dict, places: Places) -> Acme:
+def acme_of(root: str, about: dict, places: Places, asked: str) -> Acme:
     """The settings with the paths that follow from them."""
     program = hook_command("/usr/bin/python3", "-I", own(root, PROGRAM), root)
     return Acme(
@@ -194,6 +194,7 @@ def acme_of(root: str, about: dict, places: Places) -> Acme:
         email=about["email"],
         ca=own(root, CA) if about["ca"] else "",
         webroot=os.path.join(places.state, "acme"),
+        asked=asked,
         hook=program if about["dns"] else "",
         check=about["check"],
         folder=places.letsencrypt,

@@ -38,6 +38,7 @@ mkdir -p "$folder/live/$lineage" "$folder/renewal"
 cat "$FAKE/ca.pem" >"$FAKE/chain"
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=site \\
     -keyout "$folder/live/$lineage/privkey.pem" -out "$FAKE/request" 2>/dev/null
+if [ -f "$FAKE/added" ]; then names="$names,DNS:$(cat "$FAKE/added")"; fi
 printf 'subjectAltName=%s\\n' "$names" >"$FAKE/extensions"
 openssl x509 -req -in "$FAKE/request" -CA "$FAKE/ca.pem" -CAkey "$FAKE/ca.key" -CAcreateserial \\
     -days "$(cat "$FAKE/days")" -extfile "$FAKE/extensions" -out "$FAKE/leaf" 2>/dev/null

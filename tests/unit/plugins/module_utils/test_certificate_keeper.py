@@ -203,6 +203,37 @@ def test_other_names_or_another_server_are_asked_for(host, changed):
     assert sorted(keeper.store.facts().names) == sorted(keeper.names)
 
 
+def test_names_that_a_server_adds_are_not_asked_about_again(host):
+    (host.fake / "added").write_text("www.example.com")
+    keeper = host.keeper(**ACME)
+    keeper.keep()
+    host.forget()
+    assert "www.example.com" in keeper.store.facts().names
+    assert not keeper.keep() and host.asked() == []
+    both = host.keeper(names=NAMES, **ACME)  # the certificate has both, but was not asked to
+    assert both.keep() and host.asked()
+    assert keeper.keep() and not keeper.keep()
+
+
+def test_a_certificate_of_unknown_origin_is_for_its_names(host):
+    keeper = host.keeper(names=NAMES, **ACME)
+    keeper.keep()
+    os.unlink(keeper.lineage.acme.asked)
+    host.forget()
+    assert not keeper.asks() and host.keeper(**ACME).asks()
+
+
+def test_a_name_that_is_missing_is_asked_for_again(host):
+    keeper = host.keeper(names=NAMES, **ACME)
+    keeper.keep()
+    with open(keeper.lineage.acme.asked, encoding="ascii") as file:
+        asked = file.read()
+    keeper.lineage.ask(NAMES[:1])
+    with open(keeper.lineage.acme.asked, "w", encoding="ascii") as file:
+        file.write(asked)
+    assert keeper.asks()
+
+
 def test_a_server_that_refuses_leaves_what_there_was(host):
     keeper = host.keeper(**ACME)
     keeper.keep()
