@@ -43,13 +43,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store 
     write_report,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, _wait_for
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, _wait_for, run
 
 PARTS = "_acme _certificate _certificate_keeper _certificate_store _files _release _site".split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
 PROGRAM, SETTINGS, SECRETS, CA = "certificate.pyz", "certificate.json", "dns-hook.json", "acme-ca.pem"
 HOOKS = {"add": "dns-hook", "remove": "dns-cleanup-hook"}
 STATE = "/var/lib/selfhost"
+UNIT = "flask-%s-certificate.service"
+BY_UNIT = "%s\nIt was asked for by %s, which runs the hook at each renewal, too: without $HOME, and with read-only folders."
 PATIENCE = 600  # seconds to wait for another look at the same certificate
 SELF_SIGNED, PROVIDED, LETSENCRYPT_ORIGIN = "self_signed", "provided", "letsencrypt"
 NOT_YOURS = "It can't be renewed here: set tls_certificate and tls_key to a new one, and run site.yml."
@@ -120,6 +122,16 @@ class Keeper:
     def asks(self) -> bool:
         """Whether an ACME server is to be asked."""
         return self.origin == LETSENCRYPT_ORIGIN and not self.lineage.suits(self.names, self.now())
+
+    def ask_by_unit(self) -> None:
+        """Lets the timer's unit ask: a hook that can't work in it fails now, and not at the first renewal."""
+        unit, before = UNIT % self.settings["name"], read_report(self.path(".json"))
+        try:
+            run(["systemctl", "start", unit])
+        except CommandError as error:
+            after = read_report(self.path(".json"))
+            said = after["message"] if after != before else "%s. See `journalctl -u %s`." % (error, unit)
+            raise CertificateError(BY_UNIT % (said, unit)) from error
 
     def keep(self, careful: bool = False) -> bool:
         """Renews the certificate where it is time, and sees that it is served; whether something was done.

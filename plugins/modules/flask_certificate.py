@@ -33,7 +33,8 @@ options:
       - V(present) makes sure that a proxy can be started. A certificate that is still to be asked for has a self-signed
         one in its place.
       - V(issued) asks for a certificate where that is due, and proves that the proxy serves what is installed. What
-        it needs to know it was told with V(present).
+        it needs to know it was told with V(present). Where challenges are answered by DNS, it is the timer's unit
+        C(flask-<name>-certificate.service) that asks, so that the scripts are run as they will be for each renewal.
     type: str
     choices: [checked, present, issued]
     default: present
@@ -185,8 +186,11 @@ def issued(module: AnsibleModule) -> tuple:
     keeper = Keeper(module.params["root"], read_settings(module.params["root"]))
     if module.check_mode:
         return keeper, keeper.asks()
+    by_unit = bool(keeper.lineage.acme.hook) and keeper.asks()
+    if by_unit:
+        keeper.ask_by_unit()
     with keeper.alone():
-        return keeper, keeper.keep(careful=True)
+        return keeper, keeper.keep(careful=True) or by_unit
 
 
 def foreseen(module: AnsibleModule) -> bool:

@@ -12,7 +12,8 @@ import pytest
 from tls_host import TlsHost
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import self_signed
+from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, self_signed
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
 
 NAMES = ["blog.example.com", "www.example.com"]
 
@@ -94,6 +95,51 @@ def test_what_is_provided_and_bad_changes_nothing(host, certificate):
     pair = self_signed(["other.example.com"], [], 90)
     assert certificate(origin="provided", names=NAMES, certificate=pair.certificate, key=pair.key)["failed"]
     assert (host.root / "deployment/certificate.json").read_text() == told
+
+
+@pytest.fixture
+def unit(host, monkeypatch):
+    """systemd, whose unit runs the program; what it was told."""
+    told = []
+
+    def run(argv):
+        told.append(argv)
+        try:
+            _certificate_keeper.Keeper(str(host.root), _certificate_keeper.read_settings(str(host.root))).keep()
+        except CertificateError as error:
+            raise CommandError("the unit has failed") from error
+
+    monkeypatch.setattr(_certificate_keeper, "run", run)
+    return told
+
+
+DNS = dict(origin="letsencrypt", names=["*.example.com"], acme={"server": "https://acme.example.com", "dns": True})
+
+
+def test_challenges_by_dns_are_tried_where_the_timer_runs_them(host, certificate, unit):
+    certificate(**DNS)
+    assert certificate("issued")["changed"] and "--manual-auth-hook" in host.asked()
+    assert not certificate("issued")["changed"]
+    assert unit == [["systemctl", "start", "flask-blog-certificate.service"]]
+
+
+def test_a_hook_that_fails_in_the_unit_fails_the_task(host, certificate, unit):
+    (host.fake / "problem").write_text("Hook ran with error output: HOME: parameter not set\n")
+    certificate(**DNS)
+    message = certificate("issued")["msg"]
+    assert "HOME: parameter not set\nIt was asked for by flask-blog-certificate.service" in message
+
+
+def test_a_unit_that_says_nothing_is_named(host, certificate):
+    (host.fake / "refusal").write_text("Unit not found.")
+    certificate(**DNS)
+    message = certificate("issued")["msg"]
+    assert "Unit not found." in message and "`journalctl -u flask-blog-certificate.service`" in message
+
+
+def test_challenges_by_http_are_asked_for_at_once(certificate, unit):
+    certificate(**{**DNS, "names": NAMES, "acme": {"server": "https://acme.example.com", "check": False}})
+    assert certificate("issued")["changed"] and unit == []
 
 
 def test_a_refusal_is_the_message(host, certificate):
