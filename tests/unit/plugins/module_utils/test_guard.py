@@ -113,7 +113,7 @@ def content(path):
 @pytest.mark.usefixtures("strict_umask")
 def test_folder_is_root_s_alone_and_the_one_above_it_is_not(host, files):
     guard = Guard(host, str(host.root / "state/guard"), str(host.root / "units"))
-    guard.arm(files, BEFORE, 60)
+    armed(guard, files, BEFORE, 60)
     assert [oct((host.root / name).stat().st_mode)[-3:] for name in ("state", "state/guard")] == ["755", "700"]
 
 
