@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import socket
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import playbook
 import pytest
-import requests
 from acme import BLOCKED, AcmeServer, Authority, Names, in_pem, install
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -47,21 +47,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("the site", site.machine.inside(LOGS).stdout))
 
 
+def any_certificate() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Guests(playbook.Visitors):
-    """Visitors of a static page, each on a new connection: a reload may close one that is idle."""
+    """Visitors of a static page under the site's name, each on a new connection: a reload may close an idle one."""
 
     def run(self) -> None:
         while not self.left.wait(playbook.PACE):
-            with self.machine.visitor() as newcomer:
-                self.look(newcomer)
+            try:
+                self.answers.append({"text": self.page()})
+            except (OSError, http.client.HTTPException) as error:
+                self.problems.append(repr(error))
 
-    def look(self, visitor: requests.Session) -> None:
-        try:
-            answer = visitor.get(PAGE)
-            answer.raise_for_status()
-            self.answers.append({"text": answer.text})
-        except requests.RequestException as error:
-            self.problems.append(str(error))
+    def page(self) -> str:
+        connection = http.client.HTTPSConnection(DOMAIN)
+        with socket.create_connection((self.machine.address, 443), timeout=10) as plain:
+            with any_certificate().wrap_socket(plain, server_hostname=DOMAIN) as connection.sock:
+                connection.request("GET", PAGE)
+                answer = connection.getresponse()
+                if answer.status != 200:
+                    raise http.client.HTTPException(f"{answer.status} {answer.reason}")
+                return answer.read().decode()
 
 
 @dataclass
@@ -94,10 +104,8 @@ class Site:
 
     def served(self, name: str = DOMAIN) -> x509.Certificate:
         """The certificate that a visitor of a name gets."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with socket.create_connection((self.machine.address, 443), timeout=10) as plain:
-            with context.wrap_socket(plain, server_hostname=name) as connection:
+            with any_certificate().wrap_socket(plain, server_hostname=name) as connection:
                 return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
 
     def names(self) -> list[str]:

@@ -193,4 +193,4 @@ def test_renewal_that_fails_leaves_the_certificate_and_a_failed_unit(site: Site,
 def test_every_visitor_was_answered(site: Site) -> None:
     site.guests.left.set()
     site.guests.join(timeout=30)
-    assert len(site.guests.answers) > 100 and site.guests.problems == []
+    assert site.guests.problems == [] and len(site.guests.answers) > 100
