@@ -89,6 +89,12 @@ def test_the_timer_runs_the_program(deployment, render):
     assert "RandomizedDelaySec=" in render("tls", "certificate.timer.j2", deployment)
 
 
+def test_certbot_finds_its_folders_at_its_first_run(render):
+    unit = render("tls", "certificate.service.j2", **ACME)
+    assert "StateDirectory=letsencrypt\nLogsDirectory=letsencrypt\n" in unit
+    assert "StateDirectory" not in render("tls", "certificate.service.j2")
+
+
 def test_certbot_is_installed_where_it_is_needed(evaluate):
     assert evaluate("tls", "tls_packages") == ["openssl"]
     assert evaluate("tls", "tls_packages", **ACME) == ["openssl", "certbot"]
