@@ -33,7 +33,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._files import make_
 LETSENCRYPT = "/etc/letsencrypt"
 CHALLENGES = ".well-known/acme-challenge"
 BUSY = "Another instance of Certbot is already running"
-TRIES = 2  # a connection may be cut by chance, or by a firewall that is reloaded
+PAUSES = (0, 0.1, 0.5)  # a connection may be cut by chance, or by a firewall that is reloaded
 PATIENCE = 120  # seconds to wait for another certbot
 LAST_LINES = 20
 LOG = "/var/log/letsencrypt/letsencrypt.log"
@@ -234,7 +234,8 @@ def unreached(name: str, token: str, port: int = 80) -> str:
 def asked(address: str, name: str, token: str, port: int = 80) -> str:
     """What is wrong with the answer of an address to a challenge for a name."""
     url = "http://%s/%s/selfhost-%s" % (name, CHALLENGES, token)
-    for dummy in range(TRIES):
+    for pause in PAUSES:
+        time.sleep(pause)
         problem = found(http.client.HTTPConnection(address, port, timeout=10), url, token)
         if not problem:
             break

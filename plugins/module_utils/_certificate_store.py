@@ -32,6 +32,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import Comman
 FOLDER = "/etc/ssl/selfhost"
 CERTIFICATE, KEY, LIVE = "certificate.pem", "key.pem", "live"
 DEADLINE = 30  # seconds in which a proxy has to serve what it was told to load
+PAUSES = (0.1, 0.5)  # seconds before a connection that failed is tried again
 
 
 class Store:
@@ -150,10 +151,12 @@ class Proxy:
 
     def served(self, name: str) -> str:
         """The fingerprint of the certificate that a visitor of a name gets."""
-        try:
-            return self._served(name)
-        except OSError:  # cut by chance, or by a firewall that is reloaded
-            return self._served(name)
+        for pause in PAUSES:
+            try:
+                return self._served(name)
+            except OSError:  # cut by chance, or by a firewall that is reloaded
+                time.sleep(pause)
+        return self._served(name)
 
     def _served(self, name: str) -> str:
         context = ssl.create_default_context()

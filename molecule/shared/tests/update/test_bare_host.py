@@ -35,7 +35,7 @@ SECONDS = 20  # on a busy machine; alone it takes three
 
 # What is new on the host, but for logs, sessions and the message of the day: the traces of a login.
 CHANGES = r"""
-find / /run /tmp -xdev \( -path /proc -o -path /sys -o -path /run/systemd -o -path /run/user \
+find / /run /tmp -xdev \( -path /proc -o -path /sys -o -path /run/systemd -o -path /run/user -o -path /var/lib/fail2ban \
     -o -path /var/log -o -path /run/log -o -path /run/utmp -o -path /run/motd.dynamic \) -prune \
     -o -newerct "@$1" ! -path /run -print | sort -u
 """
