@@ -21,7 +21,9 @@ def test_settings_of_another_file_that_win_are_found():
 
 
 def says(out, code=0):
-    return SimpleNamespace(run_command=lambda command, check_rc=False: (code, out, ""))
+    return SimpleNamespace(
+        run_command=lambda command, check_rc=False: (code, out, ""), get_bin_path=lambda name: "/usr/bin/" + name
+    )
 
 
 def test_the_ports_of_a_socket_are_read():
@@ -50,6 +52,12 @@ def test_key_exchanges_that_a_host_does_not_have_yet_are_left_out():
     text = "A b\nKexAlgorithms new-one,curve25519-sha256\nMACs c\n"
     assert _sshd.supported(module, text) == "A b\nKexAlgorithms curve25519-sha256\nMACs c\n"
     assert _sshd.supported(module, "KexAlgorithms new-one\n") == "KexAlgorithms new-one\n"
+
+
+def test_a_host_without_an_ssh_client_has_them_all():
+    module = says("")
+    module.get_bin_path = lambda name: None
+    assert _sshd.supported(module, "KexAlgorithms new-one,a\n") == "KexAlgorithms new-one,a\n"
 
 
 ALL = {"pubkeyacceptedalgorithms": ["ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512"], "requiredrsasize": ["1024"]}
