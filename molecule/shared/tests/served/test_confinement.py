@@ -12,17 +12,17 @@ from testinfra.host import Host
 EXPOSURE = {
     "supervisor": 3.0,
     "nginx": 3.0,
-    "mariadb": 2.0,
+    "mysql": 2.0,  # also the name by which MariaDB is known
     f"flask-{APP}-backup": 3.0,
     f"flask-{APP}-drill": 3.0,
     f"flask-{APP}-recover": 3.0,
 }
-PROCESSES = {"gunicorn": f"pgrep -u {APP} gunicorn", "nginx": "pgrep nginx", "mariadbd": "pgrep mariadbd"}
+PROCESSES = {"gunicorn": f"pgrep -u {APP} gunicorn", "nginx": "pgrep nginx", "database": "pgrep -x 'mariadbd|mysqld'"}
 WRITABLE = {"gunicorn": [f"{ROOT}/shared/instance", "/var/log", "/tmp"], "nginx": ["/var/log/nginx", "/tmp"]}
 READ_ONLY = {
     "gunicorn": ["/etc", "/usr/local/bin", "/var/lib", "/var/spool/cron", "/opt"],
     "nginx": ["/etc", "/usr/local/bin", "/srv", "/var/lib/mysql", "/etc/ssl/selfhost"],
-    "mariadbd": ["/etc", "/usr/local/bin", "/boot"],
+    "database": ["/etc", "/usr/local/bin", "/boot"],
 }
 
 
