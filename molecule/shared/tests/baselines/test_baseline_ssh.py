@@ -1,4 +1,4 @@
-"""sshd and ssh, by the controls of dev-sec's ssh-baseline 2.8.1: what sshd does, wherever it is written."""
+"""sshd and ssh of released distributions, by the controls of dev-sec's ssh-baseline 2.8.1: what sshd does."""
 
 from __future__ import annotations
 
