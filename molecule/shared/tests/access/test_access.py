@@ -173,8 +173,7 @@ def kill_when_applied(deadline: int) -> None:
     process = subprocess.Popen(argv, cwd=TOP, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         listens = f"test -d /var/lib/selfhost/guard/armed && ss -H -ltn | grep -q :{OTHER_PORT}"
-        applied = lambda: all(everywhere(lambda machine: machine.inside(listens).returncode == 0))  # noqa: E731
-        wait_for(applied, "the change", 60)
+        wait_for(lambda: all(everywhere(lambda machine: machine.inside(listens).returncode == 0)), "the change", 60)
         assert not any(everywhere(lambda machine: is_open(machine, 22)))
     finally:
         os.killpg(process.pid, signal.SIGKILL)

@@ -91,7 +91,10 @@ def examine(patient: Machine) -> Callable:
         options = dict(address=patient.address, domain=patient.name, health_url="/healthz", ssh_user="deploy")
         target = _doctor_outside.Target(**{**options, **outside})
         settings = json.dumps({**INSIDE, "host": patient.name, **inside})
-        look = lambda: json.loads(done(patient, f"exec python3 -I {KEPT}/program", stdin=settings))  # noqa: E731
+
+        def look() -> dict:
+            return json.loads(done(patient, f"exec python3 -I {KEPT}/program", stdin=settings))
+
         findings, _, looked = _doctor_outside.together(_doctor_outside.Outside(target), look)
         held = looked["facts"].get("lock")
         findings += [lock_finding(held, False, "lock.json")] if held else []

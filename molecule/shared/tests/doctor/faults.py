@@ -32,7 +32,6 @@ class Fault:
     undo: str = "true"
     inside: dict = field(default_factory=dict)
     outside: dict = field(default_factory=dict)
-    needs: str = ""
 
 
 def certificate(kind: str) -> str:
@@ -215,11 +214,10 @@ FAULTS = [
         "a port is open", "port-open", f"{listening(8123)}; ufw allow 8123", "systemctl stop listener; ufw delete allow 8123",
     ),
     Fault(
-        "a jail is dead", "jail-missing", "fail2ban-client stop sshd", "fail2ban-client reload", needs="command -v fail2ban-client",
+        "a jail is dead", "jail-missing", "fail2ban-client stop sshd", "fail2ban-client reload",
     ),
     Fault(
         "fail2ban is stopped", "fail2ban-stopped", "systemctl stop fail2ban", "systemctl start fail2ban",
-        needs="command -v fail2ban-client",
     ),
     Fault("a name leads nowhere", "certificate-names name-unresolved", outside=dict(aliases=("www.example.invalid",))),
     # the logs
