@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "molecule/demo"
 REQUIREMENTS = DEMO / "versions/v2/requirements.txt"
 EXTRA = ["pymysql==1.1.1", "cryptography>=42"]
-PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"]
 
 FILES = {
     ".flaskenv": "FLASK_APP=elsewhere:app\n",
@@ -110,15 +111,21 @@ def warnings(monkeypatch):
 
 @pytest.fixture(scope="session")
 def kept():
-    """Makes a folder by commands, and keeps it for the next run for as long as the key is the same."""
+    """Makes a folder by commands, and keeps it for the next run for as long as the key is the same.
+
+    Tests run in several processes: the first one makes the folder, the others wait for it.
+    """
 
     def kept(key, *commands):
         folder = ROOT / ".cache/tests" / hashlib.sha256((sys.version + key).encode()).hexdigest()[:12]
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            for command in commands:
-                subprocess.run([str(word).replace("FOLDER", str(folder)) for word in command], check=True)
-            (folder / "complete").touch()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "complete").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                for command in commands:
+                    subprocess.run([str(word).replace("FOLDER", str(folder)) for word in command], check=True)
+                (folder / "complete").touch()
         return folder
 
     return kept
