@@ -50,3 +50,14 @@ def evaluate():
         return Templar(DataLoader(), variables).template(trust_as_template("{{ %s }}" % name))
 
     return evaluate
+
+
+@pytest.fixture
+def refusals(evaluate):
+    """The messages that a role's preflight would end with."""
+
+    def refusals(role: str, deployment: str = "usual", **given: object) -> list[str]:
+        checks = evaluate(role, "__%s_checks" % role, deployment, **{"inventory_dir": None, **given})
+        return [check["message"] for check in checks if not check["valid"]]
+
+    return refusals

@@ -46,3 +46,14 @@ DEPLOYMENTS = {
         "postfix_smarthost_password": "p%4$#'\"@/ :\\w",
     },
 }
+
+# The proxy with all that is a choice.
+EVERYTHING = {
+    "flask_aliases": ["www.example.com", "*.blog.example.com"],
+    "flask_login_urls": ["/auth/login", "/admin/login", "/auth/login"],
+    "nginx_csp": "default-src 'self'; script-src 'self' \"quoted\"",
+    "nginx_csp_report_only": "default-src 'none'",
+    "nginx_hsts_seconds": 300,
+    "nginx_hsts_options": ["includeSubDomains"],
+    "nginx_headers": {"X-Frame-Options": "", "X-Clacks-Overhead": 'GNU "Terry" \\'},
+}

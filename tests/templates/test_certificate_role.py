@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is refused before a host is touched, and what the host is told of its certificate."""
+"""What the host is told of its certificate."""
 
 from __future__ import annotations
 
@@ -10,58 +10,6 @@ from deployments import DEPLOYMENTS
 
 ACME = {"flask_tls": "letsencrypt"}
 TEXT = "-----BEGIN CERTIFICATE-----\nx\n"
-
-# what is set, and what the message begins with
-BAD = {
-    "nothing provided": ({"flask_tls": "provided"}, "flask_tls is 'provided'. Set tls_certificate and tls_key"),
-    "no key provided": ({"flask_tls": "provided", "tls_certificate": TEXT}, "flask_tls is 'provided'."),
-    "a file that is not there": (
-        {"flask_tls": "provided", "tls_certificate": TEXT, "tls_key": "none.pem"},
-        "There is no file ./none.pem. Set tls_key to the path",
-    ),
-    "a wildcard by HTTP": ({**ACME, "flask_aliases": ["*.example.com"]}, "*.example.com has a wildcard, which is"),
-    "an address": ({**ACME, "flask_domain": "192.0.2.1"}, "192.0.2.1 is an address. Set"),
-    "an IPv6 address": ({**ACME, "flask_domain": "2001:db8::1"}, "2001:db8::1 is an address. Set"),
-    "two servers": (
-        {**ACME, "tls_acme_staging": True, "tls_acme_directory": "https://ca.example.com/d"},
-        "tls_acme_staging is Let's Encrypt's, and tls_acme_directory is set to https://ca.example.com/d.",
-    ),
-    "a server without TLS": ({**ACME, "tls_acme_directory": "http://x/"}, "tls_acme_directory is 'http://x/'. Set it"),
-}
-GOOD = {
-    "self-signed for an address": {"flask_domain": "192.0.2.1"},
-    "names for Let's Encrypt": {**ACME, "flask_aliases": ["www.example.com"]},
-    "a wildcard by DNS": {**ACME, "flask_aliases": ["*.example.com"], "tls_dns_hook": "#!/bin/sh\n"},
-    "what is provided as text": {"flask_tls": "provided", "tls_certificate": TEXT, "tls_key": TEXT},
-    "another server": {**ACME, "tls_acme_directory": "https://ca.example.com:8443/acme"},
-    "what is for another origin": {"tls_certificate": "none.pem"},
-}
-
-
-@pytest.fixture
-def refusals(evaluate):
-    """The messages that the preflight would end with."""
-
-    def refusals(deployment="usual", **given):
-        return [check["message"] for check in evaluate("tls", "__tls_checks", deployment, **{"inventory_dir": None, **given}) if not check["valid"]]
-
-    return refusals
-
-
-@pytest.mark.parametrize("deployment", DEPLOYMENTS)
-def test_a_valid_inventory_passes(deployment, refusals):
-    assert refusals(deployment) == []
-
-
-@pytest.mark.parametrize("case", GOOD)
-def test_what_is_right_passes(case, refusals):
-    assert refusals(**GOOD[case]) == []
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_what_is_wrong_is_answered_with_what_to_set(case, refusals):
-    given, message = BAD[case]
-    assert [text[: len(message)] for text in refusals(**given)] == [message]
 
 
 @pytest.mark.parametrize("given, server", [

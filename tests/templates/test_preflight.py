@@ -1,0 +1,124 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is refused before a host is touched."""
+
+from __future__ import annotations
+
+import pytest
+from deployments import DEPLOYMENTS, EVERYTHING
+
+ACME = {"flask_tls": "letsencrypt"}
+TEXT = "-----BEGIN CERTIFICATE-----\nx\n"
+
+FLASK = {
+    "a module": {"flask_entrypoint": "blog:app"},
+    "a factory": {"flask_entrypoint": "blog.web:create_app()"},
+    "a factory with arguments": {"flask_entrypoint": "blog:create_app('production')"},
+    "the longest name": {"flask_app": "a" * 30},
+    "an address": {"flask_domain": "192.0.2.1"},
+    "an IPv6 address": {"flask_domain": "2001:db8::1"},
+    "a name of one letter": {"flask_domain": "x"},
+    "other names": {"flask_aliases": ["www.example.com", "*.example.com"]},
+    "paths for passwords": {"flask_login_urls": ["/auth/login", "/"]},
+    "a database elsewhere": {"flask_database": "external", "flask_env": {"DATABASE_URL": "postgresql://db/blog"}},
+}
+
+TLS = {
+    "self-signed for an address": {"flask_domain": "192.0.2.1"},
+    "names for Let's Encrypt": {**ACME, "flask_aliases": ["www.example.com"]},
+    "a wildcard by DNS": {**ACME, "flask_aliases": ["*.example.com"], "tls_dns_hook": "#!/bin/sh\n"},
+    "what is provided as text": {"flask_tls": "provided", "tls_certificate": TEXT, "tls_key": TEXT},
+    "another server": {**ACME, "tls_acme_directory": "https://ca.example.com:8443/acme"},
+    "what is for another origin": {"tls_certificate": "none.pem"},
+}
+
+NGINX = {"with everything": EVERYTHING, "with real certificates": ACME}
+
+GOOD = {
+    (role, case): given
+    for role, cases in {"flask": FLASK, "tls": TLS, "nginx": NGINX}.items()
+    for case, given in cases.items()
+}
+
+# For each role what is set, and what the message begins with.
+BAD_FLASK = {
+    "a name with capitals": ({"flask_app": "Blog"}, "flask_app is 'Blog', which is no valid user name. Set it"),
+    "a name that begins with a digit": ({"flask_app": "1blog"}, "flask_app is '1blog', which is no valid"),
+    "a name that is too long": ({"flask_app": "a" * 31}, "flask_app is '%s', which is no valid" % ("a" * 31)),
+    "a name with a line after it": ({"flask_app": "blog\n"}, "flask_app is 'blog\n', which is no valid"),
+    "an empty name": ({"flask_app": ""}, "flask_app is ''"),
+    "a name of the system": ({"flask_app": "www-data"}, "flask_app is 'www-data', the name of an administrator or"),
+    "the name of an administrator": ({"flask_app": "deploy"}, "flask_app is 'deploy', the name of an administrator or"),
+    "no repository": ({"flask_repo": ""}, "flask_repo is empty. Set it to the URL"),
+    "no entrypoint": ({"flask_entrypoint": ""}, "flask_entrypoint is ''. Set it to 'module:name'"),
+    "a file as entrypoint": ({"flask_entrypoint": "blog.py"}, "flask_entrypoint is 'blog.py'. Set it to"),
+    "a path as entrypoint": ({"flask_entrypoint": "web/blog:app"}, "flask_entrypoint is 'web/blog:app'. Set it to"),
+    "a URL as domain": ({"flask_domain": "https://blog.example.com"}, "flask_domain is 'https://blog.example.com'"),
+    "two domains": ({"flask_domain": "a.example.com b.example.com"}, "flask_domain is 'a.example.com b.example.com'"),
+    "a URL among the other names": ({"flask_aliases": ["https://x"]}, "flask_aliases is https://x. Set it to host names"),
+    "a pattern for passwords": ({"flask_login_urls": ["/login*"]}, "flask_login_urls is /login*. Set it to paths"),
+    "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
+    "no administrators": ({"flask_admins": []}, "flask_admins is empty, so nobody could log in afterwards."),
+    "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
+}
+
+BAD_TLS = {
+    "nothing provided": ({"flask_tls": "provided"}, "flask_tls is 'provided'. Set tls_certificate and tls_key"),
+    "no key provided": ({"flask_tls": "provided", "tls_certificate": TEXT}, "flask_tls is 'provided'."),
+    "a file that is not there": (
+        {"flask_tls": "provided", "tls_certificate": TEXT, "tls_key": "none.pem"},
+        "There is no file ./none.pem. Set tls_key to the path",
+    ),
+    "a wildcard by HTTP": ({**ACME, "flask_aliases": ["*.example.com"]}, "*.example.com has a wildcard, which is"),
+    "an address": ({**ACME, "flask_domain": "192.0.2.1"}, "192.0.2.1 is an address. Set"),
+    "an IPv6 address": ({**ACME, "flask_domain": "2001:db8::1"}, "2001:db8::1 is an address. Set"),
+    "two servers": (
+        {**ACME, "tls_acme_staging": True, "tls_acme_directory": "https://ca.example.com/d"},
+        "tls_acme_staging is Let's Encrypt's, and tls_acme_directory is set to https://ca.example.com/d.",
+    ),
+    "a server without TLS": ({**ACME, "tls_acme_directory": "http://x/"}, "tls_acme_directory is 'http://x/'. Set it"),
+}
+
+BAD_NGINX = {
+    "HTTP/3 where nginx has none": (
+        {"nginx_http3_enabled": True}, "nginx_http3_enabled is true, but the nginx of Debian 12 has no HTTP/3.",
+    ),
+    "a rate in words": ({"nginx_login_rate": "ten a minute"}, "nginx_login_rate is 'ten a minute'."),
+    "a variable of nginx in a policy": (
+        {"nginx_csp": "default-src $x"}, "nginx_headers, nginx_csp or nginx_csp_report_only has",
+    ),
+    "a header of two lines": (
+        {"nginx_headers": {"X-A": "a\nb"}}, "nginx_headers, nginx_csp or nginx_csp_report_only has",
+    ),
+    "a header whose name has a space": (
+        {"nginx_headers": {"X A": "a"}}, "nginx_headers, nginx_csp or nginx_csp_report_only has",
+    ),
+    "a static URL with a slash behind": ({"nginx_static_url": "/static/"}, "nginx_static_url is '/static/'."),
+    "an error page that is no file": (
+        {"nginx_error_page": "/nowhere.html"}, "nginx_error_page is '/nowhere.html', which is no file",
+    ),
+}
+
+BAD = {
+    (role, case): example
+    for role, cases in {"flask": BAD_FLASK, "tls": BAD_TLS, "nginx": BAD_NGINX}.items()
+    for case, example in cases.items()
+}
+
+
+@pytest.mark.parametrize("role", ["flask", "tls", "nginx"])
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_a_valid_inventory_passes(role, deployment, refusals):
+    assert refusals(role, deployment) == []
+
+
+@pytest.mark.parametrize("role, case", GOOD)
+def test_what_is_right_passes(role, case, refusals):
+    assert refusals(role, **GOOD[role, case]) == []
+
+
+@pytest.mark.parametrize("role, case", BAD)
+def test_what_is_wrong_is_answered_with_what_to_set(role, case, refusals):
+    given, message = BAD[role, case]
+    assert [text[: len(message)] for text in refusals(role, **given)] == [message]
