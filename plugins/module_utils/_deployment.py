@@ -18,9 +18,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._files import write
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
-from ansible_collections.selfhost.flask.plugins.module_utils._plan import Tree, heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
+from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._site import (
     LEASE,
     Busy,
@@ -31,6 +31,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import (
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
 ARGUMENTS = dict(
     name=dict(type="str", required=True),

@@ -10,7 +10,7 @@ import os
 import time
 from typing import Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _plan
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup
 from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     MySQL,
@@ -20,8 +20,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Find
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SETTINGS, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
 SERVERS = ("mariadb.service", "mysql.service")
 
@@ -60,8 +62,8 @@ def unreachable(found: object, error: Exception) -> Finding:
 
 def revision(site: Site, folder: str, migrations: str, present: list) -> Iterator[Finding]:
     """A database beyond the release is a rollback's choice; one behind it lacks what the code uses."""
-    known, unreadable = _plan.revisions(_plan.Tree(folder, folder), migrations)
-    wanted = sorted(_plan.heads(known))
+    known, unreadable = revisions(Tree(folder, folder), migrations)
+    wanted = sorted(heads(known))
     served = Records(site).served(site.release_name(folder)).get("revision", [])
     if unreadable or not wanted or present == wanted or present == sorted(served):
         return

@@ -236,28 +236,20 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     database_of,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import assigned_keys, compare_keys, example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._plan import (
-    Tree,
-    assigned_keys,
-    compare_keys,
-    compare_requirements,
-    compare_revisions,
-    example_keys,
-    heads,
-    printable,
-    requirements,
-    revisions,
-    text_of,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._plan import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     SEAL,
     ReleaseError,
     path_inside,
     read_link,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._requirements import compare_requirements, requirements
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._revisions import compare_revisions, heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable
 
 COMMITS = 50  # that are named; the others are counted
 UNREADABLE = "%s can't be read as Python on this host: what it does to the database is not in the plan."

@@ -26,8 +26,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving imp
 
 _doctor_outside.SCAN, _doctor_outside.TIMEOUT = 0.3, 3  # seconds; the host is near
 PARTS = """_backup _database _doctor _doctor_access _doctor_data _doctor_host _doctor_inside _doctor_logs _doctor_serving
-    _dotenv _files _gate _plan _records _release _restic _secrets _shared_owner _site _slots _sqlite_owner _supervisor
-    _transaction _unix_http""".split()
+    _dotenv _files _gate _records _release _restic _revisions _secrets _shared_owner _site _slots _sqlite_owner
+    _supervisor _transaction _tree _unix_http""".split()
 MAIN = f"""import json, sys
 from {_program.PACKAGE}._doctor_inside import Inside, Settings
 json.dump(Inside(Settings(**json.load(sys.stdin))).examine(), sys.stdout)

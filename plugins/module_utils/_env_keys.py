@@ -1,0 +1,30 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of an application's .env: those that it has, those that a version asks for, and what differs."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import parse
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable, read_inside
+
+
+def assigned_keys(text: str) -> list[str]:
+    """The keys that a .env file gives a value, each once."""
+    return list(dict.fromkeys(line.key for line in parse(text) if line.key and line.value is not None))
+
+
+def example_keys(tree: Tree) -> list[str]:
+    """The keys in the application's .env.example, or else in the repository's."""
+    texts = (read_inside(tree, os.path.join(folder, ".env.example")) for folder in (tree.folder, tree.top))
+    return assigned_keys(next((text for text in texts if text is not None), ""))
+
+
+def compare_keys(present: list[str], wanted: list[str], required: list[str]) -> dict:
+    """Which keys will be new in .env, and which will be missing."""
+    return dict(
+        added=[key for key in wanted if key not in present],
+        missing=[printable(key) for key in required if key not in present and key not in wanted],
+    )

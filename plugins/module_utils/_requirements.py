@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application's requirements are, each in one spelling, and how those of two versions differ."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable, read_inside
+
+COMMENT = re.compile(r"(?:^|\s+)#.*$", re.M)
+CONTINUED = re.compile(r"\\\r?\n")
+INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", re.M)
+EDITABLE = re.compile(r"(?:-e|--editable)[ =]*")
+OPTIONS = re.compile(r"\s+--[a-z].*$")  # of one requirement, such as its hashes
+USER_IN_URL = re.compile(r"(?<=://)[^/\s]*@")
+QUERY_OF_URL = re.compile(r"(://[^\s?#]*)\?[^\s#]*")
+NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+REQUIREMENT = re.compile(NAME + r"\s*(\[[^]]*\])?\s*(?:(@.*)|\(?([<>=!~][^;)]*)?\)?\s*(?:;\s*(.*))?)")
+EGG = re.compile(r"#(?:.*&)?egg=" + NAME)
+PROJECT = re.compile(r"^\[project\][ \t]*(?:#[^\n]*)?$(.*?)(?=^\[[^\n]*\][ \t]*(?:#[^\n]*)?$|\Z)", re.M | re.S)
+STRING = r'"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
+DEPENDENCIES = re.compile(r"^dependencies[ \t]*=[ \t]*\[((?:[\s,]|#[^\n]*\n|%s)*)\]" % STRING, re.M)
+ITEM = re.compile(r"#[^\n]*|(%s)" % STRING)
+
+
+def requirements(tree: Tree | None, wanted: str) -> list[str]:
+    """The requirements of a tree, normalised, each once; constraints are among them."""
+    for name in [wanted] if wanted else ["requirements.txt", "pyproject.toml"]:
+        path = os.path.join(tree.folder, name) if tree else ""
+        if os.path.isfile(path):
+            texts = included(tree, path)
+            lines = [line for text in texts for line in listed(text, path.endswith(".toml"))]
+            return list(dict.fromkeys(normalised(line) for line in lines))
+    return []
+
+
+def included(tree: Tree, path: str) -> list[str]:
+    """The texts of a requirements file and, each once, of those that it includes."""
+    found, waiting = {}, [path]
+    while waiting:
+        path = os.path.normpath(waiting.pop())
+        text = None if path in found else read_inside(tree, path)
+        if text is not None:
+            found[path] = text
+            names = [] if path.endswith(".toml") else INCLUDE.findall(text)
+            waiting.extend(os.path.join(os.path.dirname(path), name) for name in names)
+    return list(found.values())
+
+
+def listed(text: str, is_project: bool) -> list[str]:
+    """The requirements in a file. Other options are left out: an index's URL can hold a password."""
+    if is_project:
+        return project_dependencies(text)
+    lines = [line.strip() for line in CONTINUED.sub(" ", COMMENT.sub("", text)).splitlines()]
+    return [line for line in lines if line and (line[0] != "-" or EDITABLE.match(line))]
+
+
+def project_dependencies(text: str) -> list[str]:
+    """The dependencies of a pyproject.toml; not every host's Python has a parser for it."""
+    section = PROJECT.search(text)
+    array = DEPENDENCIES.search(section.group(1)) if section else None
+    return [item[1:-1].replace('\\"', '"') for item in ITEM.findall(array.group(1)) if item] if array else []
+
+
+def normalised(line: str) -> str:
+    """A requirement in one spelling, without its hashes and without what a URL may hold of a secret."""
+    editable = EDITABLE.match(line)
+    line = OPTIONS.sub("", line[editable.end():] if editable else line)
+    line = QUERY_OF_URL.sub(r"\1", USER_IN_URL.sub("", printable(line)))
+    match = REQUIREMENT.fullmatch(line)
+    if editable or match is None:
+        return "-e " + line if editable else line
+    name, extras, url, specifiers, marker = (part or "" for part in match.groups())
+    if url:
+        return "%s%s @ %s" % (project_name(name), extras.replace(" ", ""), url[1:].strip())
+    versions = ",".join(sorted(re.sub(r"\s", "", specifiers).split(",")))
+    return project_name(name) + re.sub(r"\s", "", extras) + versions + ("; " + marker if marker else "")
+
+
+def project_name(name: str) -> str:
+    """A project's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def split(line: str) -> tuple[str, str]:
+    """(project, what is asked of it) of a normalised requirement; of an exact version just that."""
+    match, egg = REQUIREMENT.fullmatch(line), EGG.search(line)
+    if match is None or line.startswith("-e "):
+        return (project_name(egg.group(1)) if egg else line), line
+    rest = line[match.end(1):].strip()
+    return match.group(1), re.sub(r"^==(?=[^,;=]*$)", "", rest)
+
+
+def compare_requirements(before: list[str], after: list[str]) -> dict:
+    """Which requirements were added, removed, or changed for the same project."""
+    result = dict(added=[], removed=[], changed=[])
+    lost = [line for line in before if line not in after]
+    new = [line for line in after if line not in before]
+    for name in sorted({split(line)[0] for line in lost + new}):
+        removed, added = ([line for line in lines if split(line)[0] == name] for lines in (lost, new))
+        if len(removed) == len(added) == 1:
+            result["changed"].append(dict(name=name, before=split(removed[0])[1], after=split(added[0])[1]))
+        else:
+            result["removed"] += removed
+            result["added"] += added
+    return result
