@@ -12,14 +12,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhost.flask.plugins.action.flask_session import has_ended
 from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_report
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_dns import resolved
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import (
-    Outside,
-    Target,
-    resolved,
-    together,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import Outside, together
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",

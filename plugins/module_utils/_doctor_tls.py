@@ -15,7 +15,8 @@ import time
 import warnings
 from typing import Iterator, NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import OUTSIDE, Finding
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import seen
 
 SOON_SHARE, SOON_DAYS = 0.2, 21  # of the life; whichever is less
 DAY = 86400
@@ -104,21 +105,21 @@ def certificate(found: Certificate, tls: str, names: list, now: float) -> Iterat
     end = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.ends))
     remedy = RENEW.get(tls, RENEW["provided"])
     if left < 0:
-        yield _said("certificate-expired", "The certificate has expired at %s, %d days ago." % (end, -left // DAY), remedy)
+        yield seen("certificate-expired", "The certificate has expired at %s, %d days ago." % (end, -left // DAY), remedy)
     elif found.begins > now + 300:
         begin = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.begins))
         said = "The certificate is valid only from %s on." % begin
-        yield _said("certificate-not-yet-valid", said, "See whether the clocks are right.")
+        yield seen("certificate-not-yet-valid", said, "See whether the clocks are right.")
     elif left < min(SOON_SHARE * life, SOON_DAYS * DAY):
         share = 100 * left / life
         said = "The certificate expires at %s: %d days, or %d %% of its life, are left." % (end, left // DAY, share)
-        yield _said("certificate-expires-soon", said, remedy)
+        yield seen("certificate-expires-soon", said, remedy)
     missing = [name for name in names if not covers(found.names, name)]
     if missing:
         have = ", ".join(found.names[:8]) or "none"
-        yield _said("certificate-names", "The certificate is not for %s; its names are %s." % (", ".join(missing), have), remedy)
+        yield seen("certificate-names", "The certificate is not for %s; its names are %s." % (", ".join(missing), have), remedy)
     if tls == "letsencrypt" and found.self_signed:
-        yield _said(
+        yield seen(
             "certificate-self-signed", "The certificate is still the one that the host has signed itself.",
             "Run site.yml and read what it says of the certificate: the name has to lead to the host's port 80.",
         )
@@ -129,7 +130,7 @@ def trust(address: str, domain: str) -> Iterator[Finding]:
     try:
         wrapped(ssl.create_default_context(), address, domain, 5).close()
     except ssl.SSLCertVerificationError as error:
-        yield _said(
+        yield seen(
             "certificate-untrusted", "Browsers warn of the certificate: %s." % error.verify_message,
             "See that the file has the whole chain, the leaf first, and an authority that browsers know.",
         )
@@ -159,15 +160,11 @@ def versions(spoken: dict, profile: str) -> Iterator[Finding]:
     remedy = "Run site.yml; look for another `ssl_protocols` with `sudo nginx -T`."
     old = [SHOWN[version] for version in VERSIONS[:2] if spoken.get(version)]
     if old:
-        yield _said("tls-old-version", "The proxy speaks %s, which is broken." % " and ".join(old), remedy)
+        yield seen("tls-old-version", "The proxy speaks %s, which is broken." % " and ".join(old), remedy)
     wanted = ACCEPTED.get(profile, VERSIONS[2:])
     more = [SHOWN[version] for version in VERSIONS[2:] if spoken.get(version) and version not in wanted]
     less = [SHOWN[version] for version in wanted if spoken.get(version) is False]
     if more or less:
         said = ["speaks " + " and ".join(more)] if more else []
         said += ["refuses " + " and ".join(less)] if less else []
-        yield _said("tls-profile", "The proxy %s, which is not flask_tls_profile %s." % (" and ".join(said), profile), remedy)
-
-
-def _said(name: str, what: str, remedy: str) -> Finding:
-    return Finding(name, what, remedy, OUTSIDE)
+        yield seen("tls-profile", "The proxy %s, which is not flask_tls_profile %s." % (" and ".join(said), profile), remedy)

@@ -19,12 +19,15 @@ sys.path.insert(0, str(TOP / ".ansible" / "collections"))
 
 from ansible_collections.selfhost.flask.plugins.module_utils import (  # noqa: E402
     _doctor,
+    _doctor_exposure,
     _doctor_outside,
+    _doctor_web,
     _program,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target  # noqa: E402
 
-_doctor_outside.SCAN, _doctor_outside.TIMEOUT = 0.3, 3  # seconds; the host is near
+_doctor_exposure.SCAN, _doctor_web.TIMEOUT = 0.3, 3  # seconds; the host is near
 PARTS = """_backup _database _doctor _doctor_access _doctor_data _doctor_host _doctor_inside _doctor_logs _doctor_serving
     _dotenv _files _gate _records _release _restic _revisions _secrets _shared_owner _site _slots _sqlite_owner
     _supervisor _transaction _tree _unix_http""".split()
@@ -89,7 +92,7 @@ def examine(patient: Machine) -> Callable:
 
     def examine(inside: dict, outside: dict, ignored: tuple = ("journal-errors",)) -> list:
         options = dict(address=patient.address, domain=patient.name, health_url="/healthz", ssh_user="deploy")
-        target = _doctor_outside.Target(**{**options, **outside})
+        target = Target(**{**options, **outside})
         settings = json.dumps({**INSIDE, "host": patient.name, **inside})
 
         def look() -> dict:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from findings import ids
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_logs, _doctor_report
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, EXPLAINS, Finding, at_least, settle
@@ -21,10 +22,6 @@ DOCUMENT = UTILS.parents[1] / "docs/doctor.md"
 
 def find(*names: str) -> list:
     return [Finding(name.partition(":")[0], "what", "remedy", subject=name.partition(":")[2]) for name in names]
-
-
-def ids(findings: list) -> list:
-    return [finding.id for finding in findings]
 
 
 # what is there, and what is said of it
@@ -62,7 +59,7 @@ def test_severities_count_from_the_worst_on():
 
 def test_every_finding_has_a_severity_and_is_documented():
     sources = [path.read_text(encoding="utf-8") for path in UTILS.glob("_doctor*.py")]
-    made = {name for text in sources for name in re.findall(r'(?:Finding|[_.]said)\(\s*"([a-z0-9-]+)"', text)}
+    made = {name for text in sources for name in re.findall(r'(?:Finding|seen)\(\s*"([a-z0-9-]+)"', text)}
     assert len(made) > 60 and made <= set(CATALOGUE)
     explained = {name.partition(":")[0] for names in EXPLAINS.values() for name in names}
     assert explained | set(EXPLAINS) <= set(CATALOGUE)

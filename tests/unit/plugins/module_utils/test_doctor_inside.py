@@ -11,6 +11,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from findings import ids
 
 from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_access,
@@ -24,10 +25,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside impo
 from ansible_collections.selfhost.flask.plugins.module_utils._site import step
 
 MB = 1 << 20
-
-
-def ids(findings) -> list:
-    return [finding.id for finding in findings]
 
 
 def disk(free: int, total: int, files: int = 1000, left: int = 500) -> SimpleNamespace:

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the doctor makes of what a stranger can reach: sshd's methods, and ports."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from findings import ids
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_exposure
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Said
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_exposure import Exposure
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
+
+
+REFUSED = "deploy@192.0.2.1: Permission denied (%s).\n"
+
+
+@pytest.mark.parametrize("said, expected", [
+    (Said(255, "", REFUSED % "publickey"), []),
+    (Said(255, "", REFUSED % "publickey,password"), ["ssh-password-login"]),
+    (Said(255, "", REFUSED % "publickey,keyboard-interactive"), ["ssh-password-login"]),
+    (Said(0, "", ""), ["ssh-password-login"]),
+    (Said(255, "", "ssh: connect to host 192.0.2.1 port 22: Connection refused"), []),
+    (Said(127, "", "there is no ssh here"), []),
+])
+def test_password_logins(said, expected, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_doctor_exposure, "ask", lambda *argv: (asked.extend(argv), said)[1])
+    target = Target("192.0.2.1", "blog.example.com", ssh_port=2222, ssh_user="deploy", ssh_args="-J gate -o Nothing=x")
+    assert ids(Exposure(target).ssh()) == expected
+    assert "PreferredAuthentications=none" in asked and asked[-2:] == ["deploy@192.0.2.1", "true"]
+    assert ["-J", "gate"] == asked[asked.index("-J"):][:2] and "Nothing=x" not in asked
+
+
+def test_ports_that_should_not_be_open():
+    with socket.socket() as server, socket.socket() as closed:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        closed.bind(("127.0.0.1", 0))
+        port, other = server.getsockname()[1], closed.getsockname()[1]
+        one = Exposure(Target("127.0.0.1", "blog"))
+        assert [finding.subject for finding in one.ports((port, other))] == [str(port)]
+        assert ids(Exposure(Target("127.0.0.1", "blog", ports=(port,))).ports((port, other))) == []
+        assert one.open == {port}

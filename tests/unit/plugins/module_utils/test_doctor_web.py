@@ -1,0 +1,70 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the doctor makes of a site's answers."""
+
+from __future__ import annotations
+
+import email.message
+
+import pytest
+from findings import ids
+
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_web import Reply, Web
+
+
+def reply(status=200, text="well", seconds=0.1, **headers) -> Reply:
+    message = email.message.Message()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return Reply(status, message, text, seconds)
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """A visit, and what the host would answer."""
+
+    def web(answer, **options):
+        made = Web(Target(**dict(dict(address="192.0.2.1", domain="blog.example.com"), **options)))
+        monkeypatch.setattr(made, "get", lambda path, secure=True: answer)
+        return made
+
+    return web
+
+
+@pytest.mark.parametrize("answer, options, expected", [
+    (reply(), {}, []),
+    (reply(503), {}, ["health-error"]),
+    (reply(), dict(health_text="pelican"), ["health-text"]),
+    (reply(seconds=3), {}, ["health-slow"]),
+    (reply(Server="nginx/1.22.1"), {}, ["server-version-shown"]),
+    (reply(Server="nginx"), dict(headers=("X-Content-Type-Options",)), ["header-missing"]),
+    (reply(X_Content_Type_Options="nosniff"), dict(headers=("X-Content-Type-Options",)), []),
+    (reply(Date="Thu, 01 Jan 2026 00:00:00 GMT"), {}, ["clock-wrong"]),
+])
+def test_the_health_answer(answer, options, expected, web):
+    assert ids(web(answer, **options).health()) == expected
+
+
+@pytest.mark.parametrize("answer, expected", [
+    (reply(301, Location="https://blog.example.com/"), []),
+    (reply(308, Location="https://blog.example.com/"), []),
+    (reply(200), ["http-not-redirected"]),
+    (reply(301, Location="http://blog.example.com/"), ["http-not-redirected"]),
+])
+def test_http_leads_to_https(answer, expected, web):
+    assert ids(web(answer).http()) == expected
+
+
+@pytest.mark.parametrize("answer, expected", [
+    (reply(ETag='"67a-1f"'), []),
+    (reply(ETag='W/"67a-1f"'), []),
+    (reply(403), ["static-refused"]),
+    (reply(ETag='"1700000000.0-31-1234"'), ["static-not-by-proxy"]),
+])
+def test_static_files(answer, expected, web):
+    one = web(answer)
+    assert ids(one.static("/static/a.css")) == []  # where nothing answers, that is said already
+    one.reply = reply()
+    assert ids(one.static("/static/a.css")) == expected and ids(one.static("")) == []
