@@ -42,8 +42,8 @@ class Names:
             if found and not own & set(found) and not self.is_ours(name, facts):
                 yield seen(
                     "name-elsewhere", "The name %s leads to %s, and not to this host." % (name, ", ".join(found)),
-                    "Change its DNS record to %s; if a proxy of yours is in between, add name-elsewhere to doctor_ignored."
-                    % (self.address() or "the host's address"), name,
+                    "Change its DNS record to %s; if a proxy of yours is in between, add name-elsewhere to "
+                    "doctor_ignored." % (self.address() or "the host's address"), name,
                 )
 
     def is_ours(self, name: str, facts: dict) -> bool:

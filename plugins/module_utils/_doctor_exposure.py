@@ -33,7 +33,8 @@ class Exposure:
         options = "-F none -o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR"
         options += " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
         jump = jump_of(shlex.split(target.ssh_args))
-        said = ask("ssh", *options.split(), *jump, "-p", str(target.ssh_port), "%s@%s" % (target.ssh_user, target.address), "true")
+        login = "%s@%s" % (target.ssh_user, target.address)
+        said = ask("ssh", *options.split(), *jump, "-p", str(target.ssh_port), login, "true")
         found = METHODS.search(said.err)
         bad = {"password", "keyboard-interactive"} & set(found.group(1).split(",")) if found else set()
         if said.code == 0:
@@ -55,7 +56,8 @@ class Exposure:
                 self.open.add(port)
                 yield seen(
                     "port-open", "Anybody can connect to port %d." % port,
-                    "Close it with `sudo ufw delete allow %d`, or add it to doctor_ports if it is meant to be." % port, str(port),
+                    "Close it with `sudo ufw delete allow %d`, or add it to doctor_ports if it is meant to be." % port,
+                    str(port),
                 )
 
     def is_open(self, port: int) -> bool:

@@ -51,7 +51,9 @@ class Web:
                 "See on the host `systemctl status nginx` and `sudo ufw status`; at a provider, its own firewall, too.",
             )
             return
-        names = [name for name in (target.domain, *target.aliases) if not name.startswith("*.") or target.tls != "self_signed"]
+        names = [target.domain, *target.aliases]
+        if target.tls == "self_signed":
+            names = [name for name in names if not name.startswith("*.")]
         yield from _doctor_tls.certificate(self.certificate, target.tls, names, time.time())
         if target.tls != "self_signed" and not self.certificate.self_signed:
             yield from _doctor_tls.trust(target.address, target.domain)
@@ -63,7 +65,8 @@ class Web:
             reply = self.get(target.health_url)
         except (OSError, http.client.HTTPException) as error:
             yield seen(
-                "health-error", "https://%s%s gives no answer (%s)." % (target.domain, target.health_url, explained(error)),
+                "health-error",
+                "https://%s%s gives no answer (%s)." % (target.domain, target.health_url, explained(error)),
                 "Look at the application's and nginx's logs on the host.",
             )
             return
@@ -75,12 +78,14 @@ class Web:
         url = "https://%s%s" % (self.target.domain, self.target.health_url)
         if reply.status >= 400:
             yield seen(
-                "health-error", "%s answers %d: %s" % (url, reply.status, clipped(re.sub(r"<[^>]*>", " ", reply.text), 120)),
+                "health-error",
+                "%s answers %d: %s" % (url, reply.status, clipped(re.sub(r"<[^>]*>", " ", reply.text), 120)),
                 "Look at the application's and nginx's logs on the host.",
             )
         elif self.target.health_text not in reply.text:
             yield seen(
-                "health-text", "%s answers %d, but without the text '%s'." % (url, reply.status, self.target.health_text),
+                "health-text",
+                "%s answers %d, but without the text '%s'." % (url, reply.status, self.target.health_text),
                 "Look at the application's log on the host, or mend flask_health_text.",
             )
         elif reply.seconds > self.target.seconds:
@@ -92,7 +97,10 @@ class Web:
     def headers(self, reply: Reply) -> Iterator[Finding]:
         server = reply.headers.get("Server", "")
         if VERSION.search(server):
-            yield seen("server-version-shown", "The answers say which version serves: %s." % server, "Run site.yml: `server_tokens off`.")
+            yield seen(
+                "server-version-shown", "The answers say which version serves: %s." % server,
+                "Run site.yml: `server_tokens off`.",
+            )
         if reply.status < 400:
             self.reply = reply
             yield from self.clock(reply.headers.get("Date"), time.time())
@@ -129,7 +137,8 @@ class Web:
         if reply.status not in (301, 302, 307, 308) or not location.startswith("https://"):
             leads = " to %s" % location if location else ""
             yield seen(
-                "http-not-redirected", "http://%s/ answers %d%s, instead of leading to https." % (domain, reply.status, leads),
+                "http-not-redirected",
+                "http://%s/ answers %d%s, instead of leading to https." % (domain, reply.status, leads),
                 "Run site.yml; look with `sudo nginx -T` for another server on port 80.",
             )
 
@@ -146,7 +155,8 @@ class Web:
         if reply.status != 200:
             yield seen(
                 "static-refused", "The static file %s answers %d." % (path, reply.status),
-                "See on the host whether www-data can read it: `sudo -u www-data namei -l` and its path in current/.public.",
+                "See on the host whether www-data can read it: `sudo -u www-data namei -l` and its path in "
+                "current/.public.",
             )
         elif not BY_NGINX.fullmatch(reply.headers.get("ETag", "")):
             yield seen(

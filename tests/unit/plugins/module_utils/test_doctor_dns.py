@@ -13,7 +13,8 @@ ADDRESSES = {"blog.example.com": ["192.0.2.1"], "www.example.com": ["198.51.100.
 
 def test_names_lead_to_the_host(monkeypatch):
     monkeypatch.setattr(_doctor_dns, "resolved", lambda name: ADDRESSES.get(name, []))
-    one = Names(Target("192.0.2.1", "blog.example.com", ("www.example.com", "old.example.com", "intranet", "*.example.com")))
+    aliases = ("www.example.com", "old.example.com", "intranet", "*.example.com")
+    one = Names(Target("192.0.2.1", "blog.example.com", aliases))
     assert [finding.subject for finding in one.unresolved()] == ["old.example.com"]
     monkeypatch.setattr(one, "is_ours", lambda name, facts: False)
     assert [(finding.id, finding.subject) for finding in one.elsewhere({})] == [("name-elsewhere", "www.example.com")]

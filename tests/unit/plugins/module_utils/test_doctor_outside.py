@@ -27,7 +27,8 @@ def one():
 
 def test_a_port_that_is_open_is_said_once(one):
     one.exposure.open = {8000}
-    listeners = [dict(protocol=protocol, port=port, program="x") for protocol, port in (("tcp", 8000), ("udp", 8000), ("tcp", 9))]
+    listening = (("tcp", 8000), ("udp", 8000), ("tcp", 9))
+    listeners = [dict(protocol=protocol, port=port, program="x") for protocol, port in listening]
     found = list(one.compared(dict(listeners=listeners)))
     assert [(finding.id, finding.where, finding.subject) for finding in found] == [
         ("port-listening", "inside", "8000"), ("port-listening", "inside", "9"),
