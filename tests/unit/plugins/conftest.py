@@ -108,3 +108,31 @@ def strict_umask():
     before = os.umask(0o077)
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def runuser(tmp_path, monkeypatch):
+    """Runs a command as the one who runs the tests; the users that were asked for."""
+    program, asked = tmp_path / "bin/runuser", tmp_path / "bin/users"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$2" >>%s\nshift 3\nexec "$@"\n' % asked)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return lambda: set(asked.read_text().split())
+
+
+@pytest.fixture
+def blog(short_path, supervisor, runuser, monkeypatch):
+    """An application with data, of which backups are made."""
+    from backup_host import BackupHost, pretend  # imports the collection, which is found only now
+
+    pretend(supervisor, monkeypatch)
+    return BackupHost(short_path)
+
+
+@pytest.fixture
+def restic(blog, monkeypatch):
+    """A program that answers as restic does, and the arguments that it got."""
+    from backup_host import install_restic
+
+    return install_restic(blog, monkeypatch)

@@ -132,17 +132,6 @@ class TestComparing:
 
 
 @pytest.fixture
-def runuser(tmp_path, monkeypatch):
-    """Runs a command as the one who runs the tests; the users that were asked for."""
-    program, asked = tmp_path / "bin/runuser", tmp_path / "bin/users"
-    program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho "$2" >>%s\nshift 3\nexec "$@"\n' % asked)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", "%s:%s" % (program.parent, os.environ["PATH"]))
-    return lambda: set(asked.read_text().split())
-
-
-@pytest.fixture
 def posts(tmp_path, runuser):
     """A file with posts."""
     database = SQLite(str(tmp_path / "blog.db"), "blog")

@@ -58,9 +58,9 @@ def release(tmp_path):
 @pytest.fixture
 def host(short_path, supervisor, serve, monkeypatch):
     """A host on which nothing is served yet."""
-    from host import Host  # imports the collection, which is found only now
+    from deployment_host import DeploymentHost  # imports the collection, which is found only now
 
-    return Host(short_path / "blog", supervisor, serve, monkeypatch)
+    return DeploymentHost(short_path / "blog", supervisor, serve, monkeypatch)
 
 
 @pytest.fixture

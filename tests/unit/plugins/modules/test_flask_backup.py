@@ -9,7 +9,6 @@ import os
 import shutil
 
 import pytest
-from hosts import host, restic  # noqa: F401
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _site
 
@@ -18,85 +17,85 @@ OTHER = dict(id="two", owner="bob@desk", machine="m", process=2, started="now", 
 
 
 @pytest.fixture
-def backup(host, run):
-    """Runs the module for the host's application."""
+def backup(blog, run):
+    """Runs the module for the blog."""
 
     def backup(state="present", **arguments):
-        given = dict(state=state, name=host.site.name, root=host.site.root, log=host.site.log, folder=str(host.backups))
+        given = dict(state=state, name=blog.site.name, root=blog.site.root, log=blog.site.log, folder=str(blog.backups))
         return run("flask_backup", **{**given, **arguments})
 
     return backup
 
 
-def test_a_backup_is_made_and_old_ones_are_removed(host, backup):
-    old = host.backups / "20200101T000000Z"
+def test_a_backup_is_made_and_old_ones_are_removed(blog, backup):
+    old = blog.backups / "20200101T000000Z"
     old.mkdir(parents=True)
-    host.configure(daily=1)
+    blog.configure(daily=1)
     result = backup()
     assert result["changed"] and result["pruned"] == [old.name]
-    assert os.listdir(host.backups) == [result["backup"]] and result["path"] == str(host.backups / result["backup"])
+    assert os.listdir(blog.backups) == [result["backup"]] and result["path"] == str(blog.backups / result["backup"])
     assert result["manifest"]["release"] == "v1-aaaa"
 
 
-def test_check_mode_makes_none(host, backup):
+def test_check_mode_makes_none(blog, backup):
     assert backup(_ansible_check_mode=True)["changed"]
-    assert not host.backups.exists() and not (host.own / "backup.pyz").exists()
+    assert not blog.backups.exists() and not (blog.own / "backup.pyz").exists()
 
 
-def test_a_backup_is_restored(host, backup):
+def test_a_backup_is_restored(blog, backup):
     name = backup()["backup"]
-    host.sql("DELETE FROM post")
+    blog.sql("DELETE FROM post")
     result = backup("restored")
-    assert result["changed"] and result["backup"] == name and host.posts() == ["one", "two"]
-    assert sorted(os.listdir(host.backups)) == [name, os.path.basename(result["before"])]
+    assert result["changed"] and result["backup"] == name and blog.posts() == ["one", "two"]
+    assert sorted(os.listdir(blog.backups)) == [name, os.path.basename(result["before"])]
 
 
-def test_check_mode_says_whether_it_could_be_restored(host, backup):
+def test_check_mode_says_whether_it_could_be_restored(blog, backup):
     path = backup()["path"]
-    host.sql("DELETE FROM post")
-    assert backup("restored", _ansible_check_mode=True)["changed"] and host.posts() == []
+    blog.sql("DELETE FROM post")
+    assert backup("restored", _ansible_check_mode=True)["changed"] and blog.posts() == []
     os.truncate(path + "/shared.tar.gz", 5)
     assert "damaged" in backup("restored", _ansible_check_mode=True)["msg"]
 
 
-def test_a_damaged_backup_is_refused_before_anything_is_touched(host, backup):
+def test_a_damaged_backup_is_refused_before_anything_is_touched(blog, backup):
     path = backup()["path"]
-    host.sql("INSERT INTO post VALUES ('three')")
+    blog.sql("INSERT INTO post VALUES ('three')")
     os.truncate(path + "/database.gz", 5)
     result = backup("restored", owner=OWNER)
     assert result["failed"] and "The backup is damaged" in result["msg"]
-    assert host.posts() == ["one", "two", "three"] and len(os.listdir(host.backups)) == 1
-    assert not (host.own / "lock.json").exists() and not (host.own / "journal.json").exists()
+    assert blog.posts() == ["one", "two", "three"] and len(os.listdir(blog.backups)) == 1
+    assert not (blog.own / "lock.json").exists() and not (blog.own / "journal.json").exists()
 
 
-def test_a_restoration_has_the_lock_while_it_runs_and_gives_it_back(host, backup, monkeypatch):
+def test_a_restoration_has_the_lock_while_it_runs_and_gives_it_back(blog, backup, monkeypatch):
     backup()
     holders = []
     monkeypatch.setattr(_site.Lock, "touch", lambda self: holders.append(self.holder()))
     result = backup("restored", owner=OWNER, reason="a restoration")
     assert {holder["id"] for holder in holders} == {"one"}
-    assert _site.Lock(host.site).holder() is None
-    assert host.records()[-1]["by"] == "ana@laptop" and host.records()[-1]["outcome"] == "restored"
+    assert _site.Lock(blog.site).holder() is None
+    assert blog.records()[-1]["by"] == "ana@laptop" and blog.records()[-1]["outcome"] == "restored"
     assert "holder" not in result
 
 
-def test_a_deployment_that_runs_is_not_disturbed(host, backup):
+def test_a_deployment_that_runs_is_not_disturbed(blog, backup):
     backup()
-    host.sql("DELETE FROM post")
-    _site.Lock(host.site).take(OTHER, [])
+    blog.sql("DELETE FROM post")
+    _site.Lock(blog.site).take(OTHER, [])
     result = backup("restored", owner=OWNER)
-    assert result["holder"]["owner"] == "bob@desk" and not result["changed"] and host.posts() == []
-    assert _site.Lock(host.site).holder()["id"] == "two"
+    assert result["holder"]["owner"] == "bob@desk" and not result["changed"] and blog.posts() == []
+    assert _site.Lock(blog.site).holder()["id"] == "two"
     assert backup("restored", owner=OWNER, gone=["two"])["changed"]
 
 
-def test_a_backup_needs_no_lock(host, backup):
-    _site.Lock(host.site).take(OTHER, [])
+def test_a_backup_needs_no_lock(blog, backup):
+    _site.Lock(blog.site).take(OTHER, [])
     assert backup(owner=OWNER)["changed"] and backup("drilled", owner=OWNER)["changed"]
-    assert _site.Lock(host.site).holder()["id"] == "two"
+    assert _site.Lock(blog.site).holder()["id"] == "two"
 
 
-def test_a_drill_says_what_it_found(host, backup):
+def test_a_drill_says_what_it_found(blog, backup):
     made = backup()
     assert backup("drilled")["backup"] == made["backup"]
     os.truncate(made["path"] + "/shared.tar.gz", 5)
@@ -104,25 +103,25 @@ def test_a_drill_says_what_it_found(host, backup):
     assert result["failed"] and "shared.tar.gz" in result["msg"] and result["backup"] == made["backup"]
 
 
-def test_a_fresh_host_fetches_the_backup_first(host, backup, restic):
+def test_a_fresh_host_fetches_the_backup_first(blog, backup, restic):
     name = backup()["backup"]
-    shutil.rmtree(host.backups)
-    host.sql("DELETE FROM post")
-    host.env.write_text("DATABASE_URL=sqlite:///%s\nSECRET_KEY=fresh\n" % host.database)
+    shutil.rmtree(blog.backups)
+    blog.sql("DELETE FROM post")
+    blog.env.write_text("DATABASE_URL=sqlite:///%s\nSECRET_KEY=fresh\n" % blog.database)
     result = backup("restored", from_restic=True, settings=True)
-    assert result["backup"] == name and host.posts() == ["one", "two"]
-    assert "SECRET_KEY=first" in host.env.read_text()
+    assert result["backup"] == name and blog.posts() == ["one", "two"]
+    assert "SECRET_KEY=first" in blog.env.read_text()
 
 
-def test_a_copy_that_failed_is_a_failure(host, backup, restic, monkeypatch):
+def test_a_copy_that_failed_is_a_failure(blog, backup, restic, monkeypatch):
     monkeypatch.setenv("FAILS", "backup")
     result = backup()
     assert result["failed"] and "it is not off the host" in result["msg"]
-    assert os.listdir(host.backups) == [result["backup"]]
+    assert os.listdir(blog.backups) == [result["backup"]]
 
 
-def test_the_program_is_installed_once_and_brought_up_to_date(host, backup):
-    program = host.own / "backup.pyz"
+def test_the_program_is_installed_once_and_brought_up_to_date(blog, backup):
+    program = blog.own / "backup.pyz"
     assert backup("installed", _ansible_check_mode=True)["changed"] and not program.exists()
     assert backup("installed")["changed"] and program.stat().st_mode & 0o777 == 0o600
     assert not backup("installed")["changed"] and not backup("installed", _ansible_check_mode=True)["changed"]
@@ -130,14 +129,14 @@ def test_the_program_is_installed_once_and_brought_up_to_date(host, backup):
     assert backup()["changed"] and program.stat().st_size > 1000
 
 
-def test_a_host_that_is_not_set_up_says_so(host, backup):
-    (host.own / "backup.json").unlink()
+def test_a_host_that_is_not_set_up_says_so(blog, backup):
+    (blog.own / "backup.json").unlink()
     assert "Run site.yml" in backup()["msg"]
-    shutil.rmtree(host.own)
+    shutil.rmtree(blog.own)
     assert "Run site.yml" in backup("installed")["msg"]
 
 
-def test_the_manifest_is_not_in_the_report_on_the_host(host, backup):
+def test_the_manifest_is_not_in_the_report_on_the_host(blog, backup):
     backup()
-    report = json.loads((host.own / "last-backup.json").read_text())
+    report = json.loads((blog.own / "last-backup.json").read_text())
     assert sorted(report) == ["backup", "ok", "problem", "pruned", "seconds", "time"] and report["ok"]

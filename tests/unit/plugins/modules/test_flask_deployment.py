@@ -12,7 +12,7 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from host import Killed
+from deployment_host import Killed
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _slots, _supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError

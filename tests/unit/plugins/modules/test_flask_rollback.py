@@ -8,7 +8,7 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from host import Killed
+from deployment_host import Killed
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError

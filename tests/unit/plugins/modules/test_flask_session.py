@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from xmlrpc.client import Fault
 
 import pytest
-from host import Killed
+from deployment_host import Killed
 
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
 from ansible_collections.selfhost.flask.plugins.modules import flask_session

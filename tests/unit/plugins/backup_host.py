@@ -1,7 +1,10 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An application on a host, with a SQLite database and files of its own, that backups are made of."""
+"""The host of backups: an application with a real SQLite database and files of its own, of which they are made.
+
+Beside it a restic, as far as backups need one.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,14 @@ import os
 import pwd
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils import (
     _backup,
-    _database,
     _restic,
-    _restore,
     _site,
     _slots,
     _transaction,
@@ -54,7 +56,7 @@ def processes(supervisor: object) -> list:
     return [{"name": name} for name in supervisor.groups]
 
 
-class Host:
+class BackupHost:
     """An application's folders, and what a test changes and reads there."""
 
     def __init__(self, folder: Path, name: str = USER) -> None:
@@ -111,17 +113,8 @@ class Host:
         return json.loads((self.own / name).read_text())
 
 
-@pytest.fixture
-def host(short_path, supervisor, monkeypatch):
-    """Whoever runs the tests is the application's user as well, and nobody is waited for."""
-    plain = functools.partial(_site.run, user="")
-    monkeypatch.setattr(_restore, "run", lambda argv, user="", data=b"": plain(argv, data=data))
-    monkeypatch.setattr(_database, "run", lambda argv, user="", data=b"": plain(argv, data=data))
-    feed, output = _database._feed, _database._output_of
-    for module in (_database, _restore):
-        monkeypatch.setattr(module, "_feed", lambda argv, source, user="", **given: feed(argv, source, **given))
-    for module in (_database, _backup):
-        monkeypatch.setattr(module, "_output_of", lambda argv, user="": output(argv))
+def pretend(supervisor: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is another one here than on a real host: whoever runs the tests is the application's user as well."""
     monkeypatch.setattr(_backup, "places", lambda site: ["instance", "logs"])
     monkeypatch.setattr(_backup, "PATIENCE", 0.2)
     seconds = itertools.count()
@@ -129,12 +122,10 @@ def host(short_path, supervisor, monkeypatch):
     monkeypatch.setattr(_transaction, "guard", lambda site: None)
     monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
     monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)
-    return Host(short_path)
 
 
-@pytest.fixture
-def restic(host, monkeypatch):
-    """A program that answers as restic does, and the arguments that it got."""
+def install_restic(host: BackupHost, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """A program that answers as restic does; the arguments that it got."""
     program = host.folder / "bin/restic"
     program.parent.mkdir()
     program.write_text(RESTIC.format(python=sys.executable))

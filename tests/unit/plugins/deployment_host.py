@@ -1,7 +1,10 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An application's host: its folders, supervisor with what it starts, a database and its migrations."""
+"""The host of a deployment: folders, supervisor with what it starts, and a pretended database with migrations.
+
+Each step is known, so that a test can look at the host there, or let something happen.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class Memory(Database):
 
     kind = "sqlite"
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: DeploymentHost) -> None:
         super().__init__("/srv/blog.db")
         self.host = host
         self.rows, self.at = {"posts": 2}, []
@@ -92,7 +95,7 @@ class Migrations:
         database.at = self.after
 
 
-class Host:
+class DeploymentHost:
     """Everything that a deployment meets; `steps` has what it did, and `on` what happens there."""
 
     def __init__(self, root, supervisor, serve, monkeypatch) -> None:
