@@ -6,33 +6,14 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modules that change what an application serves have in common."""
+    """What the modules that change what an application serves have in common, beside what is in `site`."""
 
     DOCUMENTATION = r"""
-author: The selfhost.flask developers (@selfhost)
 options:
-  name:
-    description:
-      - Name of the application and of its system user. Its programs in supervisor are
-        C(<name>-blue), C(<name>-green) and C(<name>.<worker>).
-    type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  log:
-    description: Folder of the slots' logs and of C(deploy.log).
-    type: path
-    required: true
   app:
     description: The application as C(module:name) or C(module:factory(\)).
     type: str
     required: true
-  migrations:
-    description: Folder of the database migrations, relative to the application's.
-    type: str
-    default: migrations
   config:
     description: Files that the application reads at its start. A change in one launches it anew.
     type: list
@@ -43,18 +24,6 @@ options:
     type: list
     elements: str
     default: []
-  health_url:
-    description: Path that answers with a status below 400 when the application is well.
-    type: str
-    default: /
-  health_text:
-    description: A text that the answer has, too.
-    type: str
-    default: ""
-  host:
-    description: Host name of the health request.
-    type: str
-    default: localhost
   deadline:
     description: Seconds that the release has to become healthy.
     type: int

@@ -33,22 +33,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._slots import Healt
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
-ARGUMENTS = dict(
-    name=dict(type="str", required=True),
-    root=dict(type="path", required=True),
-    log=dict(type="path", required=True),
-    app=dict(type="str", required=True),
-    migrations=dict(type="str", default="migrations"),
-    config=dict(type="list", elements="path", default=[]),
-    workers=dict(type="list", elements="str", default=[]),
-    health_url=dict(type="str", default="/"),
-    health_text=dict(type="str", default=""),
-    host=dict(type="str", default="localhost"),
-    deadline=dict(type="int", default=60),
-    patience=dict(type="int", default=30),
-    keep=dict(type="int", default=5),
-    session=dict(type="str"),
-)
 PROBLEMS = (Unhealthy, MigrationError, DatabaseError, CommandError, StillWriting, OSError, xmlrpc.client.Error)
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
 STUCK = (

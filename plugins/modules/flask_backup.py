@@ -19,7 +19,10 @@ description:
     is taken back.
   - What is made beside schedule is removed by the same rule as the other backups, but not before a day has passed.
   - The module also brings the program that the units run, C(<root>/deployment/backup.pyz), to its own version.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.lock
 attributes:
   check_mode:
     description: Says whether a backup can be restored, and makes, tries or fetches none.
@@ -40,18 +43,8 @@ options:
     type: str
     choices: [present, restored, drilled, installed]
     default: present
-  name:
-    description: Name of the application and of its system user.
-    type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
   log:
     description: Folder of C(deploy.log), which also says what was restored.
-    type: path
-    required: true
   folder:
     description: Folder of the backups.
     type: path
@@ -82,17 +75,7 @@ options:
     type: int
     default: 30
   reason:
-    description: What is done, for those who find the application locked.
-    type: str
     default: a restoration
-  owner:
-    description: The ansible-playbook that runs; the action plugin adds it.
-    type: dict
-  gone:
-    description: Owners who have ended; the action plugin adds them.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -154,6 +137,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError, Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
@@ -257,19 +241,16 @@ def install(module: AnsibleModule) -> bool:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
+            SITE,
+            **RECORDS,
+            **lock("a restoration"),
             state=dict(type="str", choices=["present", "restored", "drilled", "installed"], default="present"),
-            name=dict(type="str", required=True),
-            root=dict(type="path", required=True),
-            log=dict(type="path", required=True),
             folder=dict(type="path", required=True),
             backup=dict(type="str", default=""),
             from_restic=dict(type="bool", default=False),
             settings=dict(type="bool", default=False),
             workers=dict(type="list", elements="str", default=[]),
             patience=dict(type="int", default=30),
-            reason=dict(type="str", default="a restoration"),
-            owner=dict(type="dict"),
-            gone=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

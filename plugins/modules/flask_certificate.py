@@ -14,7 +14,7 @@ description:
     links through one folder that is replaced in one step, so that a proxy always finds a certificate and its own key.
   - The module also brings the program that renews the certificate, C(<root>/deployment/certificate.pyz), to its own
     version.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment: selfhost.flask.site
 attributes:
   check_mode:
     description: Says whether a certificate would be made, installed or asked for.
@@ -41,10 +41,6 @@ options:
   name:
     description: Name of the application.
     type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
     required: true
   origin:
     description: Where the certificate comes from.
@@ -135,6 +131,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import SITE
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper, _program
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, Facts, Pair, check
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate_keeper import Keeper, own, read_settings
@@ -228,9 +225,9 @@ def main() -> None:
     )
     module = AnsibleModule(
         argument_spec=dict(
+            SITE,
             state=dict(type="str", choices=["checked", "present", "issued"], default="present"),
             name=dict(type="str", required=True),
-            root=dict(type="path", required=True),
             origin=dict(type="str", choices=["self_signed", "letsencrypt", "provided"], default="self_signed"),
             names=dict(type="list", elements="str", default=[]),
             certificate=dict(type="str", default=""),

@@ -23,7 +23,12 @@ description:
   - A release belongs to root, and nobody else can write to it, before it is started.
   - Older releases beyond O(keep), and virtual environments and copies of the database that none of the kept ones
     needs, are removed.
-extends_documentation_fragment: selfhost.flask.deployment
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.site.migrations
+  - selfhost.flask.site.health
+  - selfhost.flask.deployment
 attributes:
   check_mode:
     description: Says whether the release would be launched.
@@ -99,12 +104,8 @@ pruned:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._deployment import (
-    ARGUMENTS,
-    PROBLEMS,
-    Deployment,
-    seal,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT
+from ansible_collections.selfhost.flask.plugins.module_utils._deployment import PROBLEMS, Deployment, seal
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
@@ -165,7 +166,7 @@ def deploy(deployment: Deployment) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            ARGUMENTS,
+            DEPLOYMENT,
             release=dict(type="path", required=True),
             version=dict(type="str", default=""),
             commit=dict(type="str", default=""),

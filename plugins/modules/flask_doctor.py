@@ -15,30 +15,13 @@ description:
   - Of findings that follow from another one only that one is said.
   - A host that nobody can log in to is looked at from outside all the same.
   - The report is shown by the task itself. The task does not fail for what it finds.
-author: The selfhost.flask developers (@selfhost)
-attributes:
-  check_mode:
-    description: Changes nothing in any case.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.site.migrations
+  - selfhost.flask.site.health
+  - selfhost.flask.reading
 options:
-  name:
-    description: Name of the application.
-    type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  log:
-    description: Folder of the application's logs.
-    type: path
-    required: true
   certificate:
     description: File of the certificate that the proxy should serve.
     type: path
@@ -51,22 +34,8 @@ options:
     description: URL path of the application's static files.
     type: str
     default: /static
-  health_url:
-    description: Path that answers with a status below 400 when the application is well.
-    type: str
-    default: /
-  health_text:
-    description: A text that the answer has, too.
-    type: str
-    default: ""
   host:
     description: Host name of the health request on the host; the controller sets it to O(domain).
-    type: str
-    default: localhost
-  migrations:
-    description: Folder of the database migrations, relative to the application's.
-    type: str
-    default: migrations
   workers:
     description: Names of the background processes that should run.
     type: list
@@ -226,19 +195,17 @@ title:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import HEALTH, MIGRATIONS, RECORDS, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
 
 OPTIONS = dict(
-    name=dict(type="str", required=True),
-    root=dict(type="path", required=True),
-    log=dict(type="path", required=True),
+    SITE,
+    **RECORDS,
+    **MIGRATIONS,
+    **HEALTH,
     certificate=dict(type="path", default=""),
     key=dict(type="path", default="", no_log=False),
     static_url=dict(type="str", default="/static"),
-    health_url=dict(type="str", default="/"),
-    health_text=dict(type="str", default=""),
-    host=dict(type="str", default="localhost"),
-    migrations=dict(type="str", default="migrations"),
     workers=dict(type="list", elements="str", default=[]),
     required=dict(type="list", elements="str"),
     jails=dict(type="list", elements="str", default=["sshd"]),

@@ -12,17 +12,9 @@ version_added: 0.1.0
 description:
   - Loads the application once and returns its commands, routes, extensions and the names of its
     settings, without their values.
-extends_documentation_fragment: selfhost.flask.flask
-attributes:
-  check_mode:
-    description: The module changes nothing.
-    support: full
-  diff_mode:
-    description: The module changes nothing.
-    support: none
-  idempotent:
-    description: The module changes nothing.
-    support: full
+extends_documentation_fragment:
+  - selfhost.flask.flask
+  - selfhost.flask.reading
 """
 
 EXAMPLES = r"""

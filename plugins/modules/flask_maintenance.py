@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - The application's processes answer 503 with C(Retry-After) from the next request on; nothing is restarted or
     reloaded. The deployment's question for the health is answered as ever, so that updates go on.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment: selfhost.flask.site
 attributes:
   check_mode:
     description: Says whether something would change.
@@ -24,10 +24,6 @@ attributes:
     description: A second run changes nothing.
     support: full
 options:
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
   closed:
     description:
       - V(all) refuses every request, V(writes) those that may change something, which is any but GET, HEAD,
@@ -61,6 +57,7 @@ closed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
@@ -79,7 +76,7 @@ def establish(gate: Gate, closed: str, retry_after: int, message: str) -> bool:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            root=dict(type="path", required=True),
+            SITE,
             closed=dict(type="str", choices=["all", "writes", "nothing"], required=True),
             text=dict(type="str", default="This site is being maintained. Please come back later."),
             retry_after=dict(type="int", default=600),

@@ -16,47 +16,22 @@ description:
   - Changes nothing. The version is checked out into a temporary folder, and its source is read, not
     run; neither the database nor the application is asked.
   - No value of C(.env) is ever part of a result or a diff.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.migrations
+  - selfhost.flask.repository
+  - selfhost.flask.reading
 attributes:
-  check_mode:
-    description: The module changes nothing.
-    support: full
   diff_mode:
     description: Shows the plan as a text.
     support: full
-  idempotent:
-    description: The module changes nothing.
-    support: full
 options:
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  repo:
-    description: URL of the git repository.
-    type: str
-    required: true
-  version:
-    description: Tag, branch or commit; V(HEAD) is the default branch, V(latest_tag) the highest version.
-    type: str
-    default: HEAD
-  key:
-    description: Private ssh key that may read the repository. It is not kept on the host.
-    type: str
-  subfolder:
-    description: Folder in the repository that holds the application.
-    type: str
-    default: ""
   requirements:
     description:
       - The requirements' file, relative to the application's folder.
       - Without it, C(requirements.txt), or the dependencies of C(pyproject.toml).
     type: str
     default: ""
-  migrations:
-    description: Folder of the database migrations, relative to the application's.
-    type: str
-    default: migrations
   revision:
     description:
       - The revisions that the database is at; an empty list for a new one.
@@ -232,6 +207,7 @@ import tempfile
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     database_of,
@@ -397,13 +373,10 @@ def without_git(module: AnsibleModule) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            root=dict(type="path", required=True),
-            repo=dict(type="str", required=True),
-            version=dict(type="str", default="HEAD"),
-            key=dict(type="str", no_log=True),
-            subfolder=dict(type="str", default=""),
+            SITE,
+            **MIGRATIONS,
+            **REPOSITORY,
             requirements=dict(type="str", default=""),
-            migrations=dict(type="str", default="migrations"),
             revision=dict(type="list", elements="str"),
             values=dict(type="list", elements="str", default=[]),
             required=dict(type="list", elements="str"),

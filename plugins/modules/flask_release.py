@@ -18,7 +18,10 @@ description:
   - C(.env) and the paths in O(shared) become links to C(<root>/shared), which every release uses.
   - The source is read, not run, to see that O(entrypoint) can be right. In check mode that is done
     in a temporary folder, so the module also answers on the controller whether a version exists.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.migrations
+  - selfhost.flask.repository
 attributes:
   check_mode:
     description: Resolves the version and checks the entrypoint.
@@ -30,25 +33,6 @@ attributes:
     description: A release that was launched once is not built again.
     support: full
 options:
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  repo:
-    description: URL of the git repository.
-    type: str
-    required: true
-  version:
-    description: Tag, branch or commit; V(HEAD) is the default branch, V(latest_tag) the highest version.
-    type: str
-    default: HEAD
-  key:
-    description: Private ssh key that may read the repository. It is not kept on the host.
-    type: str
-  subfolder:
-    description: Folder in the repository that holds the application.
-    type: str
-    default: ""
   entrypoint:
     description: The application as C(module:name) or C(module:factory(\)).
     type: str
@@ -71,10 +55,6 @@ options:
     description: Path in the URL under which they are served.
     type: str
     default: /static
-  migrations:
-    description: Folder of the database migrations, relative to the application's.
-    type: str
-    default: migrations
 """
 
 EXAMPLES = r"""
@@ -138,6 +118,7 @@ import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import (
     EntrypointError,
     check_entrypoint,
@@ -267,17 +248,14 @@ def found_in(folder: str, migrations: str) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            root=dict(type="path", required=True),
-            repo=dict(type="str", required=True),
-            version=dict(type="str", default="HEAD"),
-            key=dict(type="str", no_log=True),
-            subfolder=dict(type="str", default=""),
+            SITE,
+            **MIGRATIONS,
+            **REPOSITORY,
             entrypoint=dict(type="str", required=True),
             user=dict(type="str"),
             shared=dict(type="list", elements="str", default=[]),
             static_folder=dict(type="str", default=""),
             static_url=dict(type="str", default="/static"),
-            migrations=dict(type="str", default="migrations"),
         ),
         supports_check_mode=True,
     )

@@ -16,7 +16,13 @@ description:
     database. Without it the module refuses, and says what would be lost.
   - While the database is changed, requests that write are answered 503 with C(Retry-After). The database is
     copied before, and brought back to the copy where something fails.
-extends_documentation_fragment: selfhost.flask.deployment
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.site.migrations
+  - selfhost.flask.site.health
+  - selfhost.flask.deployment
+  - selfhost.flask.lock
 attributes:
   check_mode:
     description: Says which release would be served.
@@ -44,17 +50,7 @@ options:
     choices: [refuse, downgrade, restore, keep]
     default: refuse
   reason:
-    description: What is done, for those who find the application locked.
-    type: str
     default: a rollback
-  owner:
-    description: The ansible-playbook that runs; the action plugin adds it.
-    type: dict
-  gone:
-    description: Owners who have ended; the action plugin adds them.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -103,11 +99,8 @@ pruned:
 from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._deployment import (
-    ARGUMENTS,
-    PROBLEMS,
-    Deployment,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT, lock
+from ansible_collections.selfhost.flask.plugins.module_utils._deployment import PROBLEMS, Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     compare_counts,
@@ -269,12 +262,10 @@ class Rollback:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            ARGUMENTS,
+            DEPLOYMENT,
+            **lock("a rollback"),
             release=dict(type="str", default=""),
             database=dict(type="str", choices=["refuse", "downgrade", "restore", "keep"], default="refuse"),
-            reason=dict(type="str", default="a rollback"),
-            owner=dict(type="dict"),
-            gone=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

@@ -16,7 +16,10 @@ description:
   - Whatever a dead deployment has begun on the host is completed or taken back first.
   - Then it looks whether the host is ready, before anything is changed, that is whether there is room on its disks,
     and whether its database answers.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.lock
 attributes:
   check_mode:
     description: Looks at the host, and takes no lock.
@@ -33,21 +36,7 @@ options:
     type: str
     choices: [begun, ended]
     default: begun
-  name:
-    description: Name of the application.
-    type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  log:
-    description: Folder of C(deploy.log).
-    type: path
-    required: true
   reason:
-    description: What is done, for those who have to wait.
-    type: str
     default: a deployment
   disk_free:
     description: Megabytes that have to be free where the application and its backups are, beside what these need.
@@ -61,14 +50,6 @@ options:
     description: With O(state=ended), why. An empty one says that nothing had to be done.
     type: str
     default: ""
-  owner:
-    description: The ansible-playbook that runs; the action plugin adds it.
-    type: dict
-  gone:
-    description: Owners who have ended; the action plugin adds them.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -105,6 +86,7 @@ import time
 import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
 from ansible_collections.selfhost.flask.plugins.module_utils._site import (
@@ -183,16 +165,13 @@ def end(module: AnsibleModule, site: Site) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
+            SITE,
+            **RECORDS,
+            **lock("a deployment"),
             state=dict(type="str", choices=["begun", "ended"], default="begun"),
-            name=dict(type="str", required=True),
-            root=dict(type="path", required=True),
-            log=dict(type="path", required=True),
-            reason=dict(type="str", default="a deployment"),
             disk_free=dict(type="int", default=500),
             release=dict(type="str", default=""),
             problem=dict(type="str", default=""),
-            owner=dict(type="dict"),
-            gone=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

@@ -11,30 +11,11 @@ short_description: Says what a Flask application serves, and what was deployed w
 version_added: 0.1.0
 description:
   - Reads what the deployments recorded, the slots, the workers, the lock and the database's revision.
-author: The selfhost.flask developers (@selfhost)
-attributes:
-  check_mode:
-    description: Changes nothing in any case.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.reading
 options:
-  name:
-    description: Name of the application.
-    type: str
-    required: true
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
-  log:
-    description: Folder of the logs.
-    type: path
-    required: true
   entries:
     description: How many deployments to list, the newest first.
     type: int
@@ -95,6 +76,7 @@ table:
 import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
@@ -167,9 +149,8 @@ def aligned(rows: list) -> list:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            name=dict(type="str", required=True),
-            root=dict(type="path", required=True),
-            log=dict(type="path", required=True),
+            SITE,
+            **RECORDS,
             entries=dict(type="int", default=15),
         ),
         supports_check_mode=True,

@@ -18,7 +18,7 @@ description:
   - Packages are built and installed by O(user), not by root; the finished environment belongs to
     root. One whose making was interrupted is made again.
   - C(uv) installs them. It is taken from the package index once for each host.
-author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment: selfhost.flask.site
 attributes:
   check_mode:
     description: Says whether an environment would be made.
@@ -30,10 +30,6 @@ attributes:
     description: An environment that is complete is used as it is.
     support: full
 options:
-  root:
-    description: The application's folder, such as C(/srv/blog).
-    type: path
-    required: true
   release:
     description: The application's folder in the release.
     type: path
@@ -99,6 +95,7 @@ import re
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import SITE
 from ansible_collections.selfhost.flask.plugins.module_utils import _site
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
@@ -247,7 +244,7 @@ def install_uv(module: AnsibleModule) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
-            root=dict(type="path", required=True),
+            SITE,
             release=dict(type="path", required=True),
             user=dict(type="str", required=True),
             extra=dict(type="list", elements="str", default=[]),

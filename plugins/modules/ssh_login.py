@@ -16,16 +16,7 @@ description:
     to let an administrator in before the connection that changed it is given up.
   - Runs on the controller and needs no Python on the host. It says what the host lacks.
 author: The selfhost.flask developers (@selfhost)
-attributes:
-  check_mode:
-    description: The module changes nothing.
-    support: full
-  diff_mode:
-    description: The module changes nothing.
-    support: none
-  idempotent:
-    description: The module changes nothing.
-    support: full
+extends_documentation_fragment: selfhost.flask.reading
 options:
   users:
     description: The users to try, in this order.

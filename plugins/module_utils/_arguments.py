@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that modules have in common; their documentation is in the fragments of the same names."""
+
+from __future__ import annotations
+
+SITE = dict(root=dict(type="path", required=True))
+RECORDS = dict(
+    name=dict(type="str", required=True),
+    log=dict(type="path", required=True),
+)
+MIGRATIONS = dict(migrations=dict(type="str", default="migrations"))
+HEALTH = dict(
+    health_url=dict(type="str", default="/"),
+    health_text=dict(type="str", default=""),
+    host=dict(type="str", default="localhost"),
+)
+DEPLOYMENT = dict(
+    SITE,
+    **RECORDS,
+    **MIGRATIONS,
+    **HEALTH,
+    app=dict(type="str", required=True),
+    config=dict(type="list", elements="path", default=[]),
+    workers=dict(type="list", elements="str", default=[]),
+    deadline=dict(type="int", default=60),
+    patience=dict(type="int", default=30),
+    keep=dict(type="int", default=5),
+    session=dict(type="str"),
+)
+REPOSITORY = dict(
+    repo=dict(type="str", required=True),
+    version=dict(type="str", default="HEAD"),
+    key=dict(type="str", no_log=True),
+    subfolder=dict(type="str", default=""),
+)
+
+
+def lock(reason: str) -> dict:
+    """The options of who takes the application's lock, with the reason where the task says none."""
+    return dict(
+        reason=dict(type="str", default=reason),
+        owner=dict(type="dict"),
+        gone=dict(type="list", elements="str", default=[]),
+    )
