@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a change; what they do to a host is in molecule/access."""
+"""What becomes of a change; how one is made is in test_access.py."""
 
 from __future__ import annotations
 
@@ -10,69 +10,7 @@ import json
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.selfhost.flask.plugins.modules import host_access
-from ansible_collections.selfhost.flask.plugins.modules.host_access import Access, Refused, main
-
-ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
-
-
-class Guard:
-    """A guard that notes what it is told, and whose change is gone after some steps."""
-
-    def __init__(self, steps, said):
-        self.steps, self.said = steps, said
-
-    def arm(self, paths, before, deadline):
-        assert before["POLICIES"] == "iptables -P INPUT DROP"
-        self.said.append("arm")
-        return "token"
-
-    def start_clock(self):
-        self.steps -= 1
-        return self.steps >= 0
-
-    def release(self):
-        self.said.append("release")
-
-    def revert(self):
-        self.said.append("revert")
-
-
-@pytest.fixture
-def access(monkeypatch):
-    """A change whose parts only say that they were done."""
-
-    def access(steps):
-        made, said = Access.__new__(Access), []
-        made.guard, made.params, made.unit, made.keys = Guard(steps, said), {"deadline": 60}, "ssh.service", []
-        answers = dict(wanted_settings={}, firewall_state="inactive", _future_ports=[22],
-                       firewall_commands=[ALLOW, ENABLE], _guarded_paths=[])
-        for name, answer in answers.items():
-            monkeypatch.setattr(made, name, lambda *ignored, answer=answer: answer)
-        monkeypatch.setattr(host_access._firewall, "policies", lambda module: "iptables -P INPUT DROP")
-        made.module = None
-        for name in ("check_users", "check_overrides"):
-            monkeypatch.setattr(made, name, lambda *ignored: None)
-        monkeypatch.setattr(made, "_write", lambda *ignored: said.append("write"))
-        monkeypatch.setattr(made, "_put_into_effect", lambda: said.append("reload"))
-        monkeypatch.setattr(made, "_run", lambda command: said.append(command[-1]))
-        return made, said
-
-    return access
-
-
-def test_a_change_is_made_step_by_step(access):
-    made, said = access(4)
-    assert made.apply() == ("token", [22], [ALLOW, ENABLE])
-    assert said == ["arm", "write", "22/tcp", "enable", "reload"]
-
-
-@pytest.mark.parametrize("steps", range(4))
-def test_nothing_is_changed_any_more_once_nobody_could_take_it_back(steps, access):
-    made, said = access(steps)
-    with pytest.raises(Refused, match="nothing would take the change back"):
-        made.apply()
-    assert said == ["arm", "write", "22/tcp", "enable", "reload"][: 2 + steps] + ["release", "revert"]
+from ansible_collections.selfhost.flask.plugins.modules.host_access import main
 
 
 @pytest.fixture

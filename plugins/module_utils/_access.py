@@ -1,0 +1,199 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways into one host, by sshd and through the firewall: how they are, how they should be, and the change.
+
+It is made under the guard, so that the host takes it back unless somebody proves that he can log in.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _firewall, _sshd
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._guard import UNIT, Guard
+
+
+class Refused(Exception):
+    """Why a configuration is not put into effect."""
+
+
+class Access:
+    """The ways into one host: as they are, and as they should be."""
+
+    def __init__(self, module: AnsibleModule, guard: Guard) -> None:
+        self.module = module
+        self.params = module.params
+        self.guard = guard
+        self.config = _sshd.supported(module, module.params["sshd_config"])
+        self.unit = _sshd.listener(module)
+        self.ports = _sshd.listening_ports(module, self.unit)
+        self.has_ufw = shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
+        self.files = self._files()
+        self.keys = _sshd.needed_keys(module)
+
+    def _files(self) -> dict:
+        """(old, new) content of each file that is not as it should be."""
+        port = self.params["port"]
+        wanted = {self.params["sshd_path"]: self.config}
+        if self.unit == "ssh.socket":
+            wanted[_sshd.SOCKET_DROP_IN] = _sshd.SOCKET % port if port else None
+        moduli = content(_sshd.MODULI)
+        if moduli is not None:
+            wanted[_sshd.MODULI] = _sshd.strong_moduli(moduli, self.params["moduli_bits"]) or moduli
+        if self.has_ufw:
+            wanted[_firewall.DEFAULTS] = _firewall.with_ipv6(content(_firewall.DEFAULTS) or "")
+        found = {path: (content(path), text) for path, text in wanted.items()}
+        return {path: (old, new) for path, (old, new) in found.items() if old != new}
+
+    def firewall_commands(self, ports: list) -> list:
+        """The commands that ufw still needs, for sshd at these ports."""
+        options = self.params["firewall"]
+        if not self.has_ufw and not self.module.check_mode:
+            raise Refused("ufw is not installed")
+        wanted = _firewall.wanted_rules(options, ports)
+        commands = _firewall.rule_commands(self._rules(), wanted, options["owner"])
+        commands += _firewall.policy_commands(content(_firewall.DEFAULTS) or "", options["outgoing_policy"])
+        return commands + ([] if self.firewall_state() == "active" else [["ufw", "--force", "enable"]])
+
+    def _rules(self) -> dict:
+        if not self.has_ufw:
+            return {}
+        dummy, out, dummy = self.module.run_command(["ufw", "show", "added"], check_rc=True)
+        return _firewall.rules_of(out)
+
+    def firewall_state(self) -> str:
+        """Whether ufw is at work."""
+        if not self.has_ufw:
+            return "none"
+        dummy, out, dummy = self.module.run_command(["ufw", "status"], check_rc=True)
+        return "active" if "Status: active" in out else "inactive"
+
+    def wanted_settings(self) -> dict:
+        """What sshd would say if there were only our drop-in."""
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+            file.write(self.config)
+            file.flush()
+            return _sshd.effective(self.module, self.params["user"], file.name)
+
+    def effective(self) -> dict:
+        """What sshd says, with all its files."""
+        return _sshd.effective(self.module, self.params["user"])
+
+    def check_overrides(self, wanted: dict) -> None:
+        """Refuses a configuration that another file makes void."""
+        problems = _sshd.overridden(self.config, wanted, self.effective())
+        if problems:
+            raise Refused(
+                "sshd would not do %s: another file in /etc/ssh says otherwise. Remove these settings there"
+                % ", ".join(problems)
+            )
+
+    def check_users(self, wanted: dict) -> None:
+        """Refuses a configuration that shuts somebody out who is let in today."""
+        found = _sshd.shut_out(self.module, self.effective(), wanted)
+        if found:
+            raise Refused(
+                "it would shut out users who log in by key today: %s. Add them to a group of "
+                "hardening_ssh_groups or list one of theirs in it, give them another key or set hardening_ssh_settings "
+                "(such as RequiredRSASize: 2048), or remove their authorized_keys"
+                % "; ".join("%s %s" % item for item in sorted(found.items()))
+            )
+
+    def apply(self) -> tuple:
+        """Makes the changes, guarded; the token, the ports and what was done to the firewall.
+
+        Who calls it holds the lock. The deadline counts from the last step.
+        """
+        wanted = self.wanted_settings()
+        self.check_users(wanted)
+        new_keys = {kind: _sshd.make_key(self.module, kind) for kind in self.keys}
+        before = dict(LISTENER=self.unit, FIREWALL=self.firewall_state())
+        if before["FIREWALL"] == "inactive":
+            before["POLICIES"] = _firewall.policies(self.module)
+        token = self.guard.arm(self._guarded_paths(), before, self.params["deadline"])
+        try:
+            self._write(new_keys)
+            self.check_overrides(wanted)
+            ports = self._future_ports()
+            commands = self.firewall_commands(ports)
+            for command in commands:
+                self._step()
+                self._run(command)
+            self._step()
+            self._put_into_effect()
+            self._step()
+        except (Refused, OSError) as error:
+            self.guard.release()
+            self.guard.revert()
+            raise Refused(str(error)) from error
+        return token, ports, commands
+
+    def _step(self) -> None:
+        """Nothing is changed any more where the host could not take it back."""
+        if not self.guard.start_clock():
+            raise Refused("nothing would take the change back any more (see `journalctl -u %s.timer`)" % UNIT)
+
+    def _guarded_paths(self) -> list:
+        keys = [path + suffix for path in _sshd.KEYS.values() for suffix in ("", ".pub")]
+        return [self.params["sshd_path"], _sshd.SOCKET_DROP_IN, _sshd.MODULI, *keys, *_firewall.FILES]
+
+    def _write(self, new_keys: dict) -> None:
+        for path, (dummy, new) in self.files.items():
+            if new is None:
+                os.unlink(path)
+            else:
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+                write_file(path, new.encode(), 0o644, 0, 0)
+        for kind, path in new_keys.items():
+            os.replace(path, _sshd.KEYS[kind])
+            os.replace(path + ".pub", _sshd.KEYS[kind] + ".pub")
+        self._run(["sshd", "-t"])
+
+    def _future_ports(self) -> list:
+        """Where sshd will listen once the new configuration is in effect."""
+        if self.unit == "ssh.socket":
+            self._run(["systemctl", "daemon-reload"])
+            return _sshd.socket_ports(self.module)
+        return sorted({int(port) for port in self.effective()["port"]})
+
+    def _put_into_effect(self) -> None:
+        """Sessions stay; connections that come in meanwhile wait where systemd listens."""
+        if self.unit == "ssh.service":
+            self._run(["systemctl", "reload-or-restart", "ssh.service"])
+        elif _sshd.SOCKET_DROP_IN in self.files:
+            self._run(["systemctl", "stop", "ssh.service"])
+            self._run(["systemctl", "restart", "ssh.socket"])
+        else:
+            self._run(["systemctl", "try-restart", "ssh.service"])
+
+    def _run(self, command: list) -> None:
+        code, out, err = self.module.run_command(command)
+        if code:
+            said = (shlex.join(command), code, (err or out).strip())
+            raise Refused("`%s` failed (exit code %d): %s" % said)
+
+    def diff(self, commands: list) -> list:
+        """What changes, for a person to read."""
+        found = [
+            dict(before_header=path, after_header=path, before=old or "", after=new or "")
+            for path, (old, new) in self.files.items()
+            if path != _sshd.MODULI
+        ]
+        notes = ["new host key: %s" % _sshd.KEYS[kind] for kind in self.keys]
+        notes += ["short moduli removed"] if _sshd.MODULI in self.files else []
+        text = "".join(line + "\n" for line in notes + commands)
+        return found + ([dict(prepared=text)] if text else [])
+
+
+def content(path: str) -> str | None:
+    """A file's text; None where there is no file."""
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return file.read()
