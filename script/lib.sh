@@ -5,13 +5,15 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
 export ANSIBLE_HOME=$top/.ansible ANSIBLE_CONFIG=$top/ansible.cfg
 export ANSIBLE_FORCE_COLOR=${ANSIBLE_FORCE_COLOR:-0}
+export PIP_RETRIES=${PIP_RETRIES:-10} PIP_TIMEOUT=${PIP_TIMEOUT:-60}
 
 say() { printf '\n== %s\n' "$*"; }
 
-# retry COMMAND...: three times, for what comes over a network.
+# retry COMMAND...: three times with a pause between, for what comes over a network.
 retry() {
     local try
     for try in 1 2 3; do
+        [ "$try" = 1 ] || sleep $((try * 10))
         "$@" && return
         printf 'try %s of 3 failed: %s\n' "$try" "$*" >&2
     done

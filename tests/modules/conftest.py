@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "molecule/demo"
 REQUIREMENTS = DEMO / "versions/v2/requirements.txt"
 EXTRA = ["pymysql==1.1.1", "cryptography>=42"]
-PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"]
+PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 FILES = {
     ".flaskenv": "FLASK_APP=elsewhere:app\n",

@@ -61,7 +61,7 @@ def run(
     return subprocess.CompletedProcess(argv, done.returncode, out, err)
 
 
-def retry(action: Callable[[], None], attempts: int = 3, pause: float = 3) -> None:
+def retry(action: Callable[[], None], attempts: int = 3, pause: float = 20) -> None:
     """Repeat an action that needs the network, and raise what its last attempt raised."""
     for attempt in range(1, attempts):
         try:
@@ -153,7 +153,7 @@ def remove_memory_group(name: str) -> None:
     def is_empty() -> bool:
         return not group.is_dir() or not (group / "cgroup.procs").read_text()
 
-    wait_for(is_empty, f"end of the processes in {group}", timeout=10)
+    wait_for(is_empty, f"end of the processes in {group}", timeout=60)
     if group.is_dir():
         group.rmdir()
 

@@ -120,7 +120,7 @@ class Machine:
     def inside(self, script: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a shell script as root without ssh: it also works where nobody can log in."""
         argv = [sys.executable, str(TESTHOST), "exec", self.name, "--", "sh", "-euc", script, "sh", *words]
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=600, check=False)
 
     @property
     def connection(self) -> Path:

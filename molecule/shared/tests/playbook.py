@@ -25,7 +25,7 @@ def run(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
     return subprocess.run(
-        argv, cwd=TOP, env=environment, capture_output=True, text=True, timeout=600, check=False
+        argv, cwd=TOP, env=environment, capture_output=True, text=True, timeout=1800, check=False
     )
 
 

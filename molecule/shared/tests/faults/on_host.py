@@ -187,6 +187,7 @@ def state(app, since):
         "a journal": os.path.exists(root + "/deployment/journal.json"),
         "a step": is_held(root + "/deployment/step"),
         "a module": bool(modules()),
+        "the recovery unit": output("systemctl", "is-active", unit).strip() == "activating",
         "closed for writes": bool(glob.glob(root + "/gate/*.closed")),
         "a second database": bool(output("mysql", "-N", "-e", "SHOW DATABASES LIKE '%\\_\\_re%'")),
     }

@@ -17,7 +17,7 @@ VERSIONS = [
 
 @pytest.mark.parametrize(("version", "problem"), VERSIONS)
 def test_version_fails(story: Story, version: str, problem: str) -> None:
-    answer = run("update.yml", "-e", f"flask_version={version}", "-e", "deployment_health_deadline=5")
+    answer = run("update.yml", "-e", f"flask_version={version}", "-e", "deployment_health_deadline=15")
     assert answer.returncode == 2
     assert problem in spoken(answer)
     story.assert_old()

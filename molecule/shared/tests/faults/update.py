@@ -102,7 +102,7 @@ class Guests(Visitors):
 class Frozen:
     """A module of an update on the host, stopped at a point of its work, until told what to do."""
 
-    def __init__(self, machine: Machine, module: str, point: str, seconds: float = DEADLINE) -> None:
+    def __init__(self, machine: Machine, module: str, point: str, seconds: float = 5 * DEADLINE) -> None:
         argv = on_host(machine, "freeze", APP, module, point, str(seconds))
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

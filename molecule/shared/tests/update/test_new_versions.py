@@ -74,7 +74,7 @@ def test_version_that_fails_is_not_served(
 ) -> None:
     before = served(host)
     with Visitors(machine) as visitors:
-        code, said = deploy(version, "-e", "deployment_health_deadline=10")
+        code, said = deploy(version, "-e", "deployment_health_deadline=15")
     assert code == 2
     assert problem in said
     assert visitors.problems == []

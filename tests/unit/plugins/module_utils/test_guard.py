@@ -63,8 +63,10 @@ class Host:
     def waits(self):
         """Whether the program waits for who holds the lock, instead of going back or ending."""
         while self.elapsed.poll() is None:
+            command = ["pgrep", "--pgroup", str(self.elapsed.pid)]
+            own = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
             blocked = [line.split() for line in open("/proc/locks", encoding="ascii") if "->" in line]
-            if any(os.getpgid(int(line[5])) == self.elapsed.pid for line in blocked):
+            if any(line[5] in own for line in blocked):
                 return True
             time.sleep(0.01)
         return False

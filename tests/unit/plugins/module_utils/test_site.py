@@ -75,8 +75,8 @@ class TestStep:
             child = sleeper()
         with pytest.raises(Busy), step(site.root, patience=0.1):
             pass
-        threading.Timer(0.2, child.kill).start()
         begin = time.monotonic()
+        threading.Timer(0.2, child.kill).start()
         with step(site.root, patience=patience):
             assert 0.1 < time.monotonic() - begin < 4
 
