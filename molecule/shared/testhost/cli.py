@@ -21,7 +21,9 @@ SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 
 
 def _up(options: argparse.Namespace) -> None:
-    started = host.up(options.name, options.image, options.login, options.memory)
+    started = host.up(
+        options.name, options.image, options.login, options.memory, options.partition
+    )
     print(json.dumps(dataclasses.asdict(started)))
 
 
@@ -97,6 +99,8 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--image", choices=SUITES, default="debian-12", help=image)
     command.add_argument("--login", choices=("root", "debian", "ubuntu"), default="root", help=login)
     command.add_argument("--memory", type=_memory, default="2g", help=memory)
+    partition = "a folder that is a file system of its own, such as /var; may be repeated"
+    command.add_argument("--partition", action="append", default=[], metavar="PATH", help=partition)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -159,10 +159,11 @@ def _register(name: str, image: str, login: str) -> Host:
     return host
 
 
-def _create(host: Host, memory: str) -> None:
+def _create(host: Host, memory: str, partitions: Sequence[str]) -> None:
     limit = [f"--memory={memory}"] if has_memory_controller() else []
+    volumes = [f"--volume={path}" for path in partitions]
     podman(
-        *("create", *RUN_OPTIONS, *limit, f"--name={container_of(host.name)}"),
+        *("create", *RUN_OPTIONS, *limit, *volumes, f"--name={container_of(host.name)}"),
         *(f"--hostname={host.name}", f"--network={NETWORK}", f"--ip={host.address}"),
         *(f"--mac-address={_mac_of(host.address)}", f"--label={CHECKOUT_LABEL}"),
         *(f"--label={NAME_LABEL}={host.name}", f"--label={MEMORY_LABEL}={memory}", host.image),
@@ -252,13 +253,13 @@ def _log_in_first(host: Host) -> None:
     run(["ssh", "-i", host.key, *pairs, f"{host.user}@{host.address}", "true"], timeout=30)
 
 
-def up(name: str, image: str, login: str, memory: str) -> Host:
+def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str]) -> Host:
     """Create and start a host, and return once a login over ssh succeeds."""
     tag = ensure_image(image)
     _prepare_state()
     host = _register(name, tag, login)
     try:
-        _create(host, memory)
+        _create(host, memory, partitions)
         _make_host_keys(host)
         podman("cp", "-", f"{container_of(name)}:/", stdin=_tar(_first_files(host)))
         _start(name)
