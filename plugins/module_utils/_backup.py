@@ -22,14 +22,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _shared_owner
-from ansible_collections.selfhost.flask.plugins.module_utils._database import (
-    DatabaseError,
-    SQLite,
-    _output_of,
-    _write_compressed,
-    database_of,
-    digest_of,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
@@ -41,6 +35,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import (
     _wait_for,
     step,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of, output_of, write_compressed
 
 FORMAT = 1
 NAME = "%Y%m%dT%H%M%SZ"  # of a backup's folder
@@ -51,7 +47,10 @@ RESERVE = 100 << 20  # bytes that stay free
 PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m"}
 BEFORE = "before a restoration"  # the reason of the copy that undoes it
 PROGRAM = "backup.pyz"
-PARTS = "_backup _database _dotenv _files _records _release _restic _shared_owner _site _sqlite_owner".split()
+PARTS = (
+    "_backup _database _database_url _dotenv _files _mysql _records _release _restic _shared_owner _site _sqlite "
+    "_sqlite_owner _stream"
+).split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
 
 
@@ -251,11 +250,11 @@ def _archive(site: Site, path: str) -> dict:
 
     def counted():
         nonlocal size
-        for piece in _output_of(owner_argv(site, "pack", folders), site.name):
+        for piece in output_of(owner_argv(site, "pack", folders), site.name):
             size += len(piece)
             yield piece
 
-    _write_compressed(path, counted())
+    write_compressed(path, counted())
     return dict(places=folders, unpacked=size)
 
 

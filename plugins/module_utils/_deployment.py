@@ -13,7 +13,8 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting

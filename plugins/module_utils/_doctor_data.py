@@ -11,14 +11,12 @@ import time
 from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup
-from ansible_collections.selfhost.flask.plugins.module_utils._database import (
-    DatabaseError,
-    MySQL,
-    database_of,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site

@@ -18,13 +18,15 @@ from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, _feed, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, read
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import give_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, run
+from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 
 PROBLEMS = (*_backup.PROBLEMS, StillWriting, xmlrpc.client.Error)
@@ -103,7 +105,7 @@ class Restoration:
             self._make_place(place)
         argv = _backup.owner_argv(self.site, "stage", self.manifest["places"])
         with gzip.open(os.path.join(self.order.path, _backup.SHARED)) as file:
-            _feed(argv, file, user=self.site.name, mark=b"")
+            feed(argv, file, self.site.name)
 
     def _make_place(self, place: str) -> None:
         """A folder that the application has not here, as on a host where nothing was deployed yet."""

@@ -54,11 +54,10 @@ class Site(NamedTuple):
 
 def run(argv: list, user: str = "", data: bytes = b"") -> bytes:
     """A program's output; CommandError where it fails. No secret belongs into its arguments."""
-    command = (["runuser", "-u", user, "--"] if user else []) + argv
     environment = dict(os.environ, LC_ALL="C.UTF-8")
     try:
         done = subprocess.run(
-            command, input=data, capture_output=True, env=environment, pass_fds=held, check=False
+            as_user(argv, user), input=data, capture_output=True, env=environment, pass_fds=held, check=False
         )
     except OSError as error:
         raise CommandError("`%s` can't be run: %s" % (argv[0], error)) from error
@@ -66,6 +65,11 @@ def run(argv: list, user: str = "", data: bytes = b"") -> bytes:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
         raise CommandError("`%s` ended with exit code %d: %s" % (argv[0], done.returncode, "\n".join(said)))
     return done.stdout
+
+
+def as_user(argv: list, user: str) -> list:
+    """The command by which root runs a program as somebody else; the program itself where that is nobody."""
+    return (["runuser", "-u", user, "--"] if user else []) + argv
 
 
 @contextlib.contextmanager

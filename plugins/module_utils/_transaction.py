@@ -15,9 +15,10 @@ import json
 import os
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, MySQL, SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
     FAILED,
@@ -27,6 +28,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 WORKERS = "workers"  # the gate that they wait at before they begin
 RETRY_AFTER = 5  # seconds; what is said to those who write while the database is migrated

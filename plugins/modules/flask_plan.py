@@ -208,10 +208,8 @@ from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._database import (
-    DatabaseError,
-    database_of,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import assigned_keys, compare_keys, example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._plan import text_of

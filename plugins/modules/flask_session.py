@@ -87,7 +87,8 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
 from ansible_collections.selfhost.flask.plugins.module_utils._site import (
     LEASE,

@@ -18,8 +18,11 @@ from contextlib import closing
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _database, _program, _restore, _site
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program, _restore, _site
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of
 
 
 def settings(blog):
@@ -320,14 +323,14 @@ def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
     blog.sql("INSERT INTO post VALUES ('three')")
     env, files = blog.env.read_text(), blog.files()
     if step == "database":
-        restored, failures = _database.SQLite.restore, [_database.DatabaseError("differs")]
+        restored, failures = SQLite.restore, [DatabaseError("differs")]
 
         def fails_once(self, dump):
             restored(self, dump)
             if failures:
                 raise failures.pop()
 
-        monkeypatch.setattr(_database.SQLite, "restore", fails_once)
+        monkeypatch.setattr(SQLite, "restore", fails_once)
     elif step == "swap":
         runs = _restore.run
         monkeypatch.setattr(_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
@@ -452,7 +455,7 @@ def test_a_drill_fails_where_the_dump_is_not_what_was_said(query, blog):
     blog.sql(query)
     resealed(path, "database.gz", gzip.compress(blog.database.read_bytes()))
     blog.database.write_bytes(content)
-    about["sha256"] = _database.digest_of(str(path / "database.gz"))
+    about["sha256"] = digest_of(str(path / "database.gz"))
     resealed(path, "database.json", json.dumps(about).encode())
     assert not _backup.drill(settings(blog))["ok"]
 
