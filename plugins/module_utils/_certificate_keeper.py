@@ -43,7 +43,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store 
     write_report,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, _wait_for, run
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, locked, run
 
 PARTS = "_acme _certificate _certificate_keeper _certificate_store _files _release _site".split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
@@ -88,14 +88,11 @@ class Keeper:
         """Nobody else renews it meanwhile."""
         for folder in ("acme", "tls"):
             make_folders(os.path.join(self.places.state, folder))
-        descriptor = os.open(self.path(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _wait_for(descriptor, PATIENCE)
-            yield
+            with locked(self.path(".lock"), PATIENCE):
+                yield
         except Busy as error:
             raise CertificateError("The certificate is being renewed for %d s by now." % PATIENCE) from error
-        finally:
-            os.close(descriptor)
 
     def lacks(self, given: Pair | None = None) -> bool:
         """Whether the proxy would find no certificate, or one that is not of the origin that is asked for."""

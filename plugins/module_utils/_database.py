@@ -15,7 +15,7 @@ import os
 import time
 from typing import BinaryIO, Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of, write_compressed
 
 VERSION_TABLE = "alembic_version"
@@ -71,7 +71,7 @@ class Database:
             tables={name: [before.get(name, 0), rows] for name, rows in after.items()},
             time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-        write_file(path + ".json", json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
+        write_json(path + ".json", manifest)
         sync_folder(os.path.dirname(path))
         return manifest
 

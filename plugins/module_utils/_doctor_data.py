@@ -10,7 +10,8 @@ import os
 import time
 from typing import Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store
+from ansible_collections.selfhost.flask.plugins.module_utils._backup import read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, clipped
@@ -119,8 +120,8 @@ def backups(site: Site, hours: int, days: int) -> Iterator[Finding]:
     """Whether they are made, and whether they are good."""
     own = site.path("deployment")
     try:
-        about = _backup.read_settings(site.root)
-    except (_backup.BackupError, OSError, ValueError, KeyError):
+        about = read_settings(site.root)
+    except (_backup_store.BackupError, OSError, ValueError, KeyError):
         return  # the user has none
     since = (time.time() - os.stat(os.path.join(own, "backup.json")).st_mtime) / 3600
     last, drill = report_of(os.path.join(own, "last-backup.json")), report_of(os.path.join(own, "drill.json"))
@@ -129,8 +130,8 @@ def backups(site: Site, hours: int, days: int) -> Iterator[Finding]:
             "backup-failed", "The last backup failed at %s: %s" % (last.get("time"), clipped(last.get("problem", ""))),
             "Mend that, then run backup.yml.",
         )
-    names = _backup.backups(about.folder)
-    age = (time.time() - _backup.moment(names[-1])) / 3600 if names else since
+    names = _backup_store.backups(about.folder)
+    age = (time.time() - _backup_store.moment(names[-1])) / 3600 if names else since
     if not names and since > hours:
         yield Finding("backup-missing", "There is no backup in %s." % about.folder, "Run backup.yml.")
     elif age > hours:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 
@@ -54,3 +55,8 @@ def write_file(path: str, content: bytes, mode: int, uid: int = -1, gid: int = -
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def write_json(path: str, content: object, mode: int = 0o600) -> None:
+    """Replaces a file's content by what programs read, and people can."""
+    write_file(path, json.dumps(content, indent=2).encode() + b"\n", mode)

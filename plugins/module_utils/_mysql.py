@@ -50,7 +50,9 @@ class MySQL(Database):
 
     def tables(self, database: str = "") -> dict:
         names = self._listed("TABLE", database)
-        counts = " UNION ALL ".join("SELECT '%s', COUNT(*) FROM %s" % (name.replace("'", "''"), _quoted(name)) for name in names)
+        counts = " UNION ALL ".join(
+            "SELECT '%s', COUNT(*) FROM %s" % (name.replace("'", "''"), _quoted(name)) for name in names
+        )
         return {name: int(rows) for name, rows in self.ask(counts, database)} if names else {}
 
     def revision(self, database: str = "") -> list:
@@ -67,8 +69,8 @@ class MySQL(Database):
 
     def content(self) -> Iterator[bytes]:
         """The tables first; then what can't be moved between databases: views, triggers, routines."""
-        common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob", "--default-character-set=utf8mb4"]
-        common += OWN_OPTIONS
+        common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob"]
+        common += ["--default-character-set=utf8mb4", *OWN_OPTIONS]
         tables, views = self._listed("TABLE"), self._listed("VIEW")
         if tables:
             yield from _dumped([DUMPER, *common, "--skip-triggers", self.name, *tables])

@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link, remove
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
@@ -33,8 +33,7 @@ class Records:
     def add(self, entry: dict) -> None:
         """Adds what happened to a release."""
         self.entries.append(dict(entry, time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())))
-        content = json.dumps(self.entries[-KEPT_ENTRIES:], indent=2).encode() + b"\n"
-        write_file(self.path, content, 0o640)  # it has lines of the application's log
+        write_json(self.path, self.entries[-KEPT_ENTRIES:], 0o640)  # it has lines of the application's log
         with open(os.path.join(self.site.log, "deploy.log"), "a", encoding="utf-8") as file:
             file.write(sentence(self.entries[-1]) + "\n")
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import stat
 import xmlrpc.client
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup
-from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils._backup_creation import make
+from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, read
@@ -29,7 +29,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, 
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 
-PROBLEMS = (*_backup.PROBLEMS, StillWriting, xmlrpc.client.Error)
+PROBLEMS = (*_backup_store.PROBLEMS, StillWriting, xmlrpc.client.Error)
 RESTORED = "restored"  # an outcome in the records
 HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
 UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"
@@ -55,19 +55,14 @@ class Order(NamedTuple):
 
 def check(site: Site, path: str) -> dict:
     """A backup's manifest; BackupError where it can't be restored here. Nothing is touched."""
-    manifest, database = _backup.verify(site, path), database_of(site)
+    manifest, database = _backup_store.verify(site, path), database_of(site)
     wanted, found = (manifest["database"] or {}).get("kind", "none"), database.kind if database else "none"
     if wanted != found:
         raise BackupError(
             "The backup's database is %s, and the one that this host's settings name is %s. Set flask_database, and "
             "run site.yml." % (wanted, found)
         )
-    free, needed = shutil.disk_usage(site.path("shared")).free, manifest["unpacked"] + _backup.RESERVE
-    if free < needed:
-        raise BackupError(
-            "The disk of %s has %d MB free, and the restoration needs %d MB. Make room."
-            % (site.path("shared"), free >> 20, needed >> 20)
-        )
+    _backup_store.check_room(site.path("shared"), manifest["unpacked"], "the restoration")
     return manifest
 
 
@@ -94,17 +89,17 @@ class Restoration:
                 self._take_back(transaction, error)
             self._complete(transaction)
         finally:
-            run(_backup.owner_argv(self.site, "clean", self.manifest["places"]), self.site.name)
+            run(_shared_files.owner_argv(self.site, "clean", self.manifest["places"]), self.site.name)
         seconds = transaction.journal["entry"]["seconds"]
         return dict(before=self.before, seconds=seconds, notice=self._notice(transaction.journal["entry"]["from"]))
 
     def _stage(self) -> None:
         """Lays the files beside those that are there, which takes its time, while the application runs."""
-        there = _backup.places(self.site)
+        there = _shared_files.places(self.site)
         for place in set(self.manifest["places"]) - set(there):
             self._make_place(place)
-        argv = _backup.owner_argv(self.site, "stage", self.manifest["places"])
-        with gzip.open(os.path.join(self.order.path, _backup.SHARED)) as file:
+        argv = _shared_files.owner_argv(self.site, "stage", self.manifest["places"])
+        with gzip.open(os.path.join(self.order.path, _backup_store.SHARED)) as file:
             feed(argv, file, self.site.name)
 
     def _make_place(self, place: str) -> None:
@@ -122,13 +117,13 @@ class Restoration:
         transaction.close_writes([live] if live else [], self.order.patience)
         with transaction.timed("copy"):
             folder = os.path.dirname(self.order.path)
-            made = _backup.make(self.site, folder, _backup.BEFORE, held=True)
+            made = make(self.site, folder, _backup_store.BEFORE, held=True)
             self.before = os.path.join(folder, made["backup"])
         if self.database:
-            dump = os.path.join(self.before, _backup.DATABASE)
+            dump = os.path.join(self.before, _backup_store.DATABASE)
             transaction.note(dump=dump, database=[self.database.kind, self.database.name])
             with transaction.timed("database"):
-                self.database.restore(os.path.join(self.order.path, _backup.DATABASE))
+                self.database.restore(os.path.join(self.order.path, _backup_store.DATABASE))
         with transaction.timed("files"):
             self._replace_files()
         transaction.note(dump="")  # from here on there is nothing to be taken back
@@ -137,7 +132,7 @@ class Restoration:
         """The settings, where they are wanted, and what the application has written."""
         present = self._settings() if self.order.settings else b""
         try:
-            run(_backup.owner_argv(self.site, "swap", self.manifest["places"]), self.site.name)
+            run(_shared_files.owner_argv(self.site, "swap", self.manifest["places"]), self.site.name)
         except PROBLEMS:
             if present:
                 self._write_settings(present)
@@ -147,7 +142,7 @@ class Restoration:
         """Takes the backup's settings, but for the address of this host's database; what was there."""
         with open(self.env, "rb") as file:
             present = file.read()
-        with open(os.path.join(self.order.path, _backup.SETTINGS), encoding="utf-8") as file:
+        with open(os.path.join(self.order.path, _backup_store.SETTINGS), encoding="utf-8") as file:
             wanted = file.read()
         own = read(present.decode("utf-8", "replace")).get(HOSTS_OWN)
         self._write_settings(edit(wanted, {HOSTS_OWN: own} if own else {}, []).encode())

@@ -79,16 +79,24 @@ def step(root: str, patience: float | None = PATIENCE):
     Without patience, for as long as it takes; with it, Busy after so many seconds.
     """
     site = Site("", root, "")
-    descriptor = os.open(site.own("step"), os.O_RDWR | os.O_CREAT, 0o600)
+    with locked(site.own("step"), patience) as descriptor:
+        held.append(descriptor)
+        try:
+            Lock(site).touch()
+            yield
+            Lock(site).touch()
+        finally:
+            held.remove(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: str, patience: float | None):
+    """Keeps a file, which is made where there is none, for one process at a time."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait_for(descriptor, patience)
-        held.append(descriptor)
-        Lock(site).touch()
-        yield
-        Lock(site).touch()
+        yield descriptor
     finally:
-        if descriptor in held:
-            held.remove(descriptor)
         os.close(descriptor)
 
 

@@ -16,7 +16,7 @@ import os
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
-from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
@@ -49,7 +49,7 @@ class Journal:
             return None
 
     def write(self, content: dict) -> None:
-        write_file(self.path, json.dumps(content, indent=2).encode() + b"\n", 0o600)
+        write_json(self.path, content)
         sync_folder(os.path.dirname(self.path))
 
     def remove(self) -> None:

@@ -139,7 +139,8 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._backup import BackupError, Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
 from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover

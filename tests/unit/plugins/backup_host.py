@@ -22,7 +22,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils import (
     _backup,
+    _backup_creation,
     _restic,
+    _shared_files,
     _site,
     _slots,
     _transaction,
@@ -98,7 +100,14 @@ class BackupHost:
 
     def make(self) -> Path:
         """A backup's folder."""
-        return self.backups / _backup.make(self.site, str(self.backups), "a test")["backup"]
+        return self.backups / _backup_creation.make(self.site, str(self.backups), "a test")["backup"]
+
+    @staticmethod
+    def damage(path: Path) -> None:
+        """Turns a bit of a file."""
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
 
     def files(self) -> dict:
         """What the application has written, without its database."""
@@ -115,10 +124,11 @@ class BackupHost:
 
 def pretend(supervisor: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is another one here than on a real host: whoever runs the tests is the application's user as well."""
-    monkeypatch.setattr(_backup, "places", lambda site: ["instance", "logs"])
-    monkeypatch.setattr(_backup, "PATIENCE", 0.2)
+    monkeypatch.setattr(_shared_files, "places", lambda site: ["instance", "logs"])
+    for module in (_backup, _backup_creation):
+        monkeypatch.setattr(module, "PATIENCE", 0.2)
     seconds = itertools.count()
-    monkeypatch.setattr(_backup, "_free_name", lambda folder: "20260131T03%02d%02dZ" % divmod(next(seconds), 60))
+    monkeypatch.setattr(_backup_creation, "_free_name", lambda folder: "20260131T03%02d%02dZ" % divmod(next(seconds), 60))
     monkeypatch.setattr(_transaction, "guard", lambda site: None)
     monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
     monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)

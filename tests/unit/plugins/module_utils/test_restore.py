@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _restore, _shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import step
+from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+
+
+def restore(blog, path, **order):
+    manifest = _restore.check(blog.site, str(path))
+    with step(blog.site.root):
+        return _restore.Restoration(blog.site, _restore.Order(str(path), **order), manifest).run()
+
+
+def test_a_restoration_brings_back_rows_and_files(blog):
+    instance = blog.shared / "instance"
+    (instance / "folder").mkdir()
+    (instance / "folder/photo").write_text("x")
+    (instance / "folder").chmod(0o500)
+    (instance / "link").symlink_to("/etc/passwd")
+    (blog.shared / "logs/app.log").write_text("line")
+    path, files = blog.make(), blog.files()
+    (instance / "folder").chmod(0o700)
+    (instance / "folder/photo").write_text("changed")
+    (instance / "link").unlink()
+    (instance / "added").touch()
+    (instance / "folder").chmod(0o500)
+    blog.sql("DELETE FROM post", "INSERT INTO post VALUES ('three')")
+    result = restore(blog, path)
+    assert blog.posts() == ["one", "two"]
+    assert blog.files() == files
+    assert (instance / "folder").stat().st_mode & 0o777 == 0o500
+    assert result["notice"] == ""
+
+
+def test_a_restoration_can_be_undone(blog):
+    path = blog.make()
+    blog.sql("INSERT INTO post VALUES ('three')")
+    (blog.shared / "instance/added").write_text("x")
+    before = restore(blog, path)["before"]
+    assert (blog.posts(), blog.files()) == (["one", "two"], {})
+    restore(blog, before)
+    assert (blog.posts(), blog.files()) == (["one", "two", "three"], {"instance/added": "x"})
+
+
+def test_a_connection_that_is_open_sees_the_restored_rows(blog):
+    path = blog.make()
+    with closing(sqlite3.connect(blog.database)) as connection:
+        connection.execute("INSERT INTO post VALUES ('three')")
+        connection.commit()
+        restore(blog, path)
+        assert len(connection.execute("SELECT * FROM post").fetchall()) == 2
+
+
+def test_the_settings_stay_unless_they_are_wanted(blog):
+    path = blog.make()
+    own = "DATABASE_URL=sqlite:///%s" % blog.database
+    blog.env.write_text("SECRET_KEY=second\nNEW=1\n%s\n" % own)
+    restore(blog, path)
+    assert "SECRET_KEY=second" in blog.env.read_text()
+    assert "Run update.yml, so that" in restore(blog, path, settings=True)["notice"]
+    assert blog.env.read_text() == own + "\nSECRET_KEY=first\n"
+
+
+def test_the_address_of_the_database_is_never_the_backups(blog):
+    path = blog.make()
+    (path / "settings.env").write_text("DATABASE_URL=mysql://x/other\nSECRET_KEY=old\n")
+    order = _restore.Order(str(path), settings=True)
+    _restore.Restoration(blog.site, order, {"places": []})._settings()
+    assert blog.env.read_text() == "DATABASE_URL=sqlite:///%s\nSECRET_KEY=old\n" % blog.database
+
+
+@pytest.mark.parametrize("step", ["database", "swap", "settings"])
+def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
+    path = blog.make()
+    (blog.shared / "instance/added").write_text("x")
+    blog.sql("INSERT INTO post VALUES ('three')")
+    env, files = blog.env.read_text(), blog.files()
+    if step == "database":
+        restored, failures = SQLite.restore, [DatabaseError("differs")]
+
+        def fails_once(self, dump):
+            restored(self, dump)
+            if failures:
+                raise failures.pop()
+
+        monkeypatch.setattr(SQLite, "restore", fails_once)
+    elif step == "swap":
+        runs = _restore.run
+        monkeypatch.setattr(_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
+    else:
+        (path / "settings.env").unlink()
+        monkeypatch.setattr(_backup_store, "verify", lambda site, path: json.loads(open(path + "/manifest.json").read()))
+    with pytest.raises(BackupError) as problem:
+        restore(blog, path, settings=True)
+    assert "Everything is as it was before. A copy of that is " in str(problem.value)
+    assert (blog.posts(), blog.files(), blog.env.read_text()) == (["one", "two", "three"], files, env)
+    assert not (blog.own / "journal.json").exists()
+    assert blog.records()[-1]["outcome"] == "failed" and blog.records()[0]["release"] == "v1-aaaa"
+
+
+def test_the_same_restoration_again_does_not_undo_the_first(blog):
+    path = blog.make()
+    before = restore(blog, path)["before"]
+    assert _backup_store.chosen(str(blog.backups), "") == str(path)
+    assert _backup_store.chosen(str(blog.backups), os.path.basename(before)) == before
+
+
+def test_a_place_that_the_host_has_not_is_made(blog, monkeypatch):
+    (blog.shared / "logs/app.log").write_text("line")
+    path = blog.make()
+    (blog.shared / "logs/app.log").unlink()
+    (blog.shared / "logs").rmdir()
+    monkeypatch.setattr(_shared_files, "places", lambda site: ["instance"])
+    monkeypatch.setattr(_restore, "give_tree", lambda path, user: None)
+    restore(blog, path)
+    assert blog.files() == {"logs/app.log": "line"}
+
+
+def test_a_database_of_another_kind_is_refused_before_anything_is_touched(blog):
+    path = blog.make()
+    blog.env.write_text("DATABASE_URL=mysql+pymysql://localhost/blog\n")
+    with pytest.raises(BackupError, match="The backup's database is sqlite, and the one .* mysql. Set flask_database"):
+        _restore.check(blog.site, str(path))
+
+
+def test_a_restoration_needs_room(blog, monkeypatch):
+    path = blog.make()
+    monkeypatch.setattr(_backup_store, "RESERVE", 1 << 60)
+    with pytest.raises(BackupError, match="Make room"):
+        _restore.check(blog.site, str(path))
+
+
+def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
+    path = blog.make()
+    blog.record(release="v1-aaaa", outcome="served", revision=["b2"])
+    (blog.folder / "srv/slots/blue").symlink_to("../releases/v1-aaaa")
+    (blog.folder / "srv/run/live.sock").symlink_to("blue.sock")
+    os.remove(blog.folder / "srv/slots/blue")
+    (blog.folder / "srv/slots/blue").symlink_to(blog.folder / "srv/releases/v1-aaaa")
+    notice = restore(blog, path)["notice"]
+    assert "at revision a1, and the served release v1-aaaa belongs to b2" in notice and "flask_version=v1 " in notice
