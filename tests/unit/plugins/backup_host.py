@@ -127,8 +127,8 @@ def pretend(supervisor: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_shared_files, "places", lambda site: ["instance", "logs"])
     for module in (_backup, _backup_creation):
         monkeypatch.setattr(module, "PATIENCE", 0.2)
-    seconds = itertools.count()
-    monkeypatch.setattr(_backup_creation, "_free_name", lambda folder: "20260131T03%02d%02dZ" % divmod(next(seconds), 60))
+    names = ("20260131T03%02d%02dZ" % divmod(second, 60) for second in itertools.count())
+    monkeypatch.setattr(_backup_creation, "_free_name", lambda folder: next(names))
     monkeypatch.setattr(_transaction, "guard", lambda site: None)
     monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
     monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)

@@ -14,7 +14,12 @@ import sys
 import pytest
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError, backups, described, verify
+from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import (
+    BackupError,
+    backups,
+    described,
+    verify,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of
 
@@ -30,6 +35,7 @@ def test_one_backup_at_a_time(blog):
 
 
 # It is tried
+
 
 def test_a_drill_loads_the_backup_and_touches_nothing(blog):
     path = blog.make()
@@ -79,6 +85,7 @@ def test_a_drill_without_a_backup_fails(blog):
 
 
 # It is kept elsewhere
+
 
 def test_a_backup_is_copied_into_a_repository_that_is_made_at_first(blog, restic):
     for dummy in range(2):
@@ -135,6 +142,7 @@ def test_without_a_repository_there_is_none_to_fetch_from(blog):
 
 
 # The program of the units
+
 
 def test_the_program_makes_and_tries_backups_with_the_systems_python_alone(blog):
     program = blog.folder / "backup.pyz"

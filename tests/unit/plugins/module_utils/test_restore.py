@@ -102,7 +102,7 @@ def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
         monkeypatch.setattr(_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
     else:
         (path / "settings.env").unlink()
-        monkeypatch.setattr(_backup_store, "verify", lambda site, path: json.loads(open(path + "/manifest.json").read()))
+        monkeypatch.setattr(_backup_store, "verify", lambda dummy, path: json.load(open(path + "/manifest.json")))
     with pytest.raises(BackupError) as problem:
         restore(blog, path, settings=True)
     assert "Everything is as it was before. A copy of that is " in str(problem.value)
