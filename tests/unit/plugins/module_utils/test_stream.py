@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 
 import pytest
@@ -16,10 +17,11 @@ MARK = b"-- the end\n"
 
 
 def test_a_program_gets_what_is_before_the_mark_and_the_next_one_the_rest(tmp_path):
-    dump = io.BytesIO(b"tables\n" + MARK + b"views\n")
-    for name in ("first", "second"):
-        feed(["sh", "-c", "cat >%s" % (tmp_path / name)], dump, mark=MARK)
-    assert [(tmp_path / name).read_bytes() for name in ("first", "second")] == [b"tables\n", b"views\n"]
+    wanted = {"first": b"tables\n", "second": b"views\n" + b"rows\n" * 100000}
+    with gzip.open(io.BytesIO(gzip.compress(MARK.join(wanted.values())))) as dump:
+        for name, mark in (("first", MARK), ("second", b"")):
+            feed(["sh", "-c", "cat >%s" % (tmp_path / name)], dump, mark=mark)
+    assert {name: (tmp_path / name).read_bytes() for name in wanted} == wanted
 
 
 @pytest.mark.parametrize("size", [10, 1 << 22])
