@@ -52,6 +52,11 @@ def path_inside(folder: str, name: str) -> str:
     return path
 
 
+def application_folder(release: str, subfolder: str) -> str:
+    """The application's folder in a release; it is not anywhere else by a link."""
+    return os.path.dirname(path_inside(release, os.path.join(subfolder, ".env")))
+
+
 def is_sealed(folder: str) -> bool:
     """Whether root has sealed a release; a file of that name that somebody else brought does not count."""
     try:

@@ -111,138 +111,16 @@ translations:
 """
 
 import contextlib
-import glob
 import os
-import re
-import shutil
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import (
-    EntrypointError,
-    check_entrypoint,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._build import establish
+from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import EntrypointError
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._release import (
-    ReleaseError,
-    give_tree,
-    is_sealed,
-    path_inside,
-    read_link,
-    remove,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
-
-FULL = 40  # characters of a commit that is not abbreviated
-
-
-def release_id(name: str, commit: str) -> str:
-    """A folder's name that says the version and is never shared by two commits."""
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
-    return commit[:12] if commit.startswith(slug) else "%s-%s" % (slug, commit[:8])
-
-
-def link(folder: str, name: str, target: str) -> None:
-    """A relative link in a release, in place of what the repository has there."""
-    path = path_inside(folder, name)
-    remove(path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.symlink(os.path.relpath(target, os.path.dirname(path)), path)
-
-
-def link_shared(folder: str, shared: str, name: str, user: str) -> None:
-    """Replaces a path of the release by a link; what the repository has there is kept once."""
-    inside, outside = path_inside(folder, name), os.path.join(shared, name)
-    if not os.path.lexists(outside):
-        if os.path.isdir(inside) and not os.path.islink(inside):
-            shutil.copytree(inside, outside, symlinks=True)
-        os.makedirs(outside, exist_ok=True)
-        os.chmod(outside, 0o750)
-        give_tree(outside, user)
-    link(folder, name, outside)
-
-
-def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
-    """Where the static files are, or None."""
-    package = entrypoint.partition(":")[0].split(".")[0]
-    siblings = sorted(os.path.join(name, "static") for name in os.listdir(folder))
-    for candidate in [wanted] if wanted else [package + "/static", "static"] + siblings:
-        if os.path.isdir(os.path.join(folder, candidate)):
-            return os.path.join(folder, candidate)
-    return None
-
-
-def furnish(module: AnsibleModule, folder: str) -> None:
-    """Adds what a release has beside its source: links to what is shared, and what is public."""
-    params = module.params
-    shared = os.path.join(params["root"], "shared")
-    link(folder, ".env", os.path.join(shared, ".env"))
-    for name in params["shared"]:
-        link_shared(folder, shared, name, params["user"])
-    static = static_folder(folder, params["static_folder"], params["entrypoint"])
-    if static:
-        link(folder, os.path.join(".public", params["static_url"].strip("/")), static)
-
-
-def release_path(params: dict, name: str, commit: str) -> str:
-    return os.path.join(params["root"], "releases", release_id(name, commit))
-
-
-def was_launched(params: dict, name: str, commit: str) -> bool:
-    """Whether a version was launched before; an abbreviated commit does not say which one it is."""
-    return len(commit) == FULL and is_sealed(release_path(params, name, commit))
-
-
-def application_folder(release: str, subfolder: str) -> str:
-    """The application's folder in a release; it is not anywhere else by a link."""
-    return os.path.dirname(path_inside(release, os.path.join(subfolder, ".env")))
-
-
-def build(module: AnsibleModule, repository: Repository, name: str, commit: str) -> tuple[str, bool]:
-    """Makes a version a release, but for check mode; its full commit, and whether it was one before."""
-    params = module.params
-    place = None if module.check_mode else os.path.join(params["root"], "releases")
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=place) as incoming:
-        tree = os.path.join(incoming, "tree")
-        commit = repository.checkout(name, commit, tree)
-        check_entrypoint(params["entrypoint"], application_folder(tree, params["subfolder"]))
-        sealed, release = was_launched(params, name, commit), release_path(params, name, commit)
-        if not sealed and not module.check_mode:
-            remove(release)
-            os.rename(tree, release)
-            furnish(module, application_folder(release, params["subfolder"]))
-            give_tree(release, params["user"])
-    return commit, sealed
-
-
-def establish(module: AnsibleModule, repository: Repository) -> dict:
-    """Makes the release where it is not there yet; what the module returns."""
-    params = module.params
-    name, commit = repository.resolve(params["version"])
-    sealed = was_launched(params, name, commit)
-    if not sealed:
-        commit, sealed = build(module, repository, name, commit)
-    folder = os.path.normpath(os.path.join(release_path(params, name, commit), params["subfolder"]))
-    return dict(
-        changed=not sealed,
-        id=release_id(name, commit),
-        path=folder,
-        version=name,
-        commit=commit,
-        **found_in(folder, params["migrations"])
-    )
-
-
-def found_in(folder: str, migrations: str) -> dict:
-    """What of the following steps a release has a use for."""
-    catalogues = glob.iglob(os.path.join(folder, "**", "LC_MESSAGES", "*.po"), recursive=True)
-    return dict(
-        built=os.path.isdir(folder),
-        migrations=os.path.isdir(os.path.join(folder, migrations)),
-        translations=any(catalogues),
-    )
 
 
 def main() -> None:

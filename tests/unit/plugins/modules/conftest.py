@@ -56,6 +56,25 @@ def release(tmp_path):
 
 
 @pytest.fixture
+def root(tmp_path):
+    """An application's folder as its role makes it."""
+    root = tmp_path / "srv/blog"
+    for name in ("releases", "shared"):
+        (root / name).mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def without_git(monkeypatch):
+    """A host that does not have it yet."""
+
+    def missing(*dummy, **ignored):
+        raise ValueError
+
+    monkeypatch.setattr("ansible.module_utils.basic.get_bin_path", missing)
+
+
+@pytest.fixture
 def host(short_path, supervisor, serve, monkeypatch):
     """A host on which nothing is served yet."""
     from deployment_host import DeploymentHost  # imports the collection, which is found only now

@@ -17,15 +17,6 @@ MIGRATION = '"""%s"""\nrevision = "%s"\ndown_revision = %r\n'
 
 
 @pytest.fixture
-def root(tmp_path):
-    """An application's folder as its role makes it."""
-    root = tmp_path / "srv/blog"
-    for name in ("releases", "shared"):
-        (root / name).mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
 def plan(run, root, remote):
     """Runs the module on the repository. Nothing under the root is another than before."""
 
@@ -301,15 +292,10 @@ def test_says_what_to_set(case, plan, write):
 
 
 @pytest.mark.parametrize("check, failed", [(True, False), (False, True)])
-def test_a_host_without_git_needs_it_but_for_check_mode(check, failed, plan, monkeypatch):
-    monkeypatch.setattr("ansible.module_utils.basic.get_bin_path", raise_value_error)
+def test_a_host_without_git_needs_it_but_for_check_mode(check, failed, plan, without_git):
     result = plan(values=["A"], _ansible_check_mode=check)
     assert result.get("failed", False) == failed
     if failed:
         assert result["msg"] == "git is not installed. Install the package git."
     else:
         assert result["changed"] and result["text"].startswith("git is not installed yet")
-
-
-def raise_value_error(*dummy, **ignored):
-    raise ValueError

@@ -15,15 +15,6 @@ OLD_COMMIT = "1" * 40
 
 
 @pytest.fixture
-def root(tmp_path):
-    """An application's folder as its role makes it."""
-    root = tmp_path / "srv/blog"
-    for name in ("releases", "shared"):
-        (root / name).mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
 def release(run, root, remote):
     """Runs the module on the repository."""
 
@@ -211,16 +202,10 @@ def test_says_what_to_set_and_leaves_nothing_behind(case, mode, release, remote,
 
 
 @pytest.mark.parametrize("check, failed", [(True, False), (False, True)])
-def test_a_host_without_git_needs_it_but_for_check_mode(check, failed, release, monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("ansible.module_utils.basic.get_bin_path", raise_value_error)
+def test_a_host_without_git_needs_it_but_for_check_mode(check, failed, release, without_git):
     result = release(_ansible_check_mode=check)
     assert result.get("failed", False) == failed
     assert result["msg" if failed else "changed"] == ("git is not installed. Install the package git." if failed else True)
-
-
-def raise_value_error(*dummy, **ignored):
-    raise ValueError
 
 
 @pytest.mark.needs_root
