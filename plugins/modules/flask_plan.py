@@ -200,172 +200,16 @@ text:
     .env: + API_TOKEN; missing: MAIL_KEY
 """
 
-import json
 import os
-import re
-import tempfile
-from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import assigned_keys, compare_keys, example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._plan import text_of
-from ansible_collections.selfhost.flask.plugins.module_utils._release import (
-    SEAL,
-    ReleaseError,
-    path_inside,
-    read_link,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._requirements import compare_requirements, requirements
+from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._revisions import compare_revisions, heads, revisions
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
-from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable
-
-COMMITS = 50  # that are named; the others are counted
-UNREADABLE = "%s can't be read as Python on this host: what it does to the database is not in the plan."
-
-
-class Served(NamedTuple):
-    """The release that is served."""
-
-    release: str
-    version: str
-    commit: str
-    tree: Tree
-
-    def about(self) -> dict:
-        return dict(release=self.release, version=self.version, commit=self.commit)
-
-
-def read(path: str) -> str:
-    """A file's text; an empty one where there is no file."""
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def read_record(path: str) -> dict | list | None:
-    """What a deployment recorded, or None."""
-    try:
-        return json.loads(read(path))
-    except ValueError:
-        return None
-
-
-def served_release(root: str) -> Served | None:
-    """What `current` points to; the application may be in a subfolder."""
-    link = read_link(os.path.join(root, "current"))
-    if not link:
-        return None
-    releases, folder = os.path.join(root, "releases"), os.path.normpath(os.path.join(root, link))
-    name = os.path.relpath(folder, releases).split(os.sep)[0]
-    top = os.path.join(releases, name)
-    about = read_record(os.path.join(top, SEAL)) or {}
-    commit = about.get("commit", "")
-    commit = commit if re.fullmatch("[0-9a-f]{40,64}", commit) else ""
-    return Served(name, about.get("version", ""), commit, Tree(top, folder))
-
-
-def database_revision(root: str) -> list | None:
-    """The revisions that the database says it is at, or else those that were recorded."""
-    database = database_of(Site(os.path.basename(os.path.normpath(root)), root, ""))
-    try:
-        return database.revision() if database else recorded_revision(root)
-    except (CommandError, DatabaseError):
-        return recorded_revision(root)
-
-
-def recorded_revision(root: str) -> list | None:
-    """The database's revisions after the last deployment that ended well, where they were recorded."""
-    entries = read_record(os.path.join(root, "releases.json")) or []
-    revision = next((entry.get("revision") for entry in reversed(entries) if entry["outcome"] == "served"), None)
-    return [revision] if isinstance(revision, str) else revision
-
-
-def history(repository: Repository, before: str, after: str, folder: str) -> dict:
-    """The commits between two, and in which direction they lie."""
-    result = dict(direction="unrelated", commits=[], commits_total=0)
-    if before:
-        repository.fetch_history(folder, before, after)
-    if not before or not repository.has(before, folder):
-        return result
-    ends = before, after
-    if repository.is_ancestor(before, after, folder):
-        result["direction"] = "forward"
-    elif repository.is_ancestor(after, before, folder):
-        result["direction"], ends = "backward", (after, before)
-    log = repository.log(*ends, COMMITS, folder)
-    result["commits"] = [dict(commit=commit[:8], subject=printable(subject)) for commit, subject in log]
-    return dict(result, commits_total=repository.count(*ends, folder))
-
-
-def migrations(module: AnsibleModule, before: Tree | None, after: Tree) -> dict:
-    """What the version would do to the database."""
-    params = module.params
-    old = revisions(before, params["migrations"])[0]
-    new, unreadable = revisions(after, params["migrations"])
-    for file in unreadable:
-        module.warn(UNREADABLE % file)
-    present = params["revision"]
-    if present is None:
-        present = database_revision(params["root"])
-    assumed = present is None and bool(old)
-    present = heads(old) if present is None else present
-    return dict(present=present, assumed=assumed, **compare_revisions(old, new, present))
-
-
-def settings(params: dict, tree: Tree) -> dict:
-    """The keys that would be new in .env, and those that would be missing."""
-    present = assigned_keys(read(os.path.join(params["root"], "shared", ".env")))
-    required = example_keys(tree) if params["required"] is None else params["required"]
-    return compare_keys(present, params["values"], required)
-
-
-def compare(module: AnsibleModule, served: Served | None, tree: Tree) -> dict:
-    """What differs between the served release and the version's tree."""
-    params, before = module.params, served.tree if served else None
-    return dict(
-        requirements=compare_requirements(*(requirements(each, params["requirements"]) for each in (before, tree))),
-        migrations=migrations(module, before, tree),
-        env=settings(params, tree),
-    )
-
-
-def plan(module: AnsibleModule, repository: Repository, served: Served | None) -> dict:
-    """What the module returns, but for the text."""
-    version, commit = repository.resolve(module.params["version"])
-    with tempfile.TemporaryDirectory(prefix="selfhost-plan-") as folder:
-        top = os.path.join(folder, "tree")
-        commit = repository.checkout(version, commit, top)
-        inside = path_inside(top, os.path.join(module.params["subfolder"], ".env"))
-        result = compare(module, served, Tree(top, os.path.dirname(inside)))
-        changed = served is None or served.commit != commit
-        result.update(direction=None, commits=[], commits_total=0)
-        if served and changed:
-            result.update(history(repository, served.commit, commit, os.path.join(folder, "history")))
-    about = served.about() if served else None
-    return dict(result, changed=changed, served=about, version=version, commit=commit)
-
-
-def without_git(module: AnsibleModule) -> dict:
-    """What can be said about a host that is yet to be installed."""
-    if not module.check_mode:
-        module.fail_json(msg="git is not installed. Install the package git.")
-    nothing = dict(served=None, commit="", direction=None, commits=[], commits_total=0)
-    return dict(
-        nothing,
-        changed=True,
-        version=module.params["version"],
-        requirements=compare_requirements([], []),
-        migrations=dict(present=[], assumed=False, **compare_revisions({}, {}, [])),
-        env=compare_keys([], module.params["values"], []),
-        text="git is not installed yet: what the deployment would change can't be said.\n",
-    )
+from ansible_collections.selfhost.flask.plugins.module_utils._served import served_release
+from ansible_collections.selfhost.flask.plugins.module_utils._update import plan, without_git
 
 
 def main() -> None:
@@ -382,9 +226,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     repository = Repository(module, module.params["repo"], module.params["key"])
+    if repository.git is None and not module.check_mode:
+        module.fail_json(msg="git is not installed. Install the package git.")
     try:
         if repository.git is None:
-            result = without_git(module)
+            result = without_git(module.params)
         else:
             with repository.access():
                 result = plan(module, repository, served_release(module.params["root"]))
