@@ -176,8 +176,8 @@ def main() -> None:
     )
     deployment = Deployment(module)
     folder, root = module.params["release"], module.params["root"]
-    shown = ("current: %s\n" % path for path in (read_link(os.path.join(root, "current")), os.path.relpath(folder, root)))
-    diff = diff_result(module, dict(zip(("before", "after"), shown)))
+    before, after = read_link(os.path.join(root, "current")), os.path.relpath(folder, root)
+    diff = diff_result(module, dict(before="current: %s\n" % before, after="current: %s\n" % after))
     if module.check_mode:
         serves = os.path.isdir(folder) and deployment.serves(folder)
         release = deployment.site.release_name(folder)

@@ -123,7 +123,8 @@ def status(site: Site, entries: int) -> dict:
 
 def table(found: dict) -> list:
     """The same for a person."""
-    lines = ["serves %s from the %s slot" % (found["release"], found["slot"]) if found["slot"] else "serves nothing yet"]
+    serving = "serves %(release)s from the %(slot)s slot" if found["slot"] else "serves nothing yet"
+    lines = [serving % found]
     lines += ["%s: %s" % program for program in found["programs"].items()]
     lines.append("database at " + (", ".join(found["revision"]) or "no revision"))
     if found["closed"] != "nothing":
