@@ -37,7 +37,7 @@ REPOSITORY = dict(
 )
 
 
-def lock(reason: str) -> dict:
+def lock_options(reason: str) -> dict:
     """The options of who takes the application's lock, with the reason where the task says none."""
     return dict(
         reason=dict(type="str", default=reason),

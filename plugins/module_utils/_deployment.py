@@ -18,18 +18,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database_url impor
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
-from ansible_collections.selfhost.flask.plugins.module_utils._site import (
-    LEASE,
-    Busy,
-    CommandError,
-    Lock,
-    Site,
-    step,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
@@ -78,13 +72,8 @@ class Deployment:
 
     def _take_lock(self) -> None:
         """Where the deployment consists of this module alone, its session begins here."""
-        owner = self.params.get("owner")
-        if not owner:
-            return
-        holder = Lock(self.site).take(dict(owner, reason=self.params["reason"]), self.params["gone"])
-        if holder:
-            self.module.exit_json(changed=False, holder=dict(holder, since=time.time() - holder["since"], lease=LEASE))
-        self.params["session"] = owner["id"]
+        if self.params.get("owner"):
+            self.params["session"] = take_lock(self.module, self.site)
 
     def _check_session(self) -> None:
         """A run that was thought dead, and whose lock was taken over, does not go on."""

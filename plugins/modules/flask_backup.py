@@ -134,15 +134,15 @@ seconds:
 """
 
 import os
-import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
-from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
 
 
@@ -151,17 +151,6 @@ def settings_of(module: AnsibleModule) -> Settings:
     params = module.params
     site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
     return _backup.read_settings(site.root)._replace(site=site, folder=params["folder"])
-
-
-def take_lock(module: AnsibleModule, site: Site) -> str:
-    """The identity of this run, which is the only one at work from here on; ends the module where it is not."""
-    owner = module.params["owner"]
-    if not owner:
-        return ""
-    holder = Lock(site).take(dict(owner, reason=module.params["reason"]), module.params["gone"])
-    if holder:
-        module.exit_json(changed=False, holder=dict(holder, since=time.time() - holder["since"], lease=LEASE))
-    return owner["id"]
 
 
 def check_lock(module: AnsibleModule, site: Site) -> None:
@@ -199,7 +188,7 @@ def restore(module: AnsibleModule, settings: Settings) -> dict:
 def restored(module: AnsibleModule, settings: Settings) -> dict:
     """The same, as the only one who changes the application or its backups."""
     with _backup.alone(settings.site):
-        identity = take_lock(module, settings.site)
+        identity = take_lock(module, settings.site) if module.params["owner"] else ""
         try:
             return restore(module, settings)
         finally:
@@ -244,7 +233,7 @@ def main() -> None:
         argument_spec=dict(
             SITE,
             **RECORDS,
-            **lock("a restoration"),
+            **lock_options("a restoration"),
             state=dict(type="str", choices=["present", "restored", "drilled", "installed"], default="present"),
             folder=dict(type="path", required=True),
             backup=dict(type="str", default=""),

@@ -97,7 +97,7 @@ pruned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT, lock
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT, lock_options
 from ansible_collections.selfhost.flask.plugins.module_utils._deployment import Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._rollback import Rollback
@@ -120,7 +120,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             DEPLOYMENT,
-            **lock("a rollback"),
+            **lock_options("a rollback"),
             release=dict(type="str", default=""),
             database=dict(type="str", choices=["refuse", "downgrade", "restore", "keep"], default="refuse"),
         ),

@@ -86,18 +86,12 @@ import time
 import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
-from ansible_collections.selfhost.flask.plugins.module_utils._site import (
-    LEASE,
-    Busy,
-    CommandError,
-    Lock,
-    Site,
-    step,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
 
@@ -133,12 +127,9 @@ def check_host(site: Site, disk_free: int) -> None:
 
 def begin(module: AnsibleModule, site: Site) -> None:
     """Takes the lock, ends what was left behind, and sees that the host is ready; ends the module."""
-    owner, recovered, lock = dict(module.params["owner"], reason=module.params["reason"]), "", Lock(site)
+    owner, recovered = module.params["owner"]["id"], ""
     if not module.check_mode:
-        holder = lock.take(owner, module.params["gone"])
-        if holder:
-            about = dict(holder, since=time.time() - holder["since"], lease=LEASE)
-            module.exit_json(changed=False, id=owner["id"], recovered="", holder=about)
+        take_lock(module, site, id=owner, recovered="")
     try:
         if not module.check_mode:
             with step(site.root):
@@ -146,9 +137,9 @@ def begin(module: AnsibleModule, site: Site) -> None:
         check_host(site, module.params["disk_free"])
     except (NotReady, Busy, DatabaseError, CommandError, OSError, xmlrpc.client.Error) as error:
         if not module.check_mode:
-            lock.release(owner["id"])
+            Lock(site).release(owner)
         module.fail_json(msg="%s. Nothing was changed." % str(error).rstrip("."))
-    module.exit_json(changed=bool(recovered), id=owner["id"], recovered=recovered)
+    module.exit_json(changed=bool(recovered), id=owner, recovered=recovered)
 
 
 def end(module: AnsibleModule, site: Site) -> None:
@@ -168,7 +159,7 @@ def main() -> None:
         argument_spec=dict(
             SITE,
             **RECORDS,
-            **lock("a deployment"),
+            **lock_options("a deployment"),
             state=dict(type="str", choices=["begun", "ended"], default="begun"),
             disk_free=dict(type="int", default=500),
             release=dict(type="str", default=""),
