@@ -175,7 +175,9 @@ class Guard:
         if token not in armed:
             return self.fate(token)
         self._forget("confirmed")
+        os.sync()  # ufw does not see to its files itself
         os.rename(self.own("armed"), self.own("confirmed"))
+        sync_folder(self.folder)
         self._systemctl("stop", UNIT + ".timer")
         for name in ("confirmed", "reverted"):  # with private keys in it
             if os.path.exists(self.own(name + "/files.tar")):

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from ansible_collections.selfhost.flask.plugins.module_utils import _guard
 from ansible_collections.selfhost.flask.plugins.module_utils._guard import Guard
 
 
@@ -135,6 +136,17 @@ def test_what_was_confirmed_stays(guard, host, files):
     assert guard.confirm(token) == guard.confirm(token) == "confirmed"
     host.fire()
     assert content(files[0]) == content(files[1]) == "new\n"
+
+
+def test_a_confirmation_survives_the_loss_of_the_power_before_the_timer_is_stopped(guard, host, files, monkeypatch):
+    token = armed(guard, files, BEFORE, 60)
+    steps = []
+    run_command = host.run_command
+    monkeypatch.setattr(_guard.os, "sync", lambda: steps.append(("all", guard.armed())))
+    monkeypatch.setattr(_guard, "sync_folder", lambda path: steps.append((path, guard.armed())))
+    monkeypatch.setattr(host, "run_command", lambda command, **options: steps.append(command[1]) or run_command(command))
+    guard.confirm(token)
+    assert steps == [("all", True), (guard.folder, False), "stop"]
 
 
 def test_a_confirmation_that_comes_too_late_says_so(guard, host, files):
