@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
                     problem = error
                     break  # nobody answers here
                 if "login works" in answer.splitlines():
-                    known = port or task_vars.get("ansible_port")
+                    known = port or task_vars.get("ansible_ssh_port") or task_vars.get("ansible_port")
                     return dict(user=user, connect_port=known, **described(answer)), [], None
                 tried.append("%s%s: %s" % (user, " at port %d" % port if port else "", answer.strip()[-200:]))
         return None, tried, problem
@@ -124,15 +124,22 @@ class ActionModule(ActionBase):
         play_context = self._play_context.copy()
         play_context.remote_user = user
         connection = connection_loader.get(self._connection.ansible_name, play_context)
-        variables = dict(task_vars, ansible_user=user)
+        variables = dict(task_vars, **dict.fromkeys(variables_of(connection, "remote_user"), user))
         if port:
-            play_context.port = variables["ansible_port"] = port
+            play_context.port = port
+            variables.update(dict.fromkeys(variables_of(connection, "port"), port))
         names = set(variables) & set(C.config.get_plugin_vars("connection", connection._load_name))
         options = {name: self._templar.template(variables[name]) for name in names}
         connection.set_options(task_keys={"timeout": play_context.timeout}, var_options=options)
         if fresh:  # ssh takes the first of two values, so that these come before all others
             connection.set_option("ssh_args", ALONE + (connection.get_option("ssh_args") or ""))
         return connection
+
+
+def variables_of(connection: ConnectionBase, option: str) -> list:
+    """All names of an option in an inventory; ansible_ssh_user, the old one, wins over ansible_user."""
+    options = C.config.get_configuration_definitions("connection", connection._load_name)
+    return [about["name"] for about in options.get(option, {}).get("vars", [])]
 
 
 def described(answer: str) -> dict:

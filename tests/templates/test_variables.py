@@ -50,3 +50,8 @@ def test_the_login_that_is_known_is_tried_first(user, evaluate):
     assert list(dict.fromkeys(evaluate("flask", "__flask_logins", **given)))[: len(expected)] == expected
     tried = evaluate("hardening", "__hardening_logins", hardening_admins=ADMINS, **given)
     assert list(dict.fromkeys(tried)) == [name for name in ORDER[user] if name != "pi"]
+
+
+def test_a_user_by_the_old_name_is_tried_too(evaluate):
+    users = evaluate("flask", "__flask_logins", flask_admins=ADMINS, ansible_user="pi", ansible_ssh_user="mia")
+    assert users[:5] == ["ana", "bob", "eva", "mia", "pi"]

@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.template import Templar
 
 from ansible_collections.selfhost.flask.plugins.action import ssh_login
 
@@ -153,6 +156,8 @@ def test_the_first_port_that_lets_somebody_in_is_found(port, action):
 def test_without_ports_it_is_the_inventorys(action):
     result, dummy = action(at_ports(p0=WORKS), ["deploy"], ansible_port=2200)
     assert result["connect_port"] == 2200
+    result, dummy = action(at_ports(p0=WORKS), ["deploy"], ansible_port=2200, ansible_ssh_port=2201)
+    assert result["connect_port"] == 2201
     result, dummy = action(at_ports(p0=WORKS), ["deploy"], ports=[2222, 0])
     assert result["connect_port"] is None
 
@@ -181,3 +186,25 @@ def test_no_try_comes_so_soon_that_the_firewall_would_go_on_to_refuse(action, mo
 def test_a_proof_that_nobody_answers_to_has_failed(action):
     result, dummy = action(at_ports(), ["deploy"], ports=[2222], fresh=True)
     assert result["failed"] and result["msg"].endswith("What was tried: Connection refused")
+
+
+@pytest.fixture
+def options():
+    """What ssh would do to log in as a user, with these variables of an inventory."""
+
+    def options(user, port, **variables):
+        context = PlayContext()
+        made = ssh_login.ActionModule(
+            None, SimpleNamespace(ansible_name="ansible.builtin.ssh"), context, None, Templar(DataLoader(), {}), None
+        )
+        found = made._connection_as(user, port, False, dict(variables, inventory_hostname="blog.example.com"))
+        return found.get_option("remote_user"), found.get_option("port")
+
+    return options
+
+
+@pytest.mark.parametrize("names", [("ansible_user", "ansible_port"), ("ansible_ssh_user", "ansible_ssh_port")])
+def test_the_one_who_is_tried_is_who_logs_in_whatever_the_inventory_says(names, options):
+    inventory = dict(zip(names, ["root", 2200]))
+    assert options("deploy", 2222, **inventory) == ("deploy", 2222)
+    assert options("deploy", 0, **inventory) == ("deploy", 2200)
