@@ -34,8 +34,13 @@ class Access:
         self.unit = _sshd.listener(module)
         self.ports = _sshd.listening_ports(module, self.unit)
         self.has_ufw = shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
-        self.files = self._files()
         self.keys = _sshd.needed_keys(module)
+        self._look_at_files()
+
+    def _look_at_files(self) -> None:
+        self.files = self._files()
+        # ufw shows them by its settings, so before these change.
+        self.without_ipv6 = self._rules() if _firewall.DEFAULTS in self.files else {}
 
     def _files(self) -> dict:
         """(old, new) content of each file that is not as it should be."""
@@ -58,8 +63,11 @@ class Access:
             raise Refused("ufw is not installed")
         wanted = _firewall.wanted_rules(options, ports)
         commands = _firewall.rule_commands(self._rules(), wanted, options["owner"])
+        commands = _firewall.both_families(self.without_ipv6, commands) + commands
         commands += _firewall.policy_commands(content(_firewall.DEFAULTS) or "", options["outgoing_policy"])
-        return commands + ([] if self.firewall_state() == "active" else [["ufw", "--force", "enable"]])
+        if self.firewall_state() != "active":
+            return commands + [["ufw", "--force", "enable"]]
+        return commands + ([["ufw", "reload"]] if _firewall.DEFAULTS in self.files else [])
 
     def _rules(self) -> dict:
         if not self.has_ufw:

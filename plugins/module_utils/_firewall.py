@@ -10,6 +10,7 @@ comment, or with none, belongs to somebody else.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -18,6 +19,7 @@ from ansible.module_utils.basic import AnsibleModule
 PREFIX = "selfhost:"
 SSH = "ssh"  # the owner of the rules for ssh: the host, whichever application it is set up for
 DEFAULTS = "/etc/default/ufw"
+ADDRESSES = "/proc/net/if_inet6"
 POLICIES = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 FILES = [DEFAULTS, "/etc/ufw/ufw.conf"] + [
     "/etc/ufw/%s%s.rules" % (name, version) for name in ("before", "user", "after") for version in ("", "6")
@@ -76,6 +78,19 @@ def rule_commands(existing: dict, wanted: dict, owner: str) -> list:
     ]
 
 
+def both_families(rules: dict, commands: list) -> list:
+    """The commands that give rules from a time without IPv6 their other half, but for those that go anyway.
+
+    ufw shows a rule alike with one half and with two, and skips a half that is there.
+    """
+    leaving = [command[3:] for command in commands if "delete" in command]
+    return [
+        ["ufw", *rule, *(["comment", comment] if comment else [])]
+        for rule, comment in rules.items()
+        if list(rule) not in leaving
+    ]
+
+
 def _command(rule: tuple, owners: set) -> list:
     return ["ufw", *rule, "comment", PREFIX + ",".join(sorted(owners))]
 
@@ -92,7 +107,9 @@ def policy_commands(defaults: str, outgoing: str) -> list:
 
 
 def with_ipv6(defaults: str) -> str:
-    """/etc/default/ufw, with the same rules for IPv6."""
+    """/etc/default/ufw, with the same rules for IPv6. A kernel without it has no place for them."""
+    if not os.path.exists(ADDRESSES):
+        return defaults
     if re.search(r"(?m)^IPV6=", defaults):
         return re.sub(r"(?m)^IPV6=.*$", "IPV6=yes", defaults)
     return "IPV6=yes\n" + defaults

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _access
@@ -70,3 +72,39 @@ def test_nothing_is_changed_any_more_once_nobody_could_take_it_back(steps, acces
     with pytest.raises(Refused, match="nothing would take the change back"):
         made.apply()
     assert said == ["arm", "write", "22/tcp", "enable", "reload"][: 2 + steps] + ["release", "revert"]
+
+
+ADDED = "ufw limit 22/tcp comment 'selfhost:ssh'\nufw allow 9/tcp comment 'mine'\n"
+
+
+@pytest.fixture
+def firewall(monkeypatch, tmp_path):
+    """The commands for ufw, on a host whose settings are these."""
+
+    def firewall(settings, status="active"):
+        said = {"show": ADDED, "status": "Status: %s\n" % status}
+        made = Access.__new__(Access)
+        made.module = SimpleNamespace(check_mode=False, run_command=lambda command, check_rc: (0, said[command[1]], ""))
+        options = dict(owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
+        made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071)
+        made.config, made.unit, made.has_ufw = None, "ssh.service", True
+        (tmp_path / "ufw").write_text(settings + 'DEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n')
+        monkeypatch.setattr(_access._firewall, "DEFAULTS", str(tmp_path / "ufw"))
+        monkeypatch.setattr(_access._firewall, "ADDRESSES", str(tmp_path))
+        monkeypatch.setattr(_access._sshd, "MODULI", str(tmp_path / "moduli"))
+        made._look_at_files()
+        return [" ".join(command[1:]) for command in made.firewall_commands([22])]
+
+    return firewall
+
+
+BOTH = ["limit 22/tcp comment selfhost:ssh", "allow 9/tcp comment mine"]
+
+
+def test_rules_from_a_time_without_ipv6_are_in_effect_for_it_before_the_proof(firewall):
+    assert firewall("IPV6=no\n") == [*BOTH, "reload"]
+    assert firewall("IPV6=no\n", "inactive") == [*BOTH, "--force enable"]
+
+
+def test_rules_for_both_families_stay_as_they_are(firewall):
+    assert firewall("IPV6=yes\n") == []

@@ -77,9 +77,25 @@ def test_policies_are_set_where_they_differ():
     assert _firewall.policy_commands("", "allow")[0] == ["ufw", "default", "deny", "incoming"]
 
 
-def test_ipv6_has_the_same_rules():
+def test_rules_from_a_time_without_ipv6_get_their_other_half():
+    rules = {WEB: "selfhost:blog", ("allow", "9/tcp"): "the office's", ("allow", "out", "53"): "", SSH: "selfhost:ssh"}
+    found = _firewall.both_families(rules, [["ufw", "--force", "delete", *SSH], ["ufw", "reload"]])
+    assert found == [
+        ["ufw", "allow", "443/tcp", "comment", "selfhost:blog"],
+        ["ufw", "allow", "9/tcp", "comment", "the office's"],
+        ["ufw", "allow", "out", "53"],
+    ]
+
+
+def test_ipv6_has_the_same_rules(monkeypatch, tmp_path):
+    monkeypatch.setattr(_firewall, "ADDRESSES", str(tmp_path))
     assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS.replace("no", "yes", 1)
     assert _firewall.with_ipv6("A=b\n") == "IPV6=yes\nA=b\n"
+
+
+def test_a_kernel_without_ipv6_has_no_rules_for_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(_firewall, "ADDRESSES", str(tmp_path / "none"))
+    assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS
 
 
 def test_the_kernels_own_policies_are_kept_as_commands():
