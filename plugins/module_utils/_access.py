@@ -104,7 +104,16 @@ class Access:
 
     def check_users(self, wanted: dict) -> None:
         """Refuses a configuration that shuts somebody out who is let in today."""
-        found = _sshd.shut_out(self.module, self.effective(), wanted)
+        before = self.effective()
+        elsewhere = _sshd.unknown_users(self.config, before, wanted)
+        if elsewhere:
+            raise Refused(
+                "sshd takes keys by %s, and could shut out users who log in by these today: only members of the groups "
+                "in hardening_ssh_groups could log in any more. Set it to [] to let all of them in. Where nobody else "
+                "needs to, name %s in hardening_ssh_settings, as it is or as none"
+                % (" and ".join(elsewhere), " and ".join(setting.split()[0] for setting in elsewhere))
+            )
+        found = _sshd.shut_out(self.module, before, wanted)
         if found:
             raise Refused(
                 "it would shut out users who log in by key today: %s. Add them to a group of "

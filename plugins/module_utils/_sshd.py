@@ -27,6 +27,7 @@ ALGORITHMS = {
     "ED25519-SK": "sk-ssh-ed25519",
 }
 WHO = ("allowgroups", "pubkeyacceptedalgorithms", "requiredrsasize")
+ELSEWHERE = ("AuthorizedKeysCommand", "TrustedUserCAKeys")
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 
 # BindIPv6Only: Ubuntu's own unit has two addresses for it. A host without IPv6 gets IPv4 alone.
@@ -135,19 +136,45 @@ def strong_moduli(text: str, bits: int) -> str:
 
 def shut_out(module: AnsibleModule, before: dict, wanted: dict) -> dict:
     """Who logs in with a key today and could not any more, and why."""
-    wanted = dict(before, **{keyword: wanted[keyword] for keyword in WHO if keyword in wanted})
-    if all(wanted.get(keyword) == before.get(keyword) for keyword in WHO):
-        return {}
+    changed = [keyword for keyword in WHO if keyword in wanted and wanted[keyword] != before.get(keyword)]
     found = {}
-    for user in pwd.getpwall():
-        paths = [] if user.pw_uid == 0 or user.pw_shell in NO_SHELLS else _key_files(user, before)
-        keys = [key for path in paths for key in _keys_in(module, path)]
-        if _accepted(keys, before) and _in_groups(user, before):
-            if not _in_groups(user, wanted):
-                found[user.pw_name] = "is in none of the groups %s" % ", ".join(_groups(wanted))
-            elif not _accepted(keys, wanted):
+    for user in [user for user in pwd.getpwall() if changed and _has_a_shell(user)]:
+        today = effective(module, user.pw_name)
+        # What a Match block says about this user stays.
+        later = dict(today, **{word: wanted[word] for word in changed if today.get(word) == before.get(word)})
+        keys = [key for path in _key_files(user, today) for key in _keys_in(module, path)]
+        if _in_groups(user, today) and (_accepted(keys, today) or _gets_keys(module, user)):
+            if not _in_groups(user, later):
+                found[user.pw_name] = "is in none of the groups %s" % ", ".join(_groups(later))
+            elif keys and not _accepted(keys, later):
                 found[user.pw_name] = "has no key that is strong enough (%s)" % ", ".join(map(" ".join, keys))
     return found
+
+
+def unknown_users(text: str, before: dict, wanted: dict) -> list:
+    """The settings by which users have keys that nobody knows beforehand, where new groups would shut them out.
+
+    A configuration that has such a setting itself means it.
+    """
+    groups, allowed = _groups(before), _groups(wanted)
+    if not allowed or (groups and set(groups) <= set(allowed)):
+        return []
+    own = keywords_of(text)
+    found = [(name, " ".join(before.get(name.lower(), ["none"]))) for name in ELSEWHERE if name.lower() not in own]
+    return ["%s %s" % setting for setting in found if setting[1] != "none"]
+
+
+def _has_a_shell(user: pwd.struct_passwd) -> bool:
+    """Whether sshd lets a user in who is not root; one without a shell may have an own sftp, or a tunnel."""
+    return user.pw_uid != 0 and os.access(user.pw_shell or "/bin/sh", os.X_OK)
+
+
+def _gets_keys(module: AnsibleModule, user: pwd.struct_passwd) -> bool:
+    """Whether sshd was started with a program that knows keys of any person, as on EC2."""
+    if user.pw_uid < 1000 or user.pw_shell in NO_SHELLS:
+        return False
+    dummy, out, dummy = module.run_command(["systemctl", "show", "-p", "ExecStart", "ssh.service"], check_rc=True)
+    return "authorizedkeyscommand" in out.lower()
 
 
 def _key_files(user: pwd.struct_passwd, values: dict) -> list:

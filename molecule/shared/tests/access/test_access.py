@@ -149,7 +149,7 @@ def test_firewall_that_lets_nobody_in_is_switched_off_again() -> None:
 
 @pytest.mark.usefixtures("unchanged")
 def test_users_who_would_lose_their_login_are_named_and_keep_it() -> None:
-    inside("useradd -m -s /bin/bash -G sudo ana && install -d -m 700 -o ana ~ana/.ssh")
+    inside("useradd -m -s /usr/sbin/nologin -G sudo ana && install -d -m 700 -o ana ~ana/.ssh")  # as for sftp alone
     inside("install -m 600 -o ana /dev/stdin ~ana/.ssh/authorized_keys </home/deploy/.ssh/authorized_keys")
     try:
         answer = converge(hardening_ssh_groups=["operators"])

@@ -108,3 +108,11 @@ def test_rules_from_a_time_without_ipv6_are_in_effect_for_it_before_the_proof(fi
 
 def test_rules_for_both_families_stay_as_they_are(firewall):
     assert firewall("IPV6=yes\n") == []
+
+
+def test_users_with_keys_from_elsewhere_are_not_shut_out_in_silence(monkeypatch):
+    made = Access.__new__(Access)
+    made.module, made.config = None, "AllowGroups sudo\n"
+    monkeypatch.setattr(made, "effective", lambda: {"authorizedkeyscommand": ["/usr/bin/keys"]})
+    with pytest.raises(Refused, match="AuthorizedKeysCommand /usr/bin/keys, and could shut out .*name AuthorizedKeysC"):
+        made.check_users({"allowgroups": ["sudo"]})

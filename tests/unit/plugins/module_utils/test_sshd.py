@@ -70,40 +70,102 @@ ED25519 = "256 SHA256:x ana@example.com (ED25519)\n"
 SHORT = "2048 SHA256:x ana@example.com (RSA)\n"
 ECDSA = "256 SHA256:x ana@example.com (ECDSA)\n"
 
-# the keys of a user, whether in the group sudo, and why the user would be shut out
+NOLOGIN = "/usr/sbin/nologin"
+NO_GROUP = "is in none of the groups sudo"
+
+# the keys of a user, whether in the group sudo, the shell, and why the user would be shut out
 USERS = {
-    "a good key": (ED25519, True, None),
-    "one good key of two": (SHORT + ED25519, True, None),
-    "not in the group": (ED25519, False, "is in none of the groups sudo"),
-    "a short key": (SHORT, True, "has no key that is strong enough (RSA 2048)"),
-    "a key of a refused kind": (ECDSA, True, "has no key that is strong enough (ECDSA 256)"),
-    "no key": ("", False, None),
+    "a good key": (ED25519, True, "/bin/sh", None),
+    "one good key of two": (SHORT + ED25519, True, "/bin/sh", None),
+    "not in the group": (ED25519, False, "/bin/sh", NO_GROUP),
+    "an account for files alone": (ED25519, False, NOLOGIN, NO_GROUP),
+    "no such shell": (ED25519, False, "/opt/none", None),
+    "a short key": (SHORT, True, "/bin/sh", "has no key that is strong enough (RSA 2048)"),
+    "a key of a refused kind": (ECDSA, True, "/bin/sh", "has no key that is strong enough (ECDSA 256)"),
+    "no key": ("", False, "/bin/sh", None),
 }
 
 
+@pytest.fixture
+def shut_out(monkeypatch, tmp_path):
+    """Whom a configuration shuts out on a host with one user, ana, and why."""
+
+    def shut_out(keys, before, wanted, member=False, shell="/bin/sh", own=None, started="", uid=1000):
+        home = str(tmp_path / "home/ana")
+        user = SimpleNamespace(pw_name="ana", pw_uid=uid, pw_gid=1000, pw_dir=home, pw_shell=shell)
+        group = SimpleNamespace(gr_name="sudo", gr_gid=27, gr_mem=["ana"] if member else [])
+        monkeypatch.setattr(_sshd.pwd, "getpwall", lambda: [user])
+        monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [group])
+        monkeypatch.setattr(_sshd.os, "access", lambda path, mode: path in ("/bin/sh", NOLOGIN))
+        monkeypatch.setattr(_sshd.os, "makedirs", lambda *path, **mode: None)
+        here = dict(before, **(own or {}))
+        said = {
+            "sshd": "".join("%s %s\n" % (word, value) for word, values in here.items() for value in values),
+            "ssh-keygen": keys,
+            "systemctl": "ExecStart={ argv[]=/usr/sbin/sshd -D %s }\n" % started,
+        }
+        module = SimpleNamespace(run_command=lambda command, check_rc=False: (0, said[command[0]], ""))
+        return _sshd.shut_out(module, before, wanted)
+
+    return shut_out
+
+
+def authorize(path):
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+
+
 @pytest.mark.parametrize("case", USERS)
-def test_who_would_be_shut_out_is_named(case, monkeypatch, tmp_path):
-    keys, member, reason = USERS[case]
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh/authorized_keys").write_text("")
-    user = SimpleNamespace(pw_name="ana", pw_uid=1000, pw_gid=1000, pw_dir=str(tmp_path), pw_shell="/bin/bash")
-    group = SimpleNamespace(gr_name="sudo", gr_gid=27, gr_mem=["ana"] if member else [])
-    monkeypatch.setattr(_sshd.pwd, "getpwall", lambda: [user])
-    monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [group])
-    assert _sshd.shut_out(says(keys), ALL, STRICT) == ({"ana": reason} if reason else {})
-    assert _sshd.shut_out(says(keys), STRICT, STRICT) == {}
+def test_who_would_be_shut_out_is_named(case, shut_out, tmp_path):
+    keys, member, shell, reason = USERS[case]
+    authorize(tmp_path / "home/ana/.ssh/authorized_keys")
+    assert shut_out(keys, ALL, STRICT, member, shell) == ({"ana": reason} if reason else {})
+    assert shut_out(keys, STRICT, STRICT, member, shell) == {}
+
+
+def test_what_a_match_block_says_about_a_user_counts(shut_out, tmp_path):
+    authorize(tmp_path / "keys/ana")
+    files = {"authorizedkeysfile": [str(tmp_path / "keys/%u")]}
+    assert shut_out(ED25519, ALL, STRICT, own=files) == {"ana": NO_GROUP}
+    assert shut_out(SHORT, ALL, STRICT, member=True, own=dict(files, requiredrsasize=["2048"])) == {}
+
+
+@pytest.mark.parametrize("given, reasons", [
+    ({}, {"ana": NO_GROUP}), ({"member": True}, {}), ({"uid": 999}, {}), ({"shell": NOLOGIN}, {}),
+    ({"started": "-o X=y"}, {}),
+])
+def test_keys_may_come_from_a_program_on_the_command_line_of_sshd(given, reasons, shut_out):
+    program = "-o AuthorizedKeysCommand=/usr/share/ec2-instance-connect/eic_run_authorized_keys"
+    assert shut_out("", ALL, STRICT, **{"started": program, **given}) == reasons
 
 
 @pytest.mark.parametrize("setting, path", [
     (".ssh/authorized_keys .ssh/authorized_keys2", "home/ana/.ssh/authorized_keys2"),
     ("@/keys/%u", "keys/ana"), ("%h/100%%/%U", "home/ana/100%/1000"),
 ])
-def test_keys_are_looked_for_where_sshd_does(setting, path, monkeypatch, tmp_path):
-    (tmp_path / path).parent.mkdir(parents=True)
-    (tmp_path / path).write_text("")
-    home = str(tmp_path / "home/ana")
-    user = SimpleNamespace(pw_name="ana", pw_uid=1000, pw_gid=1000, pw_dir=home, pw_shell="/bin/bash")
-    monkeypatch.setattr(_sshd.pwd, "getpwall", lambda: [user])
-    monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [])
+def test_keys_are_looked_for_where_sshd_does(setting, path, shut_out, tmp_path):
+    authorize(tmp_path / path)
     files = {"authorizedkeysfile": [setting.replace("@", str(tmp_path))]}
-    assert list(_sshd.shut_out(says(ED25519), dict(ALL, **files), dict(STRICT, **files))) == ["ana"]
+    assert list(shut_out(ED25519, dict(ALL, **files), dict(STRICT, **files))) == ["ana"]
+
+
+OS_LOGIN = {"authorizedkeyscommand": ["/usr/bin/google_authorized_keys"], "trustedusercakeys": ["none"]}
+COMMAND = "AuthorizedKeysCommand /usr/bin/google_authorized_keys"
+
+# what the drop-in says, what the host has, and the settings by which somebody unknown could be shut out
+UNKNOWN = {
+    "a program": ("", OS_LOGIN, STRICT, [COMMAND]),
+    "certificates": ("", {"trustedusercakeys": ["/etc/ssh/ca.pub"]}, STRICT, ["TrustedUserCAKeys /etc/ssh/ca.pub"]),
+    "neither": ("", {}, STRICT, []),
+    "meant": ("AuthorizedKeysCommand none\n", OS_LOGIN, STRICT, []),
+    "for all users": ("", OS_LOGIN, {}, []),
+    "the same groups": ("", dict(OS_LOGIN, allowgroups=["sudo"]), STRICT, []),
+    "more groups": ("", dict(OS_LOGIN, allowgroups=["sudo"]), {"allowgroups": ["ops", "sudo"]}, []),
+    "other groups": ("", dict(OS_LOGIN, allowgroups=["ops"]), STRICT, [COMMAND]),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_users_whom_nobody_knows_beforehand_are_thought_of(case):
+    text, before, wanted, settings = UNKNOWN[case]
+    assert _sshd.unknown_users(text, before, wanted) == settings
