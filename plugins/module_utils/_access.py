@@ -14,7 +14,7 @@ import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _firewall, _sshd
+from ansible_collections.selfhost.flask.plugins.module_utils import _firewall, _sshd, _sshd_exceptions
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._guard import UNIT, Guard
 
@@ -101,6 +101,14 @@ class Access:
                 "sshd would not do %s: another file in /etc/ssh says otherwise. Remove these settings there"
                 % ", ".join(problems)
             )
+
+    def exceptions(self, wanted: dict) -> list:
+        """What is open to some, and should be to nobody, for a person to judge."""
+        return [
+            "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean it."
+            % found
+            for found in _sshd_exceptions.exceptions(wanted)
+        ]
 
     def check_users(self, wanted: dict) -> None:
         """Refuses a configuration that shuts somebody out who is let in today."""

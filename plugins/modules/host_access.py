@@ -17,6 +17,7 @@ description:
     could log in, the host brings back what was there before. It needs nobody for that.
   - sshd itself says what it would do. When a setting is overridden by another file, or when somebody who logs
     in by key today could not do so any more, nothing is changed.
+  - A C(Match) block that lets some log in by password, or as root, where nobody else may, is a warning.
 author: The selfhost.flask developers (@selfhost)
 attributes:
   check_mode:
@@ -166,12 +167,14 @@ def applied(module: AnsibleModule) -> dict:
     access = Access(module, guard)
     commands = access.firewall_commands([module.params["port"]] if module.params["port"] else access.ports)
     changed = bool(access.files or access.keys or commands or guard.pending())
-    before, token = access.ports, ""
+    before, token, wanted = access.ports, "", access.wanted_settings()
     ports = [module.params["port"]] if changed and module.params["port"] else before
     if not changed:
-        access.check_overrides(access.wanted_settings())
+        access.check_overrides(wanted)
     elif not module.check_mode:
         token, ports, commands = access.apply()
+    for text in access.exceptions(wanted):
+        module.warn(text)
     lines = [shlex.join(command) for command in commands]
     return dict(
         changed=changed,

@@ -19,6 +19,7 @@ from playbook import run, spoken
 PLAYBOOK = TOP / "molecule/access/converge.yml"
 OTHER_PORT = 2222
 POLICIES = {"access-bookworm": "Hardened Debian 12 (version 3)", "access-ubuntu": "Hardened Debian 13 (version 1)"}
+BLOCK = "/etc/ssh/sshd_config.d/50-bob.conf"
 NOT_QUANTUM = "does not provide protection against post-quantum attacks"  # Debian 12's policy has such
 
 # All that decides who gets in, as the host itself says.
@@ -223,9 +224,12 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
         assert "ufw allow 9999/tcp comment 'other'" in added
         assert not any(rule.startswith(("ufw limit 22/", "ufw allow 22/")) for rule in added)
     inside("! timeout 5 bash -c '>/dev/tcp/192.0.2.1/4444' 2>/tmp/said; grep -q refused /tmp/said; rm /tmp/said")
-    assert changed_nothing(converged(**others))
+    inside(f"printf 'Match User bob\\nPasswordAuthentication yes\\n' >{BLOCK}")
+    answer = converge(**others)
+    assert changed_nothing(answer.stdout), answer.stdout + answer.stderr
+    assert f"{BLOCK} has `Match User bob`, and in it PasswordAuthentication yes." in spoken(answer)
     converged(ansible_port=OTHER_PORT)
-    inside("ufw delete allow 9999/tcp")
+    inside(f"ufw delete allow 9999/tcp; rm {BLOCK}")
     assert rules() == before
     assert all(everywhere(can_log_in))
 

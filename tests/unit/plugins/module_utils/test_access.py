@@ -116,3 +116,10 @@ def test_users_with_keys_from_elsewhere_are_not_shut_out_in_silence(monkeypatch)
     monkeypatch.setattr(made, "effective", lambda: {"authorizedkeyscommand": ["/usr/bin/keys"]})
     with pytest.raises(Refused, match="AuthorizedKeysCommand /usr/bin/keys, and could shut out .*name AuthorizedKeysC"):
         made.check_users({"allowgroups": ["sudo"]})
+
+
+def test_what_a_match_block_opens_is_said(monkeypatch):
+    found = [("/etc/ssh/sshd_config.d/bob.conf", "Match User bob", "PasswordAuthentication yes")]
+    monkeypatch.setattr(_access._sshd_exceptions, "exceptions", lambda wanted: found)
+    (said,) = Access.__new__(Access).exceptions({})
+    assert "bob.conf has `Match User bob`, and in it PasswordAuthentication yes. Remove that" in said
