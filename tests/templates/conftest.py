@@ -26,7 +26,7 @@ def load(*paths: Path) -> dict:
 def variables_of(role: str, deployment: str, **given: object) -> dict:
     """What a role's tasks see; what is given wins."""
     files = [ROLES / name / part / "main.yml" for name in ("flask", role) for part in ("defaults", "vars")]
-    return {**load(*files), **DEPLOYMENTS[deployment], **given}
+    return {**load(*files), **DEPLOYMENTS[deployment], "role_path": str(ROLES / role), **given}
 
 
 @pytest.fixture

@@ -122,3 +122,35 @@ def test_what_is_right_passes(role, case, refusals):
 def test_what_is_wrong_is_answered_with_what_to_set(role, case, refusals):
     given, message = BAD[role, case]
     assert [text[: len(message)] for text in refusals(role, **given)] == [message]
+
+
+SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}
+HOST_WIDE = [
+    "hardening_outgoing", "hardening_ssh_groups", "hardening_ssh_limit", "hardening_ssh_port", "hardening_ssh_settings",
+    "system_reboot_time", "system_updates_enabled", "fail2ban_ssh_attempts", "fail2ban_ban_time",
+]
+
+
+@pytest.mark.parametrize("name", HOST_WIDE)
+def test_one_host_has_one_value_of_what_is_for_all_of_it(name, refusals):
+    for shop, own in (("x", None), (None, "x"), ("x", "y")):
+        blog, other = ({name: value} if value else {} for value in (own, shop))
+        (said,) = refusals("flask", **neighbours(blog, other))
+        assert said.startswith(name + " is another one for shop, which is the same host as blog.example.com. Set it")
+
+
+@pytest.mark.parametrize("blog, shop", [
+    ({}, {}), ({"hardening_outgoing": "deny"}, {"hardening_outgoing": "deny"}), ({"hardening_ssh_limit": True}, {}),
+    ({"hardening_ssh_groups": ["sudo"]}, {}), ({}, {"hardening_ssh_port": None, "system_reboot_time": ""}),
+    ({"hardening_ports": [8443]}, {"hardening_admins": [], "fail2ban_login_attempts": 3}),
+    ({}, {"hardening_ssh_port": 2222, "ansible_host": "192.0.2.8"}),
+    ({}, {"hardening_ssh_port": 2222, "ansible_host": None}),
+])
+def test_applications_may_have_what_is_their_own(blog, shop, refusals):
+    assert refusals("flask", **neighbours(blog, shop)) == []
+
+
+def neighbours(blog, shop):
+    """Two applications of an inventory, at one address unless the second has another."""
+    hosts = {"blog.example.com": blog, "shop": {**SHOP, **shop}, "mail": {"ansible_host": SHOP["ansible_host"]}}
+    return {"hostvars": hosts, "groups": {"all": list(hosts)}, "ansible_host": SHOP["ansible_host"], **blog}
