@@ -55,3 +55,17 @@ def test_the_login_that_is_known_is_tried_first(user, evaluate):
 def test_a_user_by_the_old_name_is_tried_too(evaluate):
     users = evaluate("flask", "__flask_logins", flask_admins=ADMINS, ansible_user="pi", ansible_ssh_user="mia")
     assert users[:5] == ["ana", "bob", "eva", "mia", "pi"]
+
+
+@pytest.mark.parametrize("given, port", [
+    ({}, ["25/tcp"]),
+    ({"flask_mail_enabled": False}, []),
+    ({"postfix_smarthost": ""}, ["25/tcp"]),
+    ({"postfix_smarthost": "smtp.example.com"}, ["25/tcp"]),
+    ({"postfix_smarthost": "[smtp.example.com]:2525"}, ["2525/tcp"]),
+    ({"postfix_smarthost": "[2001:db8::1]"}, ["25/tcp"]),
+])
+def test_a_host_that_may_not_connect_to_all_sends_its_mail(given, port, evaluate):
+    ports = evaluate("hardening", "hardening_outgoing_ports", **given)
+    assert ports[-1 - len(port):] == ["587/tcp", *port]
+    assert evaluate("hardening", "hardening_outgoing_ports", hardening_outgoing_ports=[443]) == [443]
