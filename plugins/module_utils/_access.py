@@ -174,7 +174,7 @@ class Access:
                 os.unlink(path)
             else:
                 os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-                write_file(path, new.encode(), 0o644, 0, 0)
+                write_file(path, new.encode(errors="surrogateescape"), 0o644, 0, 0)
         for kind, path in new_keys.items():
             os.replace(path, _sshd.KEYS[kind])
             os.replace(path + ".pub", _sshd.KEYS[kind] + ".pub")
@@ -206,7 +206,7 @@ class Access:
     def diff(self, commands: list) -> list:
         """What changes, for a person to read."""
         found = [
-            dict(before_header=path, after_header=path, before=old or "", after=new or "")
+            dict(before_header=path, after_header=path, before=shown(old), after=shown(new))
             for path, (old, new) in self.files.items()
             if path != _sshd.MODULI
         ]
@@ -216,9 +216,14 @@ class Access:
         return found + ([dict(prepared=text)] if text else [])
 
 
+def shown(text: str | None) -> str:
+    """A file's text for a person, whatever it is encoded in."""
+    return (text or "").encode(errors="surrogateescape").decode(errors="replace")
+
+
 def content(path: str) -> str | None:
     """A file's text; None where there is no file."""
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()

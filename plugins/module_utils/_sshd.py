@@ -129,9 +129,12 @@ def make_key(module: AnsibleModule, kind: str) -> str:
 
 
 def strong_moduli(text: str, bits: int) -> str:
-    """The groups for Diffie and Hellman that are long enough, and the comments."""
-    lines = text.splitlines(True)
-    return "".join(line for line in lines if line.startswith("#") or int(line.split()[4]) >= bits)
+    """The groups for Diffie and Hellman that are long enough, and all lines that are none."""
+    return "".join(line for line in text.splitlines(True) if not _is_short(line.split(), bits))
+
+
+def _is_short(words: list, bits: int) -> bool:
+    return len(words) > 4 and words[4].isdigit() and not words[0].startswith("#") and int(words[4]) < bits
 
 
 def shut_out(module: AnsibleModule, before: dict, wanted: dict) -> dict:

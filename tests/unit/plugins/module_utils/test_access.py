@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -123,3 +124,16 @@ def test_what_a_match_block_opens_is_said(monkeypatch):
     monkeypatch.setattr(_access._sshd_exceptions, "exceptions", lambda wanted: found)
     (said,) = Access.__new__(Access).exceptions({})
     assert "bob.conf has `Match User bob`, and in it PasswordAuthentication yes. Remove that" in said
+
+
+def test_a_file_in_another_encoding_stays_as_it_is_but_for_the_change(monkeypatch, tmp_path):
+    (tmp_path / "ufw").write_bytes(b"# d\xe9sactiv\xe9\nIPV6=no\n")
+    text = _access.content(str(tmp_path / "ufw"))
+    made = Access.__new__(Access)
+    made.files, made.keys = {str(tmp_path / "ufw"): (text, text.replace("no", "yes"))}, []
+    monkeypatch.setattr(made, "_run", lambda command: None)
+    written = []
+    monkeypatch.setattr(_access, "write_file", lambda path, data, *ignored: written.append(data))
+    made._write({})
+    assert written == [b"# d\xe9sactiv\xe9\nIPV6=yes\n"]
+    json.dumps(made.diff([]), ensure_ascii=False).encode()

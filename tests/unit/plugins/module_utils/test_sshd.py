@@ -43,7 +43,7 @@ def test_the_ports_of_the_server_are_read_and_not_those_of_a_session():
 
 
 def test_short_moduli_go_and_comments_stay():
-    text = "# Time Type\n2018 2 6 100 2047 2 F\n2018 2 6 100 3071 2 F\n2018 2 6 100 4095 5 F\n"
+    text = "# Time Type of 1 2 3\n\nx\n2018 2 6 100 2047 2 F\n2018 2 6 100 3071 2 F\n2018 2 6 100 4095 5 F\n"
     assert _sshd.strong_moduli(text, 3071) == text.replace("2018 2 6 100 2047 2 F\n", "")
 
 
