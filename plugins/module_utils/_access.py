@@ -35,6 +35,7 @@ class Access:
         self.ports = _sshd.listening_ports(module, self.unit)
         self.has_ufw = shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
         self.keys = _sshd.needed_keys(module)
+        self.rules = {}
         self._look_at_files()
 
     def _look_at_files(self) -> None:
@@ -62,7 +63,8 @@ class Access:
         if not self.has_ufw and not self.module.check_mode:
             raise Refused("ufw is not installed")
         wanted = _firewall.wanted_rules(options, ports)
-        commands = _firewall.rule_commands(self._rules(), wanted, options["owner"])
+        self.rules = self._rules()
+        commands = _firewall.rule_commands(self.rules, wanted, options["owner"])
         commands = _firewall.both_families(self.without_ipv6, commands) + commands
         commands += _firewall.policy_commands(content(_firewall.DEFAULTS) or "", options["outgoing_policy"])
         if self.firewall_state() != "active":
@@ -102,12 +104,20 @@ class Access:
                 % ", ".join(problems)
             )
 
-    def exceptions(self, wanted: dict) -> list:
-        """What is open to some, and should be to nobody, for a person to judge."""
+    def warnings(self, wanted: dict, ports: list) -> list:
+        """What others left open, for a person to judge."""
+        exceptions = _sshd_exceptions.exceptions(wanted)
+        limited = self.params["firewall"]["ssh_limit"]
+        void = _firewall.void_limits(self.module, self.rules, ports) if limited else []
         return [
             "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean it."
-            % found
-            for found in _sshd_exceptions.exceptions(wanted)
+            % about
+            for about in exceptions
+        ] + [
+            "`%s` comes first for everybody, so that `%s` limits nobody who guesses passwords or keys. Remove it with "
+            "`sudo ufw delete %s`, or set hardening_ssh_limit to false."
+            % (shlex.join(("ufw", *rule)), shlex.join(("ufw", *limit)), shlex.join(rule))
+            for limit, rule in void
         ]
 
     def check_users(self, wanted: dict) -> None:

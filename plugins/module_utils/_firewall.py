@@ -91,6 +91,38 @@ def both_families(rules: dict, commands: list) -> list:
     ]
 
 
+def void_limits(module: AnsibleModule, rules: dict, ssh_ports: list) -> list:
+    """(limit, rule) where a rule of others lets everybody in before our limit counts."""
+    found = []
+    for limit in [("limit", "%d/tcp" % port) for port in ssh_ports]:
+        names = [rule for rule in rules if rule[1:] != limit[1:] or rule == limit]  # the limit takes such a place
+        before = names[: names.index(limit)] if limit in rules else names
+        found += [(limit, rule) for rule in before if not owners_of(rules[rule]) and _opens(module, rule, limit[1])]
+    return found
+
+
+def _opens(module: AnsibleModule, rule: tuple, port: str) -> bool:
+    """Whether a rule allows this port to everybody; one for an address or an interface is meant to be an exception."""
+    words = [word for word in rule if word not in ("in", "log", "log-all")]
+    if words[0] != "allow" or set(words) & {"from", "on", "out"}:
+        return False
+    protocol = words[words.index("proto") + 1] if "proto" in words else "tcp"
+    ports = next((words[words.index(word) + 1] for word in ("port", "app") if word in words), words[1])
+    if "to" in words and not set(words) & {"port", "app"}:
+        return protocol == "tcp"  # to all ports
+    if not re.match(r"\d[\d,:]*(/\w+)?$", ports):
+        dummy, ports, dummy = module.run_command(["ufw", "app", "info", ports])
+    return protocol == "tcp" and any(_covers(spec, port) for spec in re.findall(r"(?m)^\s*(\d[\d,:]*(?:/\w+)?)$", ports))
+
+
+def _covers(ports: str, port: str) -> bool:
+    """Whether ports such as 20:30,80/tcp, as ufw writes them, have one such as 22/tcp."""
+    numbers, dummy, protocol = ports.partition("/")
+    ranges = [tuple(map(int, text.split(":"))) for text in numbers.split(",")]
+    wanted = int(port.split("/")[0])
+    return protocol in ("", "tcp") and any(found[0] <= wanted <= found[-1] for found in ranges)
+
+
 def _command(rule: tuple, owners: set) -> list:
     return ["ufw", *rule, "comment", PREFIX + ",".join(sorted(owners))]
 

@@ -17,7 +17,8 @@ description:
     could log in, the host brings back what was there before. It needs nobody for that.
   - sshd itself says what it would do. When a setting is overridden by another file, or when somebody who logs
     in by key today could not do so any more, nothing is changed.
-  - A C(Match) block that lets some log in by password, or as root, where nobody else may, is a warning.
+  - A C(Match) block that lets some log in by password, or as root, where nobody else may, is a warning. So is a
+    rule of ufw that makes the limit for ssh void.
 author: The selfhost.flask developers (@selfhost)
 attributes:
   check_mode:
@@ -173,7 +174,7 @@ def applied(module: AnsibleModule) -> dict:
         access.check_overrides(wanted)
     elif not module.check_mode:
         token, ports, commands = access.apply()
-    for text in access.exceptions(wanted):
+    for text in access.warnings(wanted, ports):
         module.warn(text)
     lines = [shlex.join(command) for command in commands]
     return dict(

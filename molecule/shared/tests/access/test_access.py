@@ -212,7 +212,7 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
         "hardening_outgoing_ports": ["53", "67/udp", "443/tcp"],
     }
     before = rules()
-    inside("ufw allow 9999/tcp comment other")
+    inside(f"ufw allow 9999/tcp comment other; ufw allow {OTHER_PORT}")
     converged(**others)
     assert everywhere(lambda machine: is_open(machine, OTHER_PORT)) == [True, True]
     assert everywhere(lambda machine: is_open(machine, 22)) == [False, False]
@@ -228,8 +228,9 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
     answer = converge(**others)
     assert changed_nothing(answer.stdout), answer.stdout + answer.stderr
     assert f"{BLOCK} has `Match User bob`, and in it PasswordAuthentication yes." in spoken(answer)
+    assert f"`ufw allow {OTHER_PORT}` comes first for everybody" in spoken(answer)
     converged(ansible_port=OTHER_PORT)
-    inside(f"ufw delete allow 9999/tcp; rm {BLOCK}")
+    inside(f"ufw delete allow 9999/tcp; ufw delete allow {OTHER_PORT}; rm {BLOCK}")
     assert rules() == before
     assert all(everywhere(can_log_in))
 

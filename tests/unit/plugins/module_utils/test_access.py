@@ -119,11 +119,26 @@ def test_users_with_keys_from_elsewhere_are_not_shut_out_in_silence(monkeypatch)
         made.check_users({"allowgroups": ["sudo"]})
 
 
-def test_what_a_match_block_opens_is_said(monkeypatch):
+@pytest.fixture
+def warned(monkeypatch):
+    """What is said about a host with a Match block and a rule from before the limit."""
     found = [("/etc/ssh/sshd_config.d/bob.conf", "Match User bob", "PasswordAuthentication yes")]
     monkeypatch.setattr(_access._sshd_exceptions, "exceptions", lambda wanted: found)
-    (said,) = Access.__new__(Access).exceptions({})
-    assert "bob.conf has `Match User bob`, and in it PasswordAuthentication yes. Remove that" in said
+
+    def warned(limit):
+        made = Access.__new__(Access)
+        made.module, made.params = None, {"firewall": {"ssh_limit": limit}}
+        made.rules = {("allow", "22"): "", ("limit", "22/tcp"): "selfhost:ssh"}
+        return made.warnings({}, [22])
+
+    return warned
+
+
+def test_what_others_left_open_is_said(warned):
+    block, limit = warned(True)
+    assert "bob.conf has `Match User bob`, and in it PasswordAuthentication yes. Remove that" in block
+    assert "`ufw allow 22` comes first" in limit and "`sudo ufw delete allow 22`" in limit
+    assert warned(False) == [block]
 
 
 def test_a_file_in_another_encoding_stays_as_it_is_but_for_the_change(monkeypatch, tmp_path):

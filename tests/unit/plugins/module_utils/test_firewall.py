@@ -102,3 +102,31 @@ def test_the_kernels_own_policies_are_kept_as_commands():
     said = {"iptables": (0, "-P INPUT DROP\n-P OUTPUT ACCEPT\n-N x\n-A x -P y\n", ""), "ip6tables": (1, "", "no")}
     module = SimpleNamespace(run_command=lambda command: said[command[0]])
     assert _firewall.policies(module) == "iptables -w -P INPUT DROP; iptables -w -P OUTPUT ACCEPT"
+
+
+OPENSSH = "Profile: OpenSSH\nTitle: Secure shell server\n\nPort:\n  22/tcp\n"
+NGINX = "Profile: Nginx Full\nTitle: Web 22\n\nPorts:\n  80,443/tcp\n"
+
+# a rule of others, and whether it makes a limit at port 22 void
+VOID = {
+    "22": True, "22/tcp": False, "22/udp": False, "20:30/tcp": True, "80,22/tcp": True, "222": False, "80,443/tcp": False,
+    "in 22": True, "log 22": True, "out 22": False, "OpenSSH": True, "Nginx": False, "to any": True,
+    "to any proto udp": False, "to 192.0.2.1 port 22 proto tcp": True, "to 192.0.2.1 app OpenSSH": True,
+    "from 192.0.2.7": False, "from 192.0.2.7 to any port 22": False, "in on eth1 to any port 22": False,
+}
+
+
+@pytest.mark.parametrize("words", VOID)
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_rule_that_makes_a_limit_void_is_found(words, limited):
+    rule = ("allow", *words.split())
+    module = SimpleNamespace(run_command=lambda command: (0, OPENSSH if "OpenSSH" in command else NGINX, ""))
+    rules = {rule: "", **({SSH: "selfhost:ssh"} if limited and words != "22/tcp" else {})}
+    assert _firewall.void_limits(module, rules, [22]) == ([(SSH, rule)] if VOID[words] else [])
+
+
+@pytest.mark.parametrize("rules", [
+    {SSH: "selfhost:ssh", ("allow", "22"): ""}, {("deny", "22"): ""}, {("allow", "22"): "selfhost:blog"},
+])
+def test_a_limit_that_counts_is_no_finding(rules):
+    assert _firewall.void_limits(None, rules, [22]) == []
