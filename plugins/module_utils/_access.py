@@ -67,22 +67,18 @@ class Access:
         commands = _firewall.rule_commands(self.rules, wanted, options["owner"])
         commands = _firewall.both_families(self.without_ipv6, commands) + commands
         commands += _firewall.policy_commands(content(_firewall.DEFAULTS) or "", options["outgoing_policy"])
-        if self.firewall_state() != "active":
-            return commands + [["ufw", "--force", "enable"]]
-        return commands + ([["ufw", "reload"]] if _firewall.DEFAULTS in self.files else [])
+        return commands + ([] if self.firewall_state() == "active" else [["ufw", "--force", "enable"]])
 
     def _rules(self) -> dict:
         if not self.has_ufw:
             return {}
-        dummy, out, dummy = self.module.run_command(["ufw", "show", "added"], check_rc=True)
-        return _firewall.rules_of(out)
+        return _firewall.rules_of(self._run(["ufw", "show", "added"]))
 
     def firewall_state(self) -> str:
         """Whether ufw is at work."""
         if not self.has_ufw:
             return "none"
-        dummy, out, dummy = self.module.run_command(["ufw", "status"], check_rc=True)
-        return "active" if "Status: active" in out else "inactive"
+        return "active" if "Status: active" in self._run(["ufw", "status"]) else "inactive"
 
     def wanted_settings(self) -> dict:
         """What sshd would say if there were only our drop-in."""
@@ -155,6 +151,9 @@ class Access:
         try:
             self._write(new_keys)
             self.check_overrides(wanted)
+            if before["FIREWALL"] == "active" and _firewall.DEFAULTS in self.files:
+                self._step()
+                self._run(["ufw", "reload"])  # ufw refuses to work where it has no chains for IPv6 yet
             ports = self._future_ports()
             commands = self.firewall_commands(ports)
             for command in commands:
@@ -207,11 +206,12 @@ class Access:
         else:
             self._run(["systemctl", "try-restart", "ssh.service"])
 
-    def _run(self, command: list) -> None:
+    def _run(self, command: list) -> str:
         code, out, err = self.module.run_command(command)
         if code:
             said = (shlex.join(command), code, (err or out).strip())
             raise Refused("`%s` failed (exit code %d): %s" % said)
+        return out
 
     def diff(self, commands: list) -> list:
         """What changes, for a person to read."""

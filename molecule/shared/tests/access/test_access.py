@@ -212,8 +212,10 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
         "hardening_outgoing_ports": ["53", "67/udp", "443/tcp"],
     }
     before = rules()
+    inside("sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw && ufw reload")
     inside(f"ufw allow 9999/tcp comment other; ufw allow {OTHER_PORT}")
     converged(**others)
+    inside("ip6tables -S ufw6-user-input | grep -e '--dport 9999 -j ACCEPT'")
     assert everywhere(lambda machine: is_open(machine, OTHER_PORT)) == [True, True]
     assert everywhere(lambda machine: is_open(machine, 22)) == [False, False]
     for added in rules():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _access
+from ansible_collections.selfhost.flask.plugins.module_utils import _access, _firewall
 from ansible_collections.selfhost.flask.plugins.module_utils._access import Access, Refused
 
 ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
@@ -23,7 +23,7 @@ class Guard:
         self.steps, self.said = steps, said
 
     def arm(self, paths, before, deadline):
-        assert before["POLICIES"] == "iptables -P INPUT DROP"
+        assert before.get("POLICIES") == ("iptables -P INPUT DROP" if before["FIREWALL"] == "inactive" else None)
         self.said.append("arm")
         return "token"
 
@@ -42,10 +42,11 @@ class Guard:
 def access(monkeypatch):
     """A change whose parts only say that they were done."""
 
-    def access(steps):
+    def access(steps, status="inactive", files=()):
         made, said = Access.__new__(Access), []
         made.guard, made.params, made.unit, made.keys = Guard(steps, said), {"deadline": 60}, "ssh.service", []
-        answers = dict(wanted_settings={}, firewall_state="inactive", _future_ports=[22],
+        made.files = dict.fromkeys(files)
+        answers = dict(wanted_settings={}, firewall_state=status, _future_ports=[22],
                        firewall_commands=[ALLOW, ENABLE], _guarded_paths=[])
         for name, answer in answers.items():
             monkeypatch.setattr(made, name, lambda *ignored, answer=answer: answer)
@@ -67,6 +68,17 @@ def test_a_change_is_made_step_by_step(access):
     assert said == ["arm", "write", "22/tcp", "enable", "reload"]
 
 
+@pytest.mark.parametrize("status, files, steps", [
+    ("active", [_firewall.DEFAULTS], ["reload", "22/tcp", "enable"]),
+    ("active", ["another"], ["22/tcp", "enable"]),
+    ("inactive", [_firewall.DEFAULTS], ["22/tcp", "enable"]),
+])
+def test_a_firewall_at_work_has_ipv6_before_its_rules(status, files, steps, access):
+    made, said = access(9, status, files)
+    made.apply()
+    assert said == ["arm", "write", *steps, "reload"]
+
+
 @pytest.mark.parametrize("steps", range(4))
 def test_nothing_is_changed_any_more_once_nobody_could_take_it_back(steps, access):
     made, said = access(steps)
@@ -85,7 +97,12 @@ def firewall(monkeypatch, tmp_path):
     def firewall(settings, status="active"):
         said = {"show": ADDED, "status": "Status: %s\n" % status}
         made = Access.__new__(Access)
-        made.module = SimpleNamespace(check_mode=False, run_command=lambda command, check_rc: (0, said[command[1]], ""))
+        broken = status is None  # ufw says so where it has no chains for IPv6
+        made.module = SimpleNamespace(
+            check_mode=False,
+            run_command=lambda command: (1, "", "ERROR: problem running ip6tables") if broken and command[1] == "status"
+            else (0, said[command[1]], ""),
+        )
         options = dict(owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
         made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071)
         made.config, made.unit, made.has_ufw = None, "ssh.service", True
@@ -103,8 +120,13 @@ BOTH = ["limit 22/tcp comment selfhost:ssh", "allow 9/tcp comment mine"]
 
 
 def test_rules_from_a_time_without_ipv6_are_in_effect_for_it_before_the_proof(firewall):
-    assert firewall("IPV6=no\n") == [*BOTH, "reload"]
+    assert firewall("IPV6=no\n") == BOTH
     assert firewall("IPV6=no\n", "inactive") == [*BOTH, "--force enable"]
+
+
+def test_a_firewall_that_does_not_answer_is_no_reason_to_go_on(firewall):
+    with pytest.raises(Refused, match="`ufw status` failed .*problem running ip6tables"):
+        firewall("IPV6=yes\n", None)
 
 
 def test_rules_for_both_families_stay_as_they_are(firewall):
