@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from machine import ADMIN, KEY, Machine, machines, wait_for
 
@@ -30,6 +32,21 @@ def stranger(machine: Machine) -> Machine:
     return next(other for other in machines() if other != machine)
 
 
+# A packet of QUIC in a version that no server has. One that speaks HTTP/3 answers with those it has.
+ASK_BY_UDP = """
+import socket, sys
+with socket.socket(type=socket.SOCK_DGRAM) as asking:
+    asking.settimeout(2)
+    asking.connect((sys.argv[1], 443))
+    asking.send(bytes.fromhex("c0" + "0a" * 4 + ("08" + "5e" * 8) * 2).ljust(1200, bytes(1)))
+    try:
+        print("answered" if asking.recv(1500)[1:5] == bytes(4) else "nonsense")
+    except ConnectionRefusedError:
+        print("refused")
+    except TimeoutError:
+        print("nothing")
+"""
+
 CONNECT = 'python3 -c "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)" "$1" "$2"'
 
 
@@ -41,6 +58,28 @@ def reaches(stranger: Machine, machine: Machine, port: int) -> bool:
 def refused(stranger: Machine, machine: Machine) -> bool:
     """Whether the stranger gets no connection at all: ssh and the site are both out of reach."""
     return not any(reaches(stranger, machine, port) for port in (22, 80, 443))
+
+
+def by_udp(stranger: Machine, machine: Machine) -> str:
+    """What becomes of a packet of the stranger's: answered, refused, or nothing at all."""
+    return stranger.inside('python3 -c "$2" "$1"', machine.address, ASK_BY_UDP).stdout.strip()
+
+
+@pytest.fixture
+def banned(machine: Machine, stranger: Machine) -> Iterator[Callable[[], object]]:
+    """Bans the stranger when it is called; afterwards nobody is banned."""
+    command = f"fail2ban-client set sshd {{}} {stranger.address}"
+    yield lambda: machine.shell().check_output(command.format("banip"))
+    machine.shell().check_output(command.format("unbanip"))
+
+
+def test_who_is_banned_is_refused_by_udp_too(
+    machine: Machine, stranger: Machine, banned: Callable[[], object]
+) -> None:
+    has_http3 = "Alt-Svc" in machine.visitor().get("/").headers
+    assert by_udp(stranger, machine) == ("answered" if has_http3 else "nothing")
+    banned()
+    wait_for(lambda: by_udp(stranger, machine) == "refused", "the refusal")  # it is not said to each packet
 
 
 def test_who_guesses_at_ssh_reaches_nothing_for_a_while(machine: Machine, stranger: Machine) -> None:
