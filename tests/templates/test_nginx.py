@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 from deployments import DEPLOYMENTS, EVERYTHING, ROLES
 from nginx_conf import blocks, found_in
 
@@ -201,6 +202,16 @@ def test_pages_are_compressed_only_by_choice(render):
     assert ["on"] not in found_in(blocks(render("nginx", "proxy.conf.j2")), "gzip")
     assert ["on"] in found_in(blocks(render("nginx", "proxy.conf.j2", nginx_compress_pages=True)), "gzip")
     assert ["on"] in found_in(blocks(render("nginx", "static.conf.j2")), "brotli")
+
+
+def test_a_page_of_ones_own_is_read_beside_the_inventory(evaluate, refusals, tmp_path):
+    given = {"nginx_error_page": "page.html", "inventory_dir": str(tmp_path)}
+    (tmp_path / "page.html").write_text("<p>Back soon")
+    assert refusals("nginx", **given) == []
+    tasks = DataLoader().load_from_file(str(ROLES / "nginx/tasks/site.yml"), trusted_as_template=True)
+    given["ansible_search_path"] = [str(ROLES / "nginx")]
+    written = evaluate("nginx", "__nginx_page_files", **given, **tasks[0]["vars"])
+    assert [file["content"] for file in written if file["dest"].endswith("unavailable/page.html")] == ["<p>Back soon"]
 
 
 def has_brotli():

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from deployments import DEPLOYMENTS, EVERYTHING
 
@@ -96,7 +98,10 @@ BAD_NGINX = {
     ),
     "a static URL with a slash behind": ({"nginx_static_url": "/static/"}, "nginx_static_url is '/static/'."),
     "an error page that is no file": (
-        {"nginx_error_page": "/nowhere.html"}, "nginx_error_page is '/nowhere.html', which is no file",
+        {"nginx_error_page": "/nowhere.html"}, "There is no file /nowhere.html. Set nginx_error_page to",
+    ),
+    "an error page that is beside the caller": (
+        {"nginx_error_page": "test_preflight.py", "inventory_dir": "/etc"}, "There is no file /etc/test_preflight.py.",
     ),
 }
 
@@ -119,8 +124,9 @@ def test_what_is_right_passes(role, case, refusals):
 
 
 @pytest.mark.parametrize("role, case", BAD)
-def test_what_is_wrong_is_answered_with_what_to_set(role, case, refusals):
+def test_what_is_wrong_is_answered_with_what_to_set(role, case, refusals, monkeypatch):
     given, message = BAD[role, case]
+    monkeypatch.chdir(Path(__file__).parent)
     assert [text[: len(message)] for text in refusals(role, **given)] == [message]
 
 
