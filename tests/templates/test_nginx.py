@@ -192,10 +192,22 @@ def test_a_block_with_headers_of_its_own_has_the_others_too(path):
 def test_passwords_are_counted_only_where_they_are_posted(site, maps, render):
     tls = site(**EVERYTHING)[-1]
     limited = {words[1]: words[-1] for words in found_in(tls, "location", "=")}
-    assert set(limited) == {"/auth/login", "/admin/login", "/.csp-report"}
-    assert found_in(limited["/auth/login"], "limit_req") == [["zone=microblog_login", "burst=5", "nodelay"]]
+    assert set(limited) == {"/auth/login", "/auth/login/", "/admin/login", "/admin/login/", "/.csp-report"}
+    for path in ("/auth/login", "/auth/login/"):
+        assert found_in(limited[path], "limit_req") == [["zone=microblog_login", "burst=5", "nodelay"]]
     assert maps("login", **EVERYTHING) == {"default": "", "POST": "$selfhost_visitor"}
     assert "limit_req" not in render("nginx", "http.conf.j2") + render("nginx", "site.conf.j2")
+
+
+@pytest.mark.parametrize("urls, paths", [
+    (["/login"], ["/login/", "/login"]),
+    (["/login/", "/login", "/a//"], ["/login/", "/login", "/a/", "/a"]),
+    (["/"], ["/"]),
+    ([], []),
+])
+def test_a_path_for_passwords_is_limited_with_and_without_a_slash_behind(urls, paths, site):
+    found = found_in(site(flask_login_urls=urls)[-1], "location", "=")
+    assert [words[1] for words in found] == paths
 
 
 def test_pages_are_compressed_only_by_choice(render):

@@ -261,6 +261,8 @@ def test_passwords_can_be_tried_only_so_often(machine: Machine, host: Host, visi
     said = host.check_output(f"for i in $(seq 40); do {ask} -X POST; done").split()
     assert said[:6] == ["400"] * 6  # without the form's token
     assert "429" in said[6:]
+    said = host.check_output(f"for i in $(seq 25); do {ask}/ -X POST; done").split()
+    assert said[-1] == "429"  # a slash behind is no way round it
     assert host.check_output(ask) == "200 "  # to read the page is none
     assert visitor.post("/login").status_code == 400  # another visitor
 
