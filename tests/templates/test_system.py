@@ -146,6 +146,57 @@ def test_what_the_host_answers_is_understood(said, shm, clock, container, evalua
     assert evaluate("system", "__system_login_missing", **look) == ([] if container else ["UMASK 027"])
 
 
+# A host with these units, of which it lists those that it is asked for.
+SYSTEMCTL = r"""#!/bin/sh
+units="apport.service bluetooth.service ModemManager.service ssh.service rpcbind.service rpcbind.socket"
+case $1 in
+is-enabled) case $2 in bluetooth.*) echo disabled ;; apport.*) echo enabled-runtime ;; *) echo enabled ;; esac ;;
+list-unit-files)
+    for unit in $units; do
+        for pattern in "$@"; do case $unit in $pattern) echo "$unit generated -" ;; esac; done
+    done ;;
+*) exit 3 ;;
+esac
+"""
+ENABLED = ["ModemManager.service", "apport.service", "rpcbind.service", "rpcbind.socket"]
+
+
+@pytest.fixture
+def unwanted(render, evaluate, tmp_path):
+    """The units that a host is told to stop, where some commands answer as they are told to."""
+
+    def unwanted(commands, **given):
+        for name, script in {"findmnt": "#!/bin/sh\n", "systemctl": SYSTEMCTL, **commands}.items():
+            (tmp_path / name).write_text(script)
+            (tmp_path / name).chmod(0o755)
+        script = render("system", "look.sh.j2", **given)
+        said = run("/bin/sh", "-uc", script, env={"PATH": "%s:%s" % (tmp_path, SBIN)})
+        return sorted(evaluate("system", "__system_unwanted", __system_look={"stdout": said}))
+
+    return unwanted
+
+
+@pytest.mark.parametrize("commands, given, units", [
+    ({}, {}, ENABLED),
+    ({"findmnt": "#!/bin/sh\n[ $# -eq 3 ] || echo /mnt nas:/srv nfs rw\n"}, {}, ENABLED[:2]),
+    ({"ls": "#!/bin/sh\necho eth0; echo wwan0\n"}, {}, ENABLED[1:]),
+    ({}, {"system_disabled_services": ["ModemManager", "rpcbind.socket"]}, [ENABLED[0], ENABLED[3]]),
+    ({}, {"system_disabled_services": []}, []),
+], ids=["usual", "NFS", "modem", "chosen", "none"])
+def test_services_that_are_enabled_and_needed_by_nobody_are_stopped(commands, given, units, unwanted):
+    assert unwanted(commands, **given) == units
+
+
+@pytest.mark.parametrize("given, stays", [
+    ({}, False),
+    ({"flask_aliases": ["shop.local"]}, True),
+    ({"ansible_host": "pi.local"}, True),
+    ({"flask_domain": "local.example.com"}, False),
+])
+def test_what_finds_a_host_by_its_local_name_stays(given, stays, evaluate):
+    assert ("avahi-daemon" in evaluate("system", "system_disabled_services", **given)) != stays
+
+
 def test_auditd_is_installed_only_by_choice(evaluate):
     assert "auditd" not in evaluate("system", "system_packages")
     assert "auditd" in evaluate("system", "system_packages", "nasty")
