@@ -36,6 +36,7 @@ INSTALLED = """
     libnss-myhostname libpam-systemd netbase openssh-server procps python3 python3-apt sudo systemd
     systemd-sysv tzdata udev vim-tiny
 """.split()
+UBUNTU_INSTALLED = ["needrestart", "rpcbind"]  # rpcbind as a service that an image brings along
 
 # Kept as .deb files in the image: a host installs them without a download.
 CACHED = """
@@ -113,7 +114,7 @@ def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
         'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
         " -o Apt::Install-Recommends=true"
     )
-    included = [*INSTALLED, *(["needrestart"] if image == UBUNTU_LIKE else [])]
+    included = [*INSTALLED, *(UBUNTU_INSTALLED if image == UBUNTU_LIKE else [])]
     return [
         *("unshare", "--mount"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(included)}"),

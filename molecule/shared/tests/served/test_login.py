@@ -23,7 +23,7 @@ def is_open(address: str, port: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("user", ["root", "debian", ADMIN])
+@pytest.mark.parametrize("user", ["root", "debian", "ubuntu", ADMIN])
 def test_right_password_is_refused_and_only_keys_are_offered(machine: Machine, user: str) -> None:
     answer = machine.ssh_by_password(user)
     assert answer.returncode == 255
@@ -75,8 +75,8 @@ def test_server_that_nobody_opened_a_port_for_is_out_of_reach(
 
 
 def test_no_daemon_listens_to_the_world_but_ssh_and_the_proxy(host: Host) -> None:
-    lines = host.check_output("ss -H -l -n -t").splitlines()
-    addresses = [line.split()[3].rsplit(":", 1) for line in lines]
+    lines = host.check_output("ss -H -l -n -t -u").splitlines()
+    addresses = [line.split()[4].rsplit(":", 1) for line in lines]
     world = {int(port) for address, port in addresses if not address.startswith(("127.", "[::1]"))}
     assert world == OPEN_PORTS
 

@@ -158,6 +158,7 @@ def test_promises_and_policies_are_made_only_where_they_are_chosen(
     headers = visitor.get("/").headers
     policy = "Content-Security-Policy-Report-Only"
     assert headers.get("Strict-Transport-Security") == ("max-age=300" if chosen else None)
+    assert ("Alt-Svc" in headers) == bool(chosen.get("nginx_http3_enabled"))
     assert headers.get(policy) == (
         f"{chosen['nginx_csp_report_only']}; report-uri /.csp-report" if chosen else None
     )

@@ -96,6 +96,12 @@ def test_no_key_of_a_console_reboots_the_host(host: Host) -> None:
     assert host.run("systemctl is-enabled ctrl-alt-del.target").stdout.strip() == "masked"
 
 
+def test_service_that_the_image_brought_along_is_stopped_and_stays_so(host: Host) -> None:
+    units = "rpcbind.service rpcbind.socket"
+    assert set(host.run(f"systemctl is-active {units}").stdout.split()) == {"inactive"}
+    assert set(host.run(f"systemctl is-enabled {units} 2>/dev/null").stdout.split()) <= {"disabled", "not-found"}
+
+
 def test_what_needs_a_restart_after_an_update_is_known(machine: Machine, host: Host) -> None:
     assert "NEEDRESTART-VER" in host.check_output("needrestart -b -r l 2>/dev/null")
     assert machine.answers()
