@@ -89,7 +89,8 @@ def test_an_application_that_answers_200_to_a_login_can_say_so(culprit):
 def test_the_jails_are_read_by_the_parser(deployment, render):
     jails = parsed(render("fail2ban", "jails.conf.j2", deployment))
     assert jails["sshd"]["backend"] == "systemd"
-    assert jails["sshd"]["banaction"] == "nftables[type=custom]"
+    for name in ("banaction", "banaction_allports"):
+        assert jails["sshd"][name] == 'nftables[type=custom, rule_match-custom="ct direction original"]'
     app = DEPLOYMENTS[deployment]["flask_app"]
     jail = parsed(render("fail2ban", "login_jail.conf.j2", deployment))[app + "-login"]
     assert jail["logpath"] == "/var/log/nginx/%s.access.log" % app

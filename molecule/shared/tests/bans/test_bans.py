@@ -73,15 +73,6 @@ def banned(machine: Machine, stranger: Machine) -> Iterator[Callable[[], object]
     machine.shell().check_output(command.format("unbanip"))
 
 
-def test_who_is_banned_is_refused_by_udp_too(
-    machine: Machine, stranger: Machine, banned: Callable[[], object]
-) -> None:
-    has_http3 = "Alt-Svc" in machine.visitor().get("/").headers
-    assert by_udp(stranger, machine) == ("answered" if has_http3 else "nothing")
-    banned()
-    wait_for(lambda: by_udp(stranger, machine) == "refused", "the refusal")  # it is not said to each packet
-
-
 def test_who_guesses_at_ssh_reaches_nothing_for_a_while(machine: Machine, stranger: Machine) -> None:
     assert reaches(stranger, machine, 443)
     stranger.inside(GUESSES_AT_SSH, machine.address)
@@ -97,6 +88,23 @@ def test_who_guesses_at_the_login_reaches_nothing_for_a_while(machine: Machine, 
     wait_for(lambda: refused(stranger, machine), "the ban")
     assert machine.answers()
     wait_for(lambda: reaches(stranger, machine, 443), "the ban's end", seconds=90)
+
+
+def test_who_is_banned_is_refused_by_udp_too(
+    machine: Machine, stranger: Machine, banned: Callable[[], object]
+) -> None:
+    has_http3 = "Alt-Svc" in machine.visitor().get("/").headers
+    assert by_udp(stranger, machine) == ("answered" if has_http3 else "nothing")
+    banned()
+    wait_for(lambda: by_udp(stranger, machine) == "refused", "the refusal")  # it is not said to each packet
+
+
+def test_who_is_banned_still_answers_the_host(
+    machine: Machine, stranger: Machine, banned: Callable[[], object]
+) -> None:
+    banned()
+    wait_for(lambda: not reaches(stranger, machine, 443), "the ban")
+    assert reaches(machine, stranger, 443)
 
 
 def test_the_administrators_address_is_never_banned(machine: Machine) -> None:
