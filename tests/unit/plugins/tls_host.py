@@ -165,4 +165,6 @@ class TlsHost:
 
     def close(self):
         for server in self.servers:
+            server.socket.shutdown(socket.SHUT_RDWR)  # to close it would leave the thread waiting at its number
+            server.join()
             server.socket.close()
