@@ -36,7 +36,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate import
     without_redundant,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store import (
+    CERTIFICATE,
     FOLDER,
+    KEY,
     Proxy,
     Store,
     read_report,
@@ -149,6 +151,9 @@ class Keeper:
         return renewed or loaded
 
     def _renew(self, careful: bool) -> bool:
+        if self.origin == PROVIDED:
+            self._expect()
+            return False
         if self.origin != LETSENCRYPT_ORIGIN:
             return self.lacks() and self.provide()
         asked = self.asks()
@@ -158,6 +163,15 @@ class Keeper:
             self.lineage.ask(self.names)
         told = self.lineage.configure()
         return self._take() or asked or told
+
+    def _expect(self) -> None:
+        """A provided certificate can't be made here, and the proxy may go on with the good one that it has loaded."""
+        certificate, key = (self.store.links[name] for name in (CERTIFICATE, KEY))
+        if self.store.read() is None:
+            said = "%s is not the key of %s, or one of them is damaged." % (key, certificate)
+            if not (os.path.exists(certificate) and os.path.exists(key)):
+                said = "There is no certificate at %s with its key at %s." % (certificate, key)
+            raise CertificateError("%s Run site.yml, which installs them anew, before the proxy is restarted." % said)
 
     def _take(self) -> bool:
         """Installs what certbot has; whether that was another one."""

@@ -129,6 +129,22 @@ def test_what_is_provided_and_bad_changes_nothing(host):
         assert keeper.store.read() == pair
 
 
+def test_a_provided_one_that_is_damaged_is_said_and_not_replaced(host):
+    keeper, pair = host.keeper(origin="provided", services=["nginx"]), given()
+    keeper.provide(pair)
+    host.serve(keeper)
+    with open(keeper.store.links["key.pem"], "w", encoding="utf-8") as file:
+        file.write(given().key)
+    with pytest.raises(CertificateError, match="blog.key is not the key of .*blog.pem.*Run site.yml"):
+        keeper.keep()
+    assert host.report()["outcome"] == "failed" and "Run site.yml" in host.report()["message"]
+    assert host.reloads() == [] and keeper.store.read() is None  # nginx goes on with what it has loaded
+    os.unlink(keeper.store.links["certificate.pem"])
+    with pytest.raises(CertificateError, match="There is no certificate at .*blog.pem"):
+        keeper.keep()
+    assert keeper.provide(pair) and not keeper.keep() and host.report()["outcome"] == "ok"
+
+
 def test_somebody_is_told_of_a_provided_one_that_ends_soon(host):
     keeper = host.keeper(origin="provided")
     keeper.provide(given(days=90))
