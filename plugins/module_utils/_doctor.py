@@ -185,9 +185,11 @@ def restored(described: dict) -> Finding:
 
 def settle(findings: Iterable[Finding], ignored: Iterable[str] = ()) -> list:
     """The causes without what they explain, each once, the worst first."""
-    ignored, unique = set(ignored), {}
+    findings, ignored, unique = list(findings), set(ignored), {}
+    inside = {finding.id for finding in findings if finding.where == INSIDE}
     for finding in findings:
-        unique.setdefault((finding.id, finding.subject), finding)
+        if finding.where == INSIDE or finding.subject or finding.id not in inside:  # there it says more
+            unique.setdefault((finding.id, finding.subject), finding)
     present = {finding.id for finding in unique.values()}
     if DEAD <= present:
         dead = Finding("host-unreachable", "The host answers at none of its ports.", ALIVE, OUTSIDE)

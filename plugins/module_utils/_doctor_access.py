@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The doctor's look at who gets in: the ssh server, the firewall, fail2ban, who can read secrets."""
+"""The doctor's look at who gets in: the firewall, fail2ban, who can read secrets."""
 
 from __future__ import annotations
 
@@ -14,45 +14,7 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 
-# OpenSSH's word for it, and what must not be its value
-PASSWORDS = (("passwordauthentication", "yes"), ("kbdinteractiveauthentication", "yes"), ("permitemptypasswords", "yes"))
 FOREIGN = stat.S_IRWXO
-
-
-def sshd(effective: str) -> Iterator[Finding]:
-    """What `sshd -T` says that it will do."""
-    found = dict(line.lower().partition(" ")[::2] for line in effective.splitlines())
-    open_to = [name for name, value in PASSWORDS if found.get(name) == value]
-    if open_to:
-        yield Finding(
-            "ssh-password-login",
-            "sshd's configuration lets passwords in: %s." % ", ".join(name + " yes" for name in open_to),
-            "Find who sets it with `sudo grep -ri %s /etc/ssh`, remove that, and run site.yml." % open_to[0],
-        )
-    if found.get("permitrootlogin", "no") != "no":
-        yield Finding(
-            "ssh-root-login",
-            "sshd's configuration has permitrootlogin %s." % found["permitrootlogin"],
-            "Find who sets it with `sudo grep -ri permitrootlogin /etc/ssh`, remove that, and run site.yml.",
-        )
-
-
-def ssh_server() -> Iterator[Finding]:
-    said = ask("sshd", "-T")
-    if said.code == 127:
-        return
-    if said.code:
-        yield Finding(
-            "sshd-config-invalid",
-            "sshd refuses its configuration, so nobody could log in after a reboot: " + clipped(said.err),
-            "Mend what it names, test with `sudo sshd -t`, and keep this session open meanwhile.",
-        )
-        return
-    yield from sshd(said.out)
-
-
-def ssh_ports() -> list:
-    return [int(port) for port in re.findall(r"^port (\d+)$", ask("sshd", "-T").out, re.M)]
 
 
 def firewall(code: int, text: str) -> Iterator[Finding]:

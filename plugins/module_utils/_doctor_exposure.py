@@ -17,6 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target impo
 USUAL = (21, 23, 25, 3306, 5000, 5432, 6379, 8000, 8080, 9001, 11211, 27017)
 SCAN = 1.0  # seconds for each port, all at once
 WORKERS = 24
+OTHERS = 2  # users whose login is asked for, too: sshd, or the firewall, refuses an address that asks for many
 METHODS = re.compile(r"Permission denied \(([^)]*)\)")
 
 
@@ -28,21 +29,32 @@ class Exposure:
         self.open = set()  # ports that should not be
 
     def ssh(self) -> Iterator[Finding]:
+        yield from self.login(self.target.ssh_user)
+
+    def others(self, users: list) -> Iterator[Finding]:
+        """The same for some others who have a password."""
+        asked = [user for user in users if user != self.target.ssh_user][:OTHERS]
+        if asked:
+            with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
+                for found in pool.map(lambda user: list(self.login(user)), asked):
+                    yield from found
+
+    def login(self, user: str) -> Iterator[Finding]:
         """Asks for the methods that a user could log in by; nothing is tried."""
         target = self.target
         options = "-F none -o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR"
         options += " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
         jump = jump_of(shlex.split(target.ssh_args))
-        login = "%s@%s" % (target.ssh_user, target.address)
+        login = "%s@%s" % (user, target.address)
         said = ask("ssh", *options.split(), *jump, "-p", str(target.ssh_port), login, "true")
         found = METHODS.search(said.err)
         bad = {"password", "keyboard-interactive"} & set(found.group(1).split(",")) if found else set()
         if said.code == 0:
-            yield seen("ssh-password-login", "sshd lets %s in without any proof." % target.ssh_user, "Run site.yml.")
+            yield seen("ssh-password-login", "sshd lets %s in without any proof." % user, "Run site.yml.")
         elif bad:
             yield seen(
-                "ssh-password-login", "sshd takes passwords: it offers %s." % ", ".join(sorted(bad)),
-                "Look for what sets it with `sudo sshd -T | grep authentication`, and run site.yml.",
+                "ssh-password-login", "sshd takes passwords of %s: it offers %s." % (user, ", ".join(sorted(bad))),
+                "Look for what sets it with `sudo sshd -T -C user=%s | grep authentication`, and run site.yml." % user,
             )
 
     def ports(self, ports: tuple) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_data,
     _doctor_host,
     _doctor_logs,
+    _doctor_sshd,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import Way
@@ -79,7 +80,7 @@ class Inside:
             ("Services of systemd", lambda: _doctor_host.units(s.name)),
             ("Reboot", self.reboot),
             ("Clock", _doctor_host.clock),
-            ("ssh server's configuration", _doctor_access.ssh_server),
+            ("ssh server's configuration", _doctor_sshd.ssh_server),
             ("Firewall", self.firewall),
             ("fail2ban", lambda: _doctor_access.jails(s.jails)),
             ("Application's log", self.application_log),
@@ -140,7 +141,7 @@ class Inside:
 
     def facts(self) -> dict:
         """What is compared with the view from outside."""
-        ports = list(self.settings.ports) + _doctor_access.ssh_ports()
+        ports = list(self.settings.ports) + _doctor_sshd.ssh_ports()
         live = self.way.slots.live()
         return dict(
             release=self.site.release_name(self.way.slots.release(live)) if live else "",
@@ -149,6 +150,7 @@ class Inside:
             fingerprint=fingerprint(self.settings.certificate),
             static=self.static(),
             headers=sorted(set(ADDED_HEADER.findall(configuration(self.site.name)))),
+            guessable=_doctor_sshd.with_password(),
             listeners=_doctor_host.listeners(ask("ss", "-Htlnup").out, ports),
             lock=self.way.lock(),
             lock_path=self.site.path("deployment", "lock.json"),

@@ -39,11 +39,14 @@ class Outside:
         """Starts them; (title, future) each."""
         return [(title, pool.submit(looked, title, look)) for title, look in self.checks()]
 
-    def after(self, facts: dict) -> list:
-        """(title, what looks), once it is known what the host says of itself."""
+    def after(self, facts: dict, found: list) -> list:
+        """(title, what looks), once it is known what the host says of itself, and what was found there."""
+        known = "ssh-password-login" in [one["id"] for one in found]
+        others = [] if known else facts.get("guessable", [])
         listening = [one["port"] for one in facts.get("listeners", []) if one["protocol"] == "tcp"]
         more = [port for port in listening if port not in USUAL]
         return [
+            ("Password login of others is refused", lambda: self.exposure.others(others)),
             ("Static files", lambda: self.web.static(facts.get("static", ""))),
             ("Ports that something listens at", lambda: self.exposure.ports(more)),
             ("What was seen from both sides", lambda: self.compared(facts)),
@@ -80,7 +83,7 @@ def together(outside: Outside, examine: Callable) -> tuple:
         begun = outside.begin(pool)
         inside = examine()
         done = [(title, future.result()) for title, future in begun]
-    done += [(title, looked(title, look)) for title, look in outside.after(inside["facts"])]
+    done += [(title, looked(title, look)) for title, look in outside.after(inside["facts"], inside["findings"])]
     findings = [finding for dummy, found in done for finding in found]
     titles = [dict(title=title, where=OUTSIDE, found=[one.id for one in found]) for title, found in done]
     return findings, titles, inside

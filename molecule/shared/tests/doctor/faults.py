@@ -204,6 +204,14 @@ FAULTS = [
     Fault("passwords are let in", "ssh-password-login", **dropped("a", "PasswordAuthentication yes")),
     Fault("root is let in", "ssh-root-login", **dropped("a", "PermitRootLogin prohibit-password")),
     Fault(
+        "passwords of one user are let in", "ssh-password-login",
+        **dropped("a", "Match User daemon\nPasswordAuthentication yes"),
+    ),
+    Fault(
+        "root is let in from some addresses", "ssh-root-login",
+        **dropped("a", "Match Address 198.51.100.0/24\nPermitRootLogin yes"),
+    ),
+    Fault(
         "sshd's configuration is broken", "sshd-config-invalid",
         **{name: text.replace("&& systemctl reload ssh", "") for name, text in dropped("a", "Nonsense yes").items()},
     ),

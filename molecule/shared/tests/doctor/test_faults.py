@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import FORGET, QUIET, done
+from conftest import FORGET, QUIET, _doctor_exposure, done
 from faults import FAULTS, Fault
 from machine import Machine, wait_for
 
@@ -35,6 +35,19 @@ def test_a_fault_is_found(fault: Fault, patient: Machine, examine: Callable) -> 
         settled(examine, set(fault.findings.split()), fault)
     finally:
         done(patient, f"{fault.undo}\n{QUIET}")
+
+
+def test_what_sshd_does_is_found_from_outside_though_its_files_do_not_say_so(
+    patient: Machine, examine: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_doctor_exposure, "OTHERS", 2)
+    begin = "printf 'Match User root\\nPasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/00-a.conf"
+    try:
+        done(patient, f"{begin} && systemctl restart ssh; rm /etc/ssh/sshd_config.d/00-a.conf")
+        (found,) = examine({}, {})
+        assert found.id == "ssh-password-login" and "passwords of root" in found.what
+    finally:
+        done(patient, f"systemctl restart ssh\n{QUIET}")
 
 
 def test_an_error_in_the_journal_is_found(patient: Machine, examine: Callable) -> None:

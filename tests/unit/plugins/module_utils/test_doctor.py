@@ -47,6 +47,14 @@ def test_a_cause_is_said_without_its_effects(case):
     assert ids(settle(find(*reversed(found)))) == said
 
 
+def test_what_is_seen_outside_of_something_that_is_known_inside_is_not_said():
+    inside = Finding("ssh-password-login", "what", "remedy", subject="Match User bob")
+    outside = inside._replace(where=_doctor.OUTSIDE, subject="")
+    assert settle([outside, inside]) == [inside] and settle([outside]) == [outside]
+    ports = [Finding("port-open", "what", "remedy", _doctor.OUTSIDE, port) for port in ("25", "8000")]
+    assert settle(ports) == ports
+
+
 def test_what_is_the_users_choice_is_not_said():
     assert ids(settle(find("port-open:25", "port-open:8000", "disk-full"), ["port-open:25"])) == ["disk-full", "port-open"]
     assert settle(find("name-elsewhere"), ["name-elsewhere"]) == []

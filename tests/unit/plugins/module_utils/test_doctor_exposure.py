@@ -36,6 +36,15 @@ def test_password_logins(said, expected, monkeypatch):
     assert ["-J", "gate"] == asked[asked.index("-J"):][:2] and "Nothing=x" not in asked
 
 
+def test_others_are_asked_about_too_but_not_so_many_that_the_host_refuses_the_address(monkeypatch):
+    asked = []
+    answer = Said(255, "", REFUSED % "publickey,password")
+    monkeypatch.setattr(_doctor_exposure, "ask", lambda *argv: (asked.append(argv[-2]), answer)[1])
+    one = Exposure(Target("192.0.2.1", "blog.example.com", ssh_user="deploy"))
+    found = list(one.others(["root", "deploy", "bob", "sftp"]))
+    assert sorted(asked) == ["bob@192.0.2.1", "root@192.0.2.1"] and "passwords of root" in found[0].what
+
+
 def test_ports_that_should_not_be_open():
     with socket.socket() as server, socket.socket() as closed:
         server.bind(("127.0.0.1", 0))

@@ -119,15 +119,6 @@ def test_failed_units_by_their_subject(monkeypatch):
 # who gets in
 
 
-@pytest.mark.parametrize("effective, expected", [
-    ("passwordauthentication no\npermitrootlogin no\n", []),
-    ("PasswordAuthentication yes\npermitrootlogin no\n", ["ssh-password-login"]),
-    ("kbdinteractiveauthentication yes\npermitrootlogin prohibit-password\n", ["ssh-password-login", "ssh-root-login"]),
-])
-def test_the_ssh_server(effective, expected):
-    assert ids(_doctor_access.sshd(effective)) == expected
-
-
 UFW = "Status: active\nDefault: %s (incoming), allow (outgoing)\n"
 
 

@@ -52,4 +52,13 @@ def test_a_dead_host_is_looked_at_all_the_same(one, monkeypatch):
     login = Finding("ssh-unreachable", "what", "remedy").described()
     findings, checks, inside = together(one, lambda: dict(findings=[login], checks=[], facts={}))
     assert set(ids(findings)) == {"https-unreachable", "http-unreachable"}
-    assert inside["findings"] == [login] and len(checks) == 9
+    assert inside["findings"] == [login] and len(checks) == 10
+
+
+@pytest.mark.parametrize("found, asked", [([], ["bob"]), (["disk-full"], ["bob"]), (["ssh-password-login"], [])])
+def test_others_are_asked_about_where_the_host_itself_knows_of_no_password_login(found, asked, one, monkeypatch):
+    seen = []
+    monkeypatch.setattr(one.exposure, "others", lambda users: seen.extend(users) or [])
+    for dummy, look in one.after(dict(guessable=["bob"]), [dict(id=name) for name in found])[:1]:
+        list(look())
+    assert seen == asked

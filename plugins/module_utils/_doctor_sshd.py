@@ -1,0 +1,168 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doctor's look at the ssh server's configuration: for everybody, for each user, and in each `Match` block."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import re
+from typing import Iterator, NamedTuple
+
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_data import text_of
+
+MAIN = "/etc/ssh/sshd_config"
+SHADOW = "/etc/shadow"
+STRANGER = "user=%s,host=stranger.invalid,addr=192.0.2.1"  # an address that is for documents alone
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false", "/bin/sync")
+LINE = re.compile(r"\s*([A-Za-z]\w*)(?:\s*=\s*|\s+)(.*)")
+DEPTH = 16  # of files that include others, as in sshd
+PASSWORD, ROOT = "ssh-password-login", "ssh-root-login"
+
+# OpenSSH's words for it, of which none may be yes; and an older one of the second
+PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords")
+OLDER = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
+LETS_IN = {PASSWORD: "lets passwords in", ROOT: "lets root in"}
+
+
+class Block(NamedTuple):
+    """A `Match` in a file, and the values under it."""
+
+    path: str
+    condition: str
+    values: dict
+
+
+def ssh_server() -> Iterator[Finding]:
+    said = ask("sshd", "-T")
+    if said.code == 127:
+        return
+    if said.code:
+        yield Finding(
+            "sshd-config-invalid",
+            "sshd refuses its configuration, so nobody could log in after a reboot: " + clipped(said.err),
+            "Mend what it names, test with `sudo sshd -t`, and keep this session open meanwhile.",
+        )
+        return
+    whole = values_of(said.out)
+    yield from everybody(whole)
+    yield from exceptions(whole, blocks(MAIN))
+
+
+def values_of(effective: str) -> dict:
+    """By what `sshd -T` says that it will do."""
+    return dict(line.lower().partition(" ")[::2] for line in effective.splitlines())
+
+
+def weak(values: dict) -> dict:
+    """Which settings let in whom they should not, and which finding that is."""
+    found = {name: PASSWORD for name in PASSWORDS if values.get(name) == "yes" and not needs_key(values)}
+    if values.get("permitrootlogin", "no") != "no":
+        found["permitrootlogin"] = ROOT
+    return found
+
+
+def needs_key(values: dict) -> bool:
+    """Whether a password, or a code, is asked for only beside a key."""
+    ways = values.get("authenticationmethods", "any").split()
+    return ways != ["any"] and all("publickey" in way.split(",") for way in ways)
+
+
+def everybody(values: dict) -> Iterator[Finding]:
+    found = weak(values)
+    for kind in dict.fromkeys(found.values()):
+        names = [name for name in found if found[name] == kind]
+        yield Finding(
+            kind, "sshd's configuration %s: %s." % (LETS_IN[kind], shown(values, names)),
+            "Find who sets it with `sudo grep -ri %s /etc/ssh`, remove that, and run site.yml." % names[0],
+        )
+
+
+def exceptions(whole: dict, found: list) -> Iterator[Finding]:
+    """What is let in under a condition, and not by the whole: sshd follows the condition."""
+    if not found:
+        return
+    users = {name: weak(values_of(ask("sshd", "-T", "-C", STRANGER % name).out)) for name in people()}
+    known, said = weak(whole), set()
+    for block in found:
+        worse = {name: kind for name, kind in weak(dict(whole, **block.values)).items() if name not in known}
+        said.update(worse)
+        for kind in dict.fromkeys(worse.values()):
+            yield exception(block, kind, [name for name in worse if worse[name] == kind], users)
+    for user, worse in users.items():
+        for name in set(worse) - said - set(known):
+            if worse[name] == PASSWORD or user == "root":
+                yield Finding(
+                    worse[name], "sshd's configuration %s for %s: %s." % (LETS_IN[worse[name]], user, name),
+                    "Find the condition with `sudo grep -ri match /etc/ssh`, remove that, and run site.yml.",
+                    subject=user,
+                )
+
+
+def exception(block: Block, kind: str, names: list, users: dict) -> Finding:
+    whom = [user for user in users if set(names) & set(users[user]) and (kind == PASSWORD or user == "root")]
+    return Finding(
+        kind,
+        "sshd's configuration %s where 'Match %s' holds%s: %s says %s."
+        % (
+            LETS_IN[kind], block.condition, ", as for " + ", ".join(whom[:5]) if whom and kind == PASSWORD else "",
+            block.path, shown(block.values, names),
+        ),
+        "Remove that from %s, test with `sudo sshd -t`, then `sudo systemctl reload ssh`." % block.path,
+        subject="Match " + block.condition,
+    )
+
+
+def shown(values: dict, names: list) -> str:
+    return ", ".join("%s %s" % (name, values.get(name, "")) for name in names)
+
+
+def blocks(path: str) -> list:
+    """The conditions of a configuration with what it includes; of a keyword the first value counts."""
+    found = {}
+    for file, condition, keyword, value in lines_of(path):
+        if condition:
+            found.setdefault((file, condition), {}).setdefault(keyword, value)
+    return [Block(file, condition, values) for (file, condition), values in found.items()]
+
+
+def lines_of(path: str, outer: str = "", depth: int = 0) -> Iterator[tuple]:
+    """(file, condition, keyword, value); a condition in an included file ends with it."""
+    condition = outer
+    for line in text_of(path).splitlines():
+        found = LINE.match(line)
+        if not found:
+            continue
+        keyword, value = found.group(1).lower(), re.sub(r"\s+#.*", "", found.group(2)).strip()
+        if keyword == "match":
+            condition = " ".join(word for word in (outer, "" if value.lower() == "all" else value) if word)
+        elif keyword == "include":
+            for file in included(value) if depth < DEPTH else []:
+                yield from lines_of(file, condition, depth + 1)
+        else:
+            yield path, condition, OLDER.get(keyword, keyword), value.strip('"').lower()
+
+
+def included(patterns: str) -> list:
+    """The files that an Include names."""
+    names = [os.path.join(os.path.dirname(MAIN), name.strip('"')) for name in patterns.split()]
+    return [file for name in names for file in sorted(glob.glob(name))]
+
+
+def people() -> list:
+    """Who could log in: with a shell, or with a password."""
+    guessable = with_password()
+    return [user.pw_name for user in pwd.getpwall() if user.pw_shell not in NO_SHELLS or user.pw_name in guessable]
+
+
+def with_password() -> list:
+    """The users whose password somebody could guess."""
+    fields = [line.split(":") for line in text_of(SHADOW).splitlines()]
+    return [field[0] for field in fields if len(field) > 1 and field[1] and field[1][0] not in "!*"]
+
+
+def ssh_ports() -> list:
+    return [int(port) for port in re.findall(r"^port (\d+)$", ask("sshd", "-T").out, re.M)]
