@@ -43,6 +43,14 @@ def disk(folder: str, about: os.statvfs_result, free_mb: int) -> Iterator[Findin
         yield Finding("disk-full", "%s, and less than %d MB is too little." % (facts, least), remedy, subject=folder)
     elif free < min(2 * free_mb, total // 10):
         yield Finding("disk-filling", facts + ".", remedy, subject=folder)
+    if about.f_flag & os.ST_RDONLY:
+        yield Finding(
+            "filesystem-readonly",
+            "The file system of %s takes no writes: it is mounted read-only." % folder,
+            "See why with `sudo dmesg --level=err`: after errors of the disk, have it checked (fsck) by the provider's "
+            "rescue system; else `sudo mount -o remount,rw %s`." % folder,
+            subject=folder,
+        )
     if about.f_files and about.f_favail * 20 < about.f_files:
         yield Finding(
             "inodes-low",

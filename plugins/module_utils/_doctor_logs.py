@@ -24,7 +24,19 @@ MISSING_KEY = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 DATABASE_DOWN = re.compile(r"OperationalError|InterfaceError|Can't connect to (?:local )?(?:MySQL|MariaDB)|Access denied for user")
 PROXY_ERROR = re.compile(r"\[(?:error|crit|alert|emerg)\]")
 PROXY_NOISE = re.compile(r"SSL_do_handshake|limiting (?:requests|connections)|access forbidden|no live upstreams hint")
-JOURNAL_NOISE = re.compile(r"^(sshd\S*|kernel|systemd-\S*|dbus-daemon|sudo|audit\S*|\S+\.(?:pre|post)(?:inst|rm))$")
+# Whose errors are strangers', or are said elsewhere; and those of the kernel that are no fault of a host.
+JOURNAL_NOISE = re.compile(
+    r"^(sshd\S*|systemd-(?!fsck|remount-fs|coredump|oomd)\S*|dbus-daemon|sudo|audit\S*|\S+\.(?:pre|post)(?:inst|rm))$"
+)
+KERNEL_NOISE = re.compile(
+    r"\[UFW |martian |ll header: |ACPI.* Error|firmware load|X\.509|i8042|piix4_smbus|shpchp|Assuming drive cache|\[drm"
+    r"|\b(?:fd|sr|loop)\d+\b|DISCARD|WRITE_ZEROES"
+)
+DISK_ERROR = re.compile(
+    r"I/O error|medium error|EXT4-fs error|remounting filesystem read-only|XFS.*corrupt|BTRFS (?:error|critical)"
+    r"|unrecovered read error|failed command: (?:READ|WRITE|FLUSH)|md/raid.*fail|nvme\S* .*timeout",
+    re.I,
+)
 
 
 class Line(NamedTuple):
@@ -108,16 +120,31 @@ def proxy_errors(path: str) -> Iterator[Finding]:
 
 
 def journal_errors() -> Iterator[Finding]:
-    """Errors that the services wrote into the system's journal, in the last hour."""
+    """Errors that the kernel and the services wrote into the system's journal, in the last hour."""
     said = ask("journalctl", "--priority=err", "--since=-1h", "--quiet", "--no-pager", "--output=short", "--lines=400")
-    found = [line for line in said.out.splitlines() if not JOURNAL_NOISE.match(identifier(line))]
-    if found:
+    found = [line for line in said.out.splitlines() if not is_noise(line)]
+    broken = [line for line in found if identifier(line) == "kernel" and DISK_ERROR.search(line)]
+    if broken:
+        yield Finding(
+            "disk-errors",
+            "The kernel has %d errors of a disk in the last hour; the last one says: %s"
+            % (len(broken), clipped(broken[-1].partition(": ")[2])),
+            "Run backup.yml now, and fetch the backup. Then see `sudo dmesg --level=err` and the provider's console: "
+            "the disk has to be replaced, or its file system mended.",
+        )
+    rest = [line for line in found if line not in broken]
+    if rest:
         yield Finding(
             "journal-errors",
             "The journal has %d errors of the last hour; the last one is from %s: %s"
-            % (len(found), identifier(found[-1]), clipped(found[-1].partition(": ")[2])),
+            % (len(rest), identifier(rest[-1]), clipped(rest[-1].partition(": ")[2])),
             "Read them: `sudo journalctl --priority=err --since=-1h`.",
         )
+
+
+def is_noise(line: str) -> bool:
+    whose = identifier(line)
+    return bool(JOURNAL_NOISE.match(whose) or (whose == "kernel" and KERNEL_NOISE.search(line)))
 
 
 def identifier(line: str) -> str:

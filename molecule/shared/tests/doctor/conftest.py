@@ -42,7 +42,6 @@ INSIDE = dict(
 )
 KEEP = f"mkdir -p {KEPT}/served && cp -a /etc/ssl/selfhost/* {KEPT}/served/ && cp -a /etc/nginx {KEPT}/"
 QUIET = f"for f in {LOG}/*.log /var/log/nginx/{APP}.error.log; do : >$f; done"
-FORGET = "journalctl --quiet --rotate; journalctl --quiet --vacuum-files=1"
 DAYS = dict(
     expired=(-100, -2), soon=(-80, 5), future=(1, 90), other=(-1, 90), fresh=(-1, 90), foreign=(-1, 90),
 )

@@ -13,6 +13,7 @@ OWN = f"{ROOT}/deployment"
 LOG = f"/var/log/{APP}"
 BACKUPS = f"/var/backups/{APP}"
 SLOT = f"$(basename $(readlink {ROOT}/run/live.sock) .sock)"
+FORGET = "journalctl --quiet --rotate; journalctl --quiet --vacuum-files=1"
 SQL = f"mysql {APP} -e"
 
 NGINX_BACK = f"rm -rf /etc/nginx && cp -a {KEPT}/nginx /etc/nginx && systemctl start nginx && {RELOAD}"
@@ -196,6 +197,14 @@ FAULTS = [
     Fault(
         "there are too many files", "inodes-low",
         f"mount -t tmpfs -o size=40m,nr_inodes=40,mode=700 tmpfs {BACKUPS} && touch $(seq -f {BACKUPS}/%g 39)", f"umount {BACKUPS}",
+    ),
+    Fault(
+        "a file system takes no writes", "filesystem-readonly",
+        f"mount -t tmpfs -o ro,size=40m,mode=700 tmpfs {BACKUPS}", f"umount {BACKUPS}",
+    ),
+    Fault(
+        "a disk fails", "disk-errors",
+        "systemd-cat -t kernel -p err echo 'I/O error, dev vda, sector 7 op 0x0:(READ)'", FORGET,
     ),
     Fault("the memory is short", "memory-low", inside=dict(memory_free=1 << 40)),
     Fault("a unit has failed", "unit-failed", "systemd-run -q --unit=fails --wait false || true", "systemctl reset-failed fails"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import FORGET, QUIET, _doctor_exposure, done
-from faults import FAULTS, Fault
+from conftest import QUIET, _doctor_exposure, done
+from faults import FAULTS, FORGET, Fault
 from machine import Machine, wait_for
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import playbook
 import pytest
-from conftest import FORGET, QUIET, done
+from conftest import QUIET, done
+from faults import FORGET
 from machine import APP, ROOT, Machine
 
 PLAIN = "-e", '{"doctor_ignored": ["updates-pending"]}'

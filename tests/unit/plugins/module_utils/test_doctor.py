@@ -173,14 +173,47 @@ def test_a_line_says_when_it_was_written(line, seconds):
     assert _doctor_logs.stamp(line) == seconds
 
 
-def test_the_journal_without_strangers(monkeypatch):
-    lines = ["Nov 21 13:48:28 blog sshd[58]: error: kex_exchange_identification", "Nov 21 13:48:29 blog kernel: oops"]
-    said = lines + ["Nov 21 13:48:30 blog mariadbd[9]: out of luck"]
-    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join(lines), ""))
-    assert list(_doctor_logs.journal_errors()) == []
-    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join(said), ""))
-    (found,) = _doctor_logs.journal_errors()
-    assert found.what.endswith("the last one is from mariadbd: out of luck")
+NOISE = [
+    "Nov 21 13:48:28 blog sshd[58]: error: kex_exchange_identification",
+    "Nov 21 13:48:28 blog systemd-networkd[58]: eth0: Could not set hostname",
+    "Nov 21 13:48:29 blog kernel: [UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.7",
+    "Nov 21 13:48:29 blog kernel: piix4_smbus 0000:00:07.3: SMBus Host Controller not enabled!",
+    "Nov 21 13:48:29 blog kernel: I/O error, dev fd0, sector 0 op 0x0:(READ)",
+    "Nov 21 13:48:29 blog kernel: I/O error, dev vda, sector 2048 op 0x3:(DISCARD)",
+]
+
+
+def journal(monkeypatch, *lines) -> list:
+    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join([*NOISE, *lines]), ""))
+    return list(_doctor_logs.journal_errors())
+
+
+@pytest.mark.parametrize("line, said", [
+    ("mariadbd[9]: out of luck", "from mariadbd: out of luck"),
+    ("systemd-fsck[9]: fsck failed with exit status 4.", "from systemd-fsck: fsck failed with exit status 4."),
+    ("kernel: BUG: unable to handle page fault", "from kernel: BUG: unable to handle page fault"),
+])
+def test_the_journal_without_strangers(line, said, monkeypatch):
+    assert journal(monkeypatch) == []
+    (found,) = journal(monkeypatch, "Nov 21 13:48:30 blog " + line)
+    assert found.id == "journal-errors" and found.what.endswith("1 errors of the last hour; the last one is " + said)
+
+
+@pytest.mark.parametrize("line", [
+    "blk_update_request: I/O error, dev sda, sector 7 op 0x0:(READ)",
+    "Buffer I/O error on dev vda1, logical block 7, lost async page write",
+    "EXT4-fs error (device vda1): ext4_find_entry:1455: inode #2: comm gunicorn: reading directory lblock 0",
+    "EXT4-fs (vda1): Remounting filesystem read-only",
+    "ata1.00: failed command: READ FPDMA QUEUED",
+    "nvme nvme0: I/O 7 QID 3 timeout, aborting",
+    "critical medium error, dev sda, sector 7",
+])
+def test_a_disk_that_fails_is_more_than_a_line_in_the_journal(line, monkeypatch):
+    found = journal(monkeypatch, "Nov 21 13:48:30 blog kernel: " + line, "Nov 21 13:48:31 blog kernel: Sense Key")
+    assert ids(found) == ["disk-errors", "journal-errors"] and ids(settle(found)) == ["disk-errors"]
+    assert found[0].what.endswith(line)
+    (said,) = journal(monkeypatch, "Nov 21 13:48:30 blog gunicorn[7]: " + line)  # of whatever it speaks
+    assert said.id == "journal-errors"
 
 
 def test_the_kernel_says_whom_it_ended(monkeypatch):

@@ -27,8 +27,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import step
 MB = 1 << 20
 
 
-def disk(free: int, total: int, files: int = 1000, left: int = 500) -> SimpleNamespace:
-    return SimpleNamespace(f_bavail=free, f_blocks=total, f_frsize=MB, f_files=files, f_favail=left)
+def disk(free: int, total: int, files: int = 1000, left: int = 500, flag: int = 0) -> SimpleNamespace:
+    return SimpleNamespace(f_bavail=free, f_blocks=total, f_frsize=MB, f_files=files, f_favail=left, f_flag=flag)
 
 
 DISKS = {
@@ -38,6 +38,8 @@ DISKS = {
     "a small one with room": (disk(50, 100), []),
     "a small one that is full": (disk(5, 100), ["disk-full"]),
     "too many files": (disk(9000, 20000, left=49), ["inodes-low"]),
+    "one without writes": (disk(9000, 20000, flag=os.ST_RDONLY | os.ST_NODEV), ["filesystem-readonly"]),
+    "one with other flags": (disk(9000, 20000, flag=os.ST_NODEV), []),
     "one that counts no files": (disk(9000, 20000, 0, 0), []),
 }
 
