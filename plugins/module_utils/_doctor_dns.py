@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Iterator
 
@@ -18,6 +19,7 @@ class Names:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.digests = {}  # of the certificates at addresses that were asked
 
     def unresolved(self) -> Iterator[Finding]:
         for name in self.asked():
@@ -34,25 +36,38 @@ class Names:
     def address(self) -> str:
         return (resolved(self.target.address) or [""])[0]
 
-    def elsewhere(self, facts: dict) -> Iterator[Finding]:
-        """A name may lead to another address of the same host, as behind a router."""
-        own = set(resolved(self.target.address)) | set(facts.get("addresses", []))
+    def elsewhere(self, facts: dict, served: str = "") -> Iterator[Finding]:
+        """Each address of a name has to be the host's, or to answer with its certificate, as behind a router."""
+        ours = {digest for digest in (facts.get("fingerprint"), served) if digest}
         for name in self.asked():
             found = resolved(name)
-            if found and not own & set(found) and not self.is_ours(name, facts):
-                yield seen(
-                    "name-elsewhere", "The name %s leads to %s, and not to this host." % (name, ", ".join(found)),
-                    "Change its DNS record to %s; if a proxy of yours is in between, add name-elsewhere to "
-                    "doctor_ignored." % (self.address() or "the host's address"), name,
-                )
+            strange = [one for one in self.unknown(found, facts) if self.digest(one, name) not in ours]
+            if strange:
+                yield self.strange(name, strange, len(strange) < len(found))
 
-    def is_ours(self, name: str, facts: dict) -> bool:
-        try:
-            with _doctor_tls.handshake(name, name) as connection:
-                digest = _doctor_tls.read_certificate(connection.getpeercert(True)).fingerprint
-        except (OSError, ValueError):
-            return False
-        return digest == facts.get("fingerprint")
+    def unknown(self, found: list, facts: dict) -> list:
+        """The addresses that are not known to be the host's; where it can't say which it has, it may have more."""
+        own = {*resolved(self.target.address), *facts.get("addresses", [])}
+        return [] if own & set(found) and not facts.get("addresses") else [one for one in found if one not in own]
+
+    def strange(self, name: str, addresses: list, some: bool) -> Finding:
+        kinds = " and ".join(sorted({"AAAA" if ":" in one else "A" for one in addresses}))
+        leads = ", ".join(addresses)
+        said = "The name %s leads to %s, and not to this host." % (name, leads)
+        remedy = "Change its DNS record %s to %s" % (kinds, self.address() or "the host's address")
+        if some:
+            said = "The name %s leads to %s as well, which is not this host: some visitors get there." % (name, leads)
+            remedy = "Remove that DNS record %s" % kinds
+        remedy += "; if a proxy of yours is in between, add name-elsewhere to doctor_ignored."
+        return seen("name-elsewhere", said, remedy, name)
+
+    def digest(self, address: str, name: str) -> str:
+        """The certificate that is served there."""
+        if address not in self.digests:
+            self.digests[address] = ""
+            with contextlib.suppress(OSError, ValueError), _doctor_tls.handshake(address, name) as connection:
+                self.digests[address] = _doctor_tls.read_certificate(connection.getpeercert(True)).fingerprint
+        return self.digests[address]
 
 
 def resolved(name: str) -> list:

@@ -71,7 +71,7 @@ class Outside:
                 % (one["program"], one["protocol"], one["port"]),
                 "Bind it to 127.0.0.1, or add the port to doctor_ports if it is meant to be.", subject=str(one["port"]),
             )
-        yield from self.names.elsewhere(facts)
+        yield from self.names.elsewhere(facts, self.web.certificate.fingerprint if self.web.certificate else "")
 
 
 def together(outside: Outside, examine: Callable) -> tuple:

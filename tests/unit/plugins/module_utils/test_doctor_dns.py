@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_dns
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_dns import Names
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
@@ -16,8 +18,55 @@ def test_names_lead_to_the_host(monkeypatch):
     aliases = ("www.example.com", "old.example.com", "intranet", "*.example.com")
     one = Names(Target("192.0.2.1", "blog.example.com", aliases))
     assert [finding.subject for finding in one.unresolved()] == ["old.example.com"]
-    monkeypatch.setattr(one, "is_ours", lambda name, facts: False)
-    assert [(finding.id, finding.subject) for finding in one.elsewhere({})] == [("name-elsewhere", "www.example.com")]
-    assert list(one.elsewhere(dict(addresses=["198.51.100.7"]))) == []
-    monkeypatch.setattr(one, "is_ours", lambda name, facts: True)
-    assert list(one.elsewhere({})) == []
+
+
+@pytest.fixture
+def one(monkeypatch):
+    """Somebody outside, who knows which certificate is served at an address, and is told the addresses of a name."""
+    made = Names(Target("192.0.2.1", "blog.example.com"))
+    made.served, made.found = {}, {"192.0.2.1": ["192.0.2.1"]}
+    monkeypatch.setattr(_doctor_dns, "resolved", lambda name: made.found.get(name, []))
+    monkeypatch.setattr(made, "digest", lambda address, name: made.served.get(address, ""))
+    return made
+
+
+HOST = dict(addresses=["192.0.2.1", "2001:db8::1"], fingerprint="f")
+
+
+@pytest.mark.parametrize("found, facts, served, said", [
+    (["192.0.2.1"], HOST, {}, None),
+    (["192.0.2.1", "2001:db8::1"], HOST, {}, None),
+    (["192.0.2.1", "2001:db8::bad"], HOST, {}, "2001:db8::bad as well"),
+    (["2001:db8::1", "198.51.100.7"], HOST, {}, "198.51.100.7 as well"),
+    (["192.0.2.1", "198.51.100.7"], HOST, {"198.51.100.7": "f"}, None),  # behind a router
+    (["192.0.2.1", "198.51.100.7"], HOST, {"198.51.100.7": "loaded"}, None),  # not the one on the disk
+    (["198.51.100.7", "198.51.100.8"], HOST, {"198.51.100.7": "g"}, "198.51.100.7, 198.51.100.8, and not to this host"),
+    (["192.0.2.1", "2001:db8::1"], {}, {}, None),  # nobody could log in, so it may be the host's own
+    (["198.51.100.7"], {}, {}, "198.51.100.7, and not to this host"),
+    (["198.51.100.7"], {}, {"198.51.100.7": "loaded"}, None),
+])
+def test_each_address_of_a_name_is_this_host(found, facts, served, said, one):
+    one.found["blog.example.com"], one.served = found, served
+    findings = list(one.elsewhere(facts, "loaded"))
+    assert [finding.id for finding in findings] == (["name-elsewhere"] if said else [])
+    assert all(said in finding.what for finding in findings)
+
+
+def test_the_record_is_named(one):
+    one.found["blog.example.com"] = ["192.0.2.1", "2001:db8::bad"]
+    (finding,) = one.elsewhere(HOST)
+    assert finding.subject == "blog.example.com"
+    assert finding.remedy.startswith("Remove that DNS record AAAA; if")
+
+
+def test_an_address_is_asked_once_and_may_be_dead(monkeypatch):
+    asked = []
+
+    def handshake(address, name):
+        asked.append(address)
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(_doctor_dns._doctor_tls, "handshake", handshake)
+    made = Names(Target("192.0.2.1", "blog.example.com"))
+    assert [made.digest("2001:db8::1", name) for name in ("blog.example.com", "www.example.com")] == ["", ""]
+    assert asked == ["2001:db8::1"]
