@@ -132,7 +132,8 @@ def trust(address: str, domain: str) -> Iterator[Finding]:
     except ssl.SSLCertVerificationError as error:
         yield seen(
             "certificate-untrusted", "Browsers warn of the certificate: %s." % error.verify_message,
-            "See that the file has the whole chain, the leaf first, and an authority that browsers know.",
+            "See that the file has the whole chain, the leaf first, and an authority that browsers know. A certificate of "
+            "your own is right for flask_tls: self_signed.",
         )
     except (OSError, ValueError):
         return  # another check says so

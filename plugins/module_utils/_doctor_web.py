@@ -55,7 +55,7 @@ class Web:
         if target.tls == "self_signed":
             names = [name for name in names if not name.startswith("*.")]
         yield from _doctor_tls.certificate(self.certificate, target.tls, names, time.time())
-        if target.tls != "self_signed" and not self.certificate.self_signed:
+        if target.tls != "self_signed":
             yield from _doctor_tls.trust(target.address, target.domain)
         yield from self.health()
 

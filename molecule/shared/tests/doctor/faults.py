@@ -68,6 +68,7 @@ FAULTS = [
         "nobody knows who signed the certificate", "certificate-untrusted", certificate("foreign"), CERTIFICATE_BACK,
         outside=dict(tls="provided"),
     ),
+    Fault("the provided certificate is self-signed", "certificate-untrusted", outside=dict(tls="provided")),
     Fault("no authority has signed yet", "certificate-self-signed", outside=dict(tls="letsencrypt")),
     Fault(
         "the certificate is not loaded", "certificate-not-loaded",

@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import email.message
+import ssl
+import time
+from unittest import mock
 
 import pytest
 from findings import ids
 
+from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_tls
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import settle
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_tls import Certificate
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_web import Reply, Web
 
 
@@ -45,6 +51,27 @@ def web(monkeypatch):
 ])
 def test_the_health_answer(answer, options, expected, web):
     assert ids(web(answer, **options).health()) == expected
+
+
+@pytest.mark.parametrize("tls, self_signed, trusted, expected", [
+    ("self_signed", True, False, []),
+    ("provided", True, False, ["certificate-untrusted"]),
+    ("provided", True, True, []),  # this computer was told of it
+    ("provided", False, False, ["certificate-untrusted"]),
+    ("letsencrypt", False, True, []),
+    ("letsencrypt", True, False, ["certificate-self-signed"]),
+])
+def test_browsers_are_not_to_warn_unless_that_was_asked_for(tls, self_signed, trusted, expected, web, monkeypatch):
+    found = Certificate(("blog.example.com",), 0, time.time() + 80 * 86400, "somebody", self_signed, "f")
+    context = mock.MagicMock()
+    if not trusted:
+        context.wrap_socket.side_effect = ssl.SSLCertVerificationError("no")
+        context.wrap_socket.side_effect.verify_message = "self-signed certificate"
+    monkeypatch.setattr(_doctor_tls, "handshake", mock.MagicMock())
+    monkeypatch.setattr(_doctor_tls, "read_certificate", lambda der: found)
+    monkeypatch.setattr(_doctor_tls.ssl, "create_default_context", lambda: context)
+    monkeypatch.setattr(_doctor_tls.socket, "create_connection", mock.MagicMock())
+    assert ids(settle(web(reply(), tls=tls).https())) == expected
 
 
 @pytest.mark.parametrize("answer, expected", [
