@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
         settled = _doctor.settle(found + held(inside["facts"]), ignored)
         checks = inside["checks"] + checks
         title = "%s (%s)" % (task_vars["inventory_hostname"], arguments.get("name"))
-        Display().display("\n" + "\n".join(_doctor_report.lines(title, settled, checks)))
+        display = Display()
+        display.display("\n" + "\n".join(_doctor_report.lines(title, settled, checks, display.columns)))
         return dict(
             result, changed=False, title=title, checks=checks, facts=shown(inside["facts"]),
             findings=[one.described() for one in settled], counts=_doctor_report.counted(settled),

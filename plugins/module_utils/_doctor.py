@@ -58,6 +58,7 @@ CATALOGUE = {
     # Releases and deployments.
     "current-mismatch": "warning",
     "site-closed": "warning",
+    "site-left-closed": "critical",
     "writes-refused": "warning",
     "deployment-interrupted": "warning",
     "deployment-lock-left": "warning",
@@ -134,6 +135,7 @@ EXPLAINS = {
     "out-of-memory": _SLOT + ("memory-low", "swap-full"),
     "application-error": _ANSWERS,
     "site-closed": _ANSWERS,
+    "site-left-closed": _ANSWERS,
     "database-stopped": _SLOT + (
         "slot-silent", "database-unreachable", "database-behind", "worker-stopped", "backup-failed",
         "unit-failed:mariadb.service", "unit-failed:mysql.service",

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+from typing import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import SEVERITIES, Finding
 
-WIDTH = 96
+WIDTH = 110
 ADVICE = "-> "
+GAP = "  "
+HEAD = ("SEVERITY", "FINDING", "WHAT IT IS, AND -> WHAT MENDS IT")
 
 
 def counted(findings: list) -> str:
@@ -20,34 +24,38 @@ def counted(findings: list) -> str:
     return ", ".join("%d %s" % (number, plural[name] if number > 1 else name) for number, name in numbers if number)
 
 
-def lines(title: str, findings: list, checks: list) -> list:
+def lines(title: str, findings: list, checks: list, width: int = WIDTH) -> list:
     """The report on one host."""
     if not findings:
         return ["%s is well: %d checks, from inside and outside, found nothing." % (title, len(checks))]
-    result = ["%s: %s" % (title, counted(findings))]
-    for finding in findings:
-        result += block(finding)
+    result = ["%s: %s" % (title, counted(findings)), "", *table(findings, min(width, WIDTH)), ""]
     if {finding.id for finding in findings} & {"ssh-unreachable", "host-unreachable"}:
-        return result + ["", "Nobody could log in, so it was seen from outside alone."]
+        return result + ["Nobody could log in, so it was seen from outside alone."]
     well = [check["title"] for check in checks if not check["found"]]
-    return result + ["", "%d of %d checks found nothing." % (len(well), len(checks))]
+    return result + ["%d of %d checks found nothing." % (len(well), len(checks))]
 
 
-def block(finding: Finding) -> list:
-    """A finding: how bad and which, what it is, what to do."""
-    return [
-        "",
-        "  %-9s %s (%s)" % (finding.severity.upper(), finding.id, finding.where),
-        *wrapped(finding.what, ""),
-        *wrapped(finding.remedy, ADVICE),
-    ]
+def table(findings: list, width: int) -> list:
+    """A row for each finding: how bad, which and from where it was seen, what it is and what mends it."""
+    sizes = [max(map(len, SEVERITIES)), max(len(word) for one in findings for word in (one.id, HEAD[1]))]
+    sizes.append(width - sum(sizes) - 3 * len(GAP))
+    result = [row(HEAD, sizes), row(["-" * size for size in sizes], sizes)]
+    for finding in findings:
+        said = wrapped(finding.what, "", sizes[2]) + wrapped(finding.remedy, ADVICE, sizes[2])
+        named = [finding.id, "(%s)" % finding.where]
+        cells = itertools.zip_longest([finding.severity.upper()], named, said, fillvalue="")
+        result += [row(cell, sizes) for cell in cells] + [""]
+    return result[:-1]
 
 
-def wrapped(text: str, prefix: str) -> list:
-    indent = " " * 12
+def row(cells: Iterable[str], sizes: list) -> str:
+    return "".join(GAP + cell.ljust(size) for cell, size in zip(cells, sizes)).rstrip()
+
+
+def wrapped(text: str, prefix: str, width: int) -> list:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent + prefix, subsequent_indent=indent + " " * len(prefix),
-        break_long_words=False, break_on_hyphens=False,
+        text, width, initial_indent=prefix, subsequent_indent=" " * len(prefix), break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

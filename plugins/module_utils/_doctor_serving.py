@@ -9,6 +9,7 @@ import fcntl
 import http.client
 import os
 import re
+import time
 import xmlrpc.client
 from typing import Iterator
 
@@ -23,6 +24,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
 
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
+CLOSED_HOURS = 4  # after which maintenance was rather forgotten
 PATIENCE = 5  # seconds that the application has to answer
 CERTIFICATE_GONE = re.compile(r"cannot load certificate(?: key)? \"([^\"]+)\"")
 
@@ -167,11 +169,7 @@ class Way:
         """What a deployment or maintenance has left behind."""
         gate, journal, at_work = Gate(self.site), Journal(self.site).read(), self.at_work()
         if gate.closed() != "nothing":
-            yield Finding(
-                "site-closed",
-                "Maintenance has closed the site for %s." % {"all": "everybody", "writes": "writes"}[gate.closed()],
-                "Run maintenance.yml with flask_maintenance=nothing when it is over.",
-            )
+            yield self.closed(gate.closed() == "all")
         left = [name for name in (*SLOTS, "workers") if gate.refused(name)]
         if left and not at_work:
             yield Finding(
@@ -188,6 +186,18 @@ class Way:
                 % (self.site.name, self.site.name),
             )
         yield from self.link()
+
+    def closed(self, all_requests: bool) -> Finding:
+        """Nobody means every visitor to get 503 for half a day; a site that only takes no writes may be meant so."""
+        begin = os.stat(self.gate_path("site" if all_requests else "writes")).st_mtime
+        forgotten = all_requests and time.time() - begin > CLOSED_HOURS * 3600
+        since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(begin))
+        return Finding(
+            "site-left-closed" if forgotten else "site-closed",
+            "Maintenance has closed the site for %s since %s%s."
+            % ("everybody" if all_requests else "writes", since, ": every visitor gets 503" if all_requests else ""),
+            "Run maintenance.yml with flask_maintenance=nothing when it is over.",
+        )
 
     def gate_path(self, name: str) -> str:
         return self.site.path("gate", name + ".closed")

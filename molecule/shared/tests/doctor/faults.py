@@ -145,6 +145,10 @@ FAULTS = [
     Fault("a worker is stopped", "worker-stopped", f"supervisorctl stop {APP}.ticker", f"supervisorctl start {APP}.ticker"),
     # deployments
     Fault("the site is closed", "site-closed", **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}')),
+    Fault(
+        "the site was left closed", "site-left-closed",
+        **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}', "5 hours ago"),
+    ),
     Fault("writes are refused", "writes-refused", **written(f"{ROOT}/gate/workers.closed", '{"retry_after": 5, "message": ""}')),
     Fault("a deployment was cut off", "deployment-interrupted", **written(f"{OWN}/journal.json", '{"entry": {"release": "v9"}}')),
     Fault(

@@ -37,7 +37,7 @@ def doctor(monkeypatch):
 
         monkeypatch.setattr(flask_doctor, "together", together)
         monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name])
-        monkeypatch.setattr(flask_doctor, "Display", lambda: SimpleNamespace(display=shown.append))
+        monkeypatch.setattr(flask_doctor, "Display", lambda: SimpleNamespace(display=shown.append, columns=80))
         task = SimpleNamespace(async_val=0, args=dict(ARGUMENTS, **options), check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         made = flask_doctor.ActionModule(task, connection, SimpleNamespace(), None, None, None)
@@ -58,7 +58,8 @@ def test_both_sides_are_in_one_report(doctor):
     assert (result["changed"], result["reached"], result.get("failed")) == (False, True, None)
     assert result["counts"] == "1 critical, 1 warning" and result["facts"] == dict(slot="blue", release="v1")
     (text,) = doctor.shown
-    assert "CRITICAL  disk-full (inside)" in text and "WARNING   health-slow (outside)" in text
+    assert "  CRITICAL  disk-full " in text and "  WARNING   health-slow " in text
+    assert max(map(len, text.splitlines())) <= 80
     assert doctor.asked[0]["host"] == "blog.example.com" and "ignored" not in doctor.asked[0]
 
 

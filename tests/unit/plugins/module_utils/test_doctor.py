@@ -81,13 +81,37 @@ def test_a_well_host_is_one_line():
     assert line == "blog (blog) is well: 3 checks, from inside and outside, found nothing."
 
 
-def test_the_report_says_what_to_do():
-    finding = Finding("disk-full", "It is full. " * 12, "`sudo reboot`")
-    checks = [dict(title="Disks", found=["disk-full"]), dict(title="Memory", found=[])]
-    lines = _doctor_report.lines("blog", [finding], checks)
-    assert lines[0] == "blog: 1 critical" and lines[2] == "  CRITICAL  disk-full (inside)"
-    assert lines[-3] == "            -> `sudo reboot`" and lines[-1] == "1 of 2 checks found nothing."
-    assert max(map(len, lines)) <= _doctor_report.WIDTH
+REPORT = """\
+blog: 1 critical, 1 notice
+
+  SEVERITY  FINDING       WHAT IT IS, AND -> WHAT MENDS IT
+  --------  ------------  --------------------------------------------
+  CRITICAL  disk-full     It is full. It is full. It is full. It is
+            (inside)      full.
+                          -> `sudo reboot`
+
+  NOTICE    port-listens  Somebody listens.
+            (outside)     -> Ask who that is, and whether it is meant
+                             to be.
+
+1 of 3 checks found nothing."""
+
+
+def test_the_report_is_a_table_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(CATALOGUE, "port-listens", "notice")
+    findings = [
+        Finding("disk-full", "It is full. " * 4, "`sudo reboot`"),
+        Finding("port-listens", "Somebody listens.", "Ask who that is, and whether it is meant to be.", _doctor.OUTSIDE),
+    ]
+    checks = [dict(title="Disks", found=["disk-full"]), dict(title="Memory", found=[]), dict(title="Ports", found=["x"])]
+    assert "\n".join(_doctor_report.lines("blog", findings, checks, 70)) == REPORT
+
+
+@pytest.mark.parametrize("width, most", [(79, 79), (100, 100), (300, _doctor_report.WIDTH)])
+def test_the_table_is_as_wide_as_the_terminal_but_no_wider_than_is_read(width, most):
+    finding = Finding("certificate-not-yet-valid", "The sky is blue today. " * 12, "Look at the sky. " * 12)
+    longest = max(map(len, _doctor_report.lines("blog", [finding], [], width)))
+    assert most - 8 < longest <= most
 
 
 def test_a_host_without_a_login_is_not_said_to_be_well_inside():

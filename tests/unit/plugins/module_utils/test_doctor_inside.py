@@ -269,6 +269,18 @@ def test_what_deployments_leave_behind(site):
     assert ids(way.deployments()) == ["site-closed", "writes-refused", "deployment-interrupted", "current-mismatch"]
 
 
+@pytest.mark.parametrize("name, hours, expected", [
+    ("site", 1, "site-closed"), ("site", 5, "site-left-closed"), ("writes", 500, "site-closed"),
+])
+def test_maintenance_that_was_forgotten_is_critical(name, hours, expected, site):
+    path, begin = site.path("gate", name + ".closed"), time.time() - hours * 3600
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("{}")
+    os.utime(path, (begin, begin))
+    (found,) = _doctor_serving.Way(site, "/", "blog", "").deployments()
+    assert found.id == expected and time.strftime("since %Y-%m-%d %H:%M", time.gmtime(begin)) in found.what
+
+
 def test_a_deployment_at_work_is_no_interrupted_one(site):
     write(site, "journal.json", entry={"release": "v2-b"})
     with step(site.root):
