@@ -22,6 +22,22 @@ RELEASE = f"$(readlink -f {ROOT}/current)"
 PROTOCOLS = "sed -i '/ssl_ciphers/d; s/ssl_protocols .*/ssl_protocols {}; ssl_ciphers ALL:@SECLEVEL=0;/' "
 CONFIGURED = "$(grep -rl ssl_protocols /etc/nginx --include=* | xargs readlink -f | sort -u)"
 
+# A repository that has a newer version of an installed package, as a distribution's security updates say it.
+UPDATES, SOURCE = "/var/lib/updates", "/etc/apt/sources.list.d/updates.list"
+UPDATE = f"""mkdir {UPDATES} && cd {UPDATES}
+printf '%s\\n' 'Package: hostname' 'Version: 99' "Architecture: $(dpkg --print-architecture)" 'Filename: ./h.deb' 'Size: 1' \\
+    "SHA256: $(printf %064d 0)" 'Maintainer: nobody' 'Description: none' >Packages
+printf '%s\\n' 'Origin: Debian' 'Label: Debian-Security' 'Suite: stable-security' "Date: $(date -Ru)" SHA256: \\
+    " $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages" >Release
+echo 'deb [trusted=yes] file:{UPDATES} ./' >{SOURCE}
+apt-get update -q -o Dir::Etc::sourcelist={SOURCE} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0"""
+NO_UPDATE = f"rm -rf {UPDATES} {SOURCE} /var/lib/apt/lists/*{UPDATES.replace('/', '_')}*"
+
+SWAPPED = (
+    f"sed 's/^SwapTotal:.*/SwapTotal: 999999 kB/; s/^SwapFree:.*/SwapFree: 9999 kB/' /proc/meminfo >{KEPT}/meminfo && "
+    f"mount --bind {KEPT}/meminfo /proc/meminfo"
+)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -107,6 +123,13 @@ FAULTS = [
         NGINX_BACK,
     ),
     Fault("a static file can't be read", "static-refused", f"chmod 700 {RELEASE}/demo/static", f"chmod 755 {RELEASE}/demo/static"),
+    Fault(
+        "the application serves static files itself", "static-not-by-proxy",
+        nginx("sed -i 's#/static.conf;#/proxy.conf;#' $f"), NGINX_BACK,
+    ),
+    Fault(
+        "nobody is let in to HTTPS", "https-unreachable", "ufw prepend reject 443", "ufw delete reject 443",
+    ),
     Fault("a header is missing", "header-missing", outside=dict(headers=("X-Nobody-Sends",))),
     Fault(
         "a location of its own drops the headers", "header-missing",
@@ -204,26 +227,25 @@ FAULTS = [
         f"mount -t tmpfs -o size=40m,nr_inodes=40,mode=700 tmpfs {BACKUPS} && touch $(seq -f {BACKUPS}/%g 39)", f"umount {BACKUPS}",
     ),
     Fault(
-        "a file system takes no writes", "filesystem-readonly",
-        f"mount -t tmpfs -o ro,size=40m,mode=700 tmpfs {BACKUPS}", f"umount {BACKUPS}",
-    ),
-    Fault(
-        "a disk fails", "disk-errors",
-        "systemd-cat -t kernel -p err echo 'I/O error, dev vda, sector 7 op 0x0:(READ)'", FORGET,
+        "a disk fails and takes no more writes", "disk-errors filesystem-readonly",
+        "systemd-cat -t kernel -p err echo 'I/O error, dev vda, sector 7 op 0x0:(READ)'; "
+        f"mount -t tmpfs -o ro,size=40m,mode=700 tmpfs {BACKUPS}",
+        f"umount {BACKUPS}; {FORGET}",
     ),
     Fault("the memory is short", "memory-low", inside=dict(memory_free=1 << 40)),
     Fault("a unit has failed", "unit-failed", "systemd-run -q --unit=fails --wait false || true", "systemctl reset-failed fails"),
     Fault("a reboot is due", "reboot-required", "touch /run/reboot-required", "rm /run/reboot-required"),
+    Fault(
+        "the machine is full and old", "disk-filling swap-full updates-pending",
+        f"{UPDATE}\n{SWAPPED}\nmount -t tmpfs -o size=40m,mode=700 tmpfs {BACKUPS} && fallocate -l 37M {BACKUPS}/much",
+        f"umount {BACKUPS} /proc/meminfo; {NO_UPDATE}", inside=dict(brief=False, disk_free=2),
+    ),
     # who gets in
     Fault("passwords are let in", "ssh-password-login", **dropped("a", "PasswordAuthentication yes")),
     Fault("root is let in", "ssh-root-login", **dropped("a", "PermitRootLogin prohibit-password")),
     Fault(
-        "passwords of one user are let in", "ssh-password-login",
-        **dropped("a", "Match User daemon\nPasswordAuthentication yes"),
-    ),
-    Fault(
-        "root is let in from some addresses", "ssh-root-login",
-        **dropped("a", "Match Address 198.51.100.0/24\nPermitRootLogin yes"),
+        "some are let in", "ssh-password-login ssh-root-login",
+        **dropped("a", "Match User daemon\nPasswordAuthentication yes\nMatch Address 198.51.100.0/24\nPermitRootLogin yes"),
     ),
     Fault(
         "sshd's configuration is broken", "sshd-config-invalid",
@@ -241,7 +263,10 @@ FAULTS = [
     Fault(
         "fail2ban is stopped", "fail2ban-stopped", "systemctl stop fail2ban", "systemctl start fail2ban",
     ),
-    Fault("a name leads nowhere", "certificate-names name-unresolved", outside=dict(aliases=("www.example.invalid",))),
+    Fault(
+        "names lead nowhere and elsewhere", "certificate-names name-elsewhere name-unresolved",
+        outside=dict(aliases=("www.example.invalid", "127.1")),  # which is this machine's without any DNS, and has a dot
+    ),
     # the logs
     Fault(
         "the application has raised", "application-errors",
