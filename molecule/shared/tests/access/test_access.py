@@ -87,6 +87,15 @@ def is_open(machine: Machine, port: int) -> bool:
         return False
 
 
+def tries(machine: Machine, port: int) -> list[bool]:
+    """Which of seven connections are let in that come one after the other; the firewall forgets them at once."""
+    forget = "echo / >/proc/net/xt_recent/DEFAULT"
+    assert machine.inside(forget).returncode == 0
+    answers = [is_open(machine, port) for dummy in range(7)]
+    assert machine.inside(forget).returncode == 0
+    return answers
+
+
 def can_log_in(machine: Machine) -> bool:
     """Whether the administrator gets in on a new connection, at the port that he had before."""
     done = machine.ssh(ADMIN, f"IdentityFile={KEY}", "BatchMode=yes", "ConnectTimeout=3")
@@ -213,7 +222,7 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
     }
     before = rules()
     inside("sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw && ufw reload")
-    inside(f"ufw allow 9999/tcp comment other; ufw allow {OTHER_PORT}")
+    inside("ufw allow 9999/tcp comment other")
     converged(**others)
     inside("ip6tables -S ufw6-user-input | grep -e '--dport 9999 -j ACCEPT'")
     assert everywhere(lambda machine: is_open(machine, OTHER_PORT)) == [True, True]
@@ -226,7 +235,8 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
         assert "ufw allow 9999/tcp comment 'other'" in added
         assert not any(rule.startswith(("ufw limit 22/", "ufw allow 22/")) for rule in added)
     inside("! timeout 5 bash -c '>/dev/tcp/192.0.2.1/4444' 2>/tmp/said; grep -q refused /tmp/said; rm /tmp/said")
-    inside(f"printf 'Match User bob\\nPasswordAuthentication yes\\n' >{BLOCK}")
+    assert everywhere(lambda machine: tries(machine, OTHER_PORT)) == [[True] * 5 + [False] * 2] * 2
+    inside(f"printf 'Match User bob\\nPasswordAuthentication yes\\n' >{BLOCK}; ufw prepend allow {OTHER_PORT}")
     answer = converge(**others)
     assert changed_nothing(answer.stdout), answer.stdout + answer.stderr
     assert f"{BLOCK} has `Match User bob`, and in it PasswordAuthentication yes." in spoken(answer)
