@@ -106,8 +106,8 @@ class Access:
         limited = self.params["firewall"]["ssh_limit"]
         void = _firewall.void_limits(self.module, self.rules, ports) if limited else []
         return [
-            "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean it."
-            % about
+            "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean "
+            "it." % about
             for about in exceptions
         ] + [
             "`%s` comes first for everybody, so that `%s` limits nobody who guesses passwords or keys. Remove it with "

@@ -112,7 +112,8 @@ def _opens(module: AnsibleModule, rule: tuple, port: str) -> bool:
         return protocol == "tcp"  # to all ports
     if not re.match(r"\d[\d,:]*(/\w+)?$", ports):
         dummy, ports, dummy = module.run_command(["ufw", "app", "info", ports])
-    return protocol == "tcp" and any(_covers(spec, port) for spec in re.findall(r"(?m)^\s*(\d[\d,:]*(?:/\w+)?)$", ports))
+    specs = re.findall(r"(?m)^\s*(\d[\d,:]*(?:/\w+)?)$", ports)
+    return protocol == "tcp" and any(_covers(spec, port) for spec in specs)
 
 
 def _covers(ports: str, port: str) -> bool:

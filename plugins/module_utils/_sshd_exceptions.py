@@ -28,13 +28,24 @@ LINE = re.compile(r'\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)\s*$')
 
 def exceptions(wanted: dict, path: str = CONFIG) -> list:
     """(file, block, setting) of what a Match block opens that should be closed."""
-    found = []
+    blocks = {}
     for file, block, keyword, value in _settings(path, "", os.path.dirname(path)):
-        name = OLD_NAMES.get(keyword.lower(), keyword.lower())
-        value = value.split("#")[0].strip().strip('"').lower()
-        if block and name in WATCHED and wanted.get(name) == ["no"] and value != "no":
-            found.append((file, block, "%s %s" % (keyword, value)))
-    return found
+        if block:
+            name = OLD_NAMES.get(keyword.lower(), keyword.lower())
+            plain = value.split("#")[0].strip().replace('"', "").lower()
+            blocks.setdefault((file, block), {}).setdefault(name, (keyword, plain))
+    return [
+        (*where, "%s %s" % settings[name])
+        for where, settings in blocks.items()
+        for name in WATCHED
+        if wanted.get(name) == ["no"] and settings.get(name, ("", "no"))[1] != "no" and not _needs_key(name, settings)
+    ]
+
+
+def _needs_key(name: str, settings: dict) -> bool:
+    """Whether what a block opens is asked for only beside a key, such as a code."""
+    ways = settings.get("authenticationmethods", ("", "any"))[1].split()
+    return name != "permitrootlogin" and all("publickey" in way.split(",") for way in ways)
 
 
 def _settings(path: str, block: str, folder: str) -> Iterator[tuple]:

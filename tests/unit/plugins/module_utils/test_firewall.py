@@ -109,7 +109,8 @@ NGINX = "Profile: Nginx Full\nTitle: Web 22\n\nPorts:\n  80,443/tcp\n"
 
 # a rule of others, and whether it makes a limit at port 22 void
 VOID = {
-    "22": True, "22/tcp": False, "22/udp": False, "20:30/tcp": True, "80,22/tcp": True, "222": False, "80,443/tcp": False,
+    "22": True, "22/tcp": False, "22/udp": False, "222": False,
+    "20:30/tcp": True, "80,22/tcp": True, "80,443/tcp": False,
     "in 22": True, "log 22": True, "out 22": False, "OpenSSH": True, "Nginx": False, "to any": True,
     "to any proto udp": False, "to 192.0.2.1 port 22 proto tcp": True, "to 192.0.2.1 app OpenSSH": True,
     "from 192.0.2.7": False, "from 192.0.2.7 to any port 22": False, "in on eth1 to any port 22": False,

@@ -144,7 +144,7 @@ def test_a_confirmation_survives_the_loss_of_the_power_before_the_timer_is_stopp
     run_command = host.run_command
     monkeypatch.setattr(_guard.os, "sync", lambda: steps.append(("all", guard.armed())))
     monkeypatch.setattr(_guard, "sync_folder", lambda path: steps.append((path, guard.armed())))
-    monkeypatch.setattr(host, "run_command", lambda command, **options: steps.append(command[1]) or run_command(command))
+    monkeypatch.setattr(host, "run_command", lambda command, **how: steps.append(command[1]) or run_command(command))
     guard.confirm(token)
     assert steps == [("all", True), (guard.folder, False), "stop"]
 

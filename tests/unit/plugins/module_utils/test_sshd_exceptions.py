@@ -10,6 +10,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._sshd_exceptions im
 
 WANTED = {"passwordauthentication": ["no"], "kbdinteractiveauthentication": ["no"], "permitrootlogin": ["no"]}
 
+CODE = "Match Group otp\nKbdInteractiveAuthentication yes\n"
+
 # a drop-in, and what its blocks open
 BLOCKS = {
     "one user": ("Match User bob\n  PasswordAuthentication yes\n", [("Match User bob", "PasswordAuthentication yes")]),
@@ -19,6 +21,11 @@ BLOCKS = {
                     [("Match Group a", "ChallengeResponseAuthentication yes")]),
     "two blocks": ("Match User a\nPasswordAuthentication no\nMatch User b\nPasswordAuthentication yes\n",
                    [("Match User b", "PasswordAuthentication yes")]),
+    "a code beside a key": (CODE + "AuthenticationMethods publickey,keyboard-interactive\n", []),
+    "a key or a code": (CODE + "AuthenticationMethods publickey keyboard-interactive\n",
+                        [("Match Group otp", "KbdInteractiveAuthentication yes")]),
+    "root with a key": ("Match all\nMatch User root\nPermitRootLogin yes\nAuthenticationMethods publickey\n",
+                        [("Match User root", "PermitRootLogin yes")]),
     "for all": ("PasswordAuthentication yes\n", []),
     "for all again": ("Match User a\nX11Forwarding no\nMatch all\nPasswordAuthentication yes\n", []),
     "a comment": ("Match User a\n# PasswordAuthentication yes\n", []),
