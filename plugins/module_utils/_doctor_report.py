@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from typing import Iterable
 
@@ -14,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor import SEVE
 WIDTH = 110
 ADVICE = "-> "
 GAP = "  "
+KEPT = "\0"  # for a space at which no line ends
 HEAD = ("SEVERITY", "FINDING", "WHAT IT IS, AND -> WHAT MENDS IT")
 
 
@@ -53,10 +55,13 @@ def row(cells: Iterable[str], sizes: list) -> str:
 
 
 def wrapped(text: str, prefix: str, width: int) -> list:
-    return textwrap.wrap(
-        text, width, initial_indent=prefix, subsequent_indent=" " * len(prefix), break_long_words=False,
+    """A text in a column. A command stays on one line, however long: it is copied."""
+    whole = re.sub("`[^`]*`", lambda command: command.group(0).replace(" ", KEPT), text)
+    found = textwrap.wrap(
+        whole, width, initial_indent=prefix, subsequent_indent=" " * len(prefix), break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(KEPT, " ") for line in found]
 
 
 def sentence(title: str, findings: list) -> str:

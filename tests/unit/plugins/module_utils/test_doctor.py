@@ -107,6 +107,14 @@ def test_the_report_is_a_table_with_what_to_do(monkeypatch):
     assert "\n".join(_doctor_report.lines("blog", findings, checks, 70)) == REPORT
 
 
+def test_a_command_stays_on_one_line():
+    command = "`sudo chown root:blog /srv/blog/shared/.env && sudo chmod 0640 /srv/blog/shared/.env`"
+    finding = Finding("env-exposed", "what", "Do %s, and change the secrets." % command)
+    assert [line.strip() for line in _doctor_report.table([finding], 79)[3:]] == [
+        "(inside)     -> Do", command + ",", "and change the secrets.",
+    ]
+
+
 @pytest.mark.parametrize("width, most", [(79, 79), (100, 100), (300, _doctor_report.WIDTH)])
 def test_the_table_is_as_wide_as_the_terminal_but_no_wider_than_is_read(width, most):
     finding = Finding("certificate-not-yet-valid", "The sky is blue today. " * 12, "Look at the sky. " * 12)
