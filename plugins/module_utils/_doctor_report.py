@@ -10,7 +10,7 @@ import re
 import textwrap
 from typing import Iterable
 
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import SEVERITIES, Finding
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor import SEVERITIES
 
 WIDTH = 110
 ADVICE = "-> "

@@ -5,36 +5,20 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import pwd
 import re
-from typing import Iterator, NamedTuple
+from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_data import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils._sshd_match import MAIN, PASSWORDS, Block, blocks, needs_key
 
-MAIN = "/etc/ssh/sshd_config"
 SHADOW = "/etc/shadow"
 STRANGER = "user=%s,host=stranger.invalid,addr=192.0.2.1"  # an address that is for documents alone
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false", "/bin/sync")
-LINE = re.compile(r"\s*([A-Za-z]\w*)(?:\s*=\s*|\s+)(.*)")
 MOST = 50  # users of whom sshd is asked
-DEPTH = 16  # of files that include others, as in sshd
 PASSWORD, ROOT = "ssh-password-login", "ssh-root-login"
-
-# OpenSSH's words for it, of which none may be yes; and an older one of the second
-PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords")
-OLDER = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
 LETS_IN = {PASSWORD: "lets passwords in", ROOT: "lets root in"}
-
-
-class Block(NamedTuple):
-    """A `Match` in a file, and the values under it."""
-
-    path: str
-    condition: str
-    values: dict
 
 
 def ssh_server() -> Iterator[Finding]:
@@ -64,12 +48,6 @@ def weak(values: dict) -> dict:
     if values.get("permitrootlogin", "no") != "no":
         found["permitrootlogin"] = ROOT
     return found
-
-
-def needs_key(values: dict) -> bool:
-    """Whether a password, or a code, is asked for only beside a key."""
-    ways = values.get("authenticationmethods", "any").split()
-    return ways != ["any"] and all("publickey" in way.split(",") for way in ways)
 
 
 def everybody(values: dict) -> Iterator[Finding]:
@@ -122,38 +100,6 @@ def exception(block: Block, kind: str, names: list, users: dict) -> Finding:
 
 def shown(values: dict, names: list) -> str:
     return ", ".join("%s %s" % (name, values.get(name, "")) for name in names)
-
-
-def blocks(path: str) -> list:
-    """The conditions of a configuration with what it includes; of a keyword the first value counts."""
-    found = {}
-    for file, condition, keyword, value in lines_of(path):
-        if condition:
-            found.setdefault((file, condition), {}).setdefault(keyword, value)
-    return [Block(file, condition, values) for (file, condition), values in found.items()]
-
-
-def lines_of(path: str, outer: str = "", depth: int = 0) -> Iterator[tuple]:
-    """(file, condition, keyword, value); a condition in an included file ends with it."""
-    condition = outer
-    for line in text_of(path).splitlines():
-        found = LINE.match(line)
-        if not found:
-            continue
-        keyword, value = found.group(1).lower(), re.sub(r"\s+#.*", "", found.group(2)).strip()
-        if keyword == "match":
-            condition = " ".join(word for word in (outer, "" if value.lower() == "all" else value) if word)
-        elif keyword == "include":
-            for file in included(value) if depth < DEPTH else []:
-                yield from lines_of(file, condition, depth + 1)
-        else:
-            yield path, condition, OLDER.get(keyword, keyword), value.strip('"').lower()
-
-
-def included(patterns: str) -> list:
-    """The files that an Include names."""
-    names = [os.path.join(os.path.dirname(MAIN), name.strip('"')) for name in patterns.split()]
-    return [file for name in names for file in sorted(glob.glob(name))]
 
 
 def people() -> list:

@@ -96,22 +96,6 @@ def test_a_condition_that_is_not_understood_is_found_by_what_sshd_says_of_a_user
     assert (found.id, found.subject) == ("ssh-password-login", "sftp")
 
 
-def test_a_condition_ends_with_the_file_that_has_it(host):
-    host.write(**{
-        "sshd_config": "Include *.conf\nPasswordAuthentication yes\n\nMatch User ana\nInclude more\n",
-        "00-own.conf": "Match User bob\nX11Forwarding no\n",
-        "more": "Match Address 192.0.2.0/24\nPermitRootLogin yes\n",
-    })
-    assert [block[1:] for block in _doctor_sshd.blocks(_doctor_sshd.MAIN)] == [
-        ("User bob", {"x11forwarding": "no"}), ("User ana Address 192.0.2.0/24", {"permitrootlogin": "yes"}),
-    ]
-
-
-def test_files_that_include_each_other_come_to_an_end(host):
-    host.write(**{"00-own.conf": "Include *.conf\n"})
-    assert _doctor_sshd.blocks(_doctor_sshd.MAIN) == []
-
-
 def test_a_configuration_that_is_refused(monkeypatch):
     monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(255, "", "Bad configuration option: Nonsense"))
     (found,) = _doctor_sshd.ssh_server()

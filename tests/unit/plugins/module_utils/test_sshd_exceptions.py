@@ -14,18 +14,18 @@ CODE = "Match Group otp\nKbdInteractiveAuthentication yes\n"
 
 # a drop-in, and what its blocks open
 BLOCKS = {
-    "one user": ("Match User bob\n  PasswordAuthentication yes\n", [("Match User bob", "PasswordAuthentication yes")]),
+    "one user": ("Match User bob\n  PasswordAuthentication yes\n", [("Match User bob", "passwordauthentication yes")]),
     "addresses": ("match Address 10.0.0.0/8\npermitrootlogin = prohibit-password # x\n",
                   [("Match Address 10.0.0.0/8", "permitrootlogin prohibit-password")]),
     "an old name": ('Match Group a\nChallengeResponseAuthentication "yes"\n',
-                    [("Match Group a", "ChallengeResponseAuthentication yes")]),
+                    [("Match Group a", "kbdinteractiveauthentication yes")]),
     "two blocks": ("Match User a\nPasswordAuthentication no\nMatch User b\nPasswordAuthentication yes\n",
-                   [("Match User b", "PasswordAuthentication yes")]),
+                   [("Match User b", "passwordauthentication yes")]),
     "a code beside a key": (CODE + "AuthenticationMethods publickey,keyboard-interactive\n", []),
     "a key or a code": (CODE + "AuthenticationMethods publickey keyboard-interactive\n",
-                        [("Match Group otp", "KbdInteractiveAuthentication yes")]),
+                        [("Match Group otp", "kbdinteractiveauthentication yes")]),
     "root with a key": ("Match all\nMatch User root\nPermitRootLogin yes\nAuthenticationMethods publickey\n",
-                        [("Match User root", "PermitRootLogin yes")]),
+                        [("Match User root", "permitrootlogin yes")]),
     "for all": ("PasswordAuthentication yes\n", []),
     "for all again": ("Match User a\nX11Forwarding no\nMatch all\nPasswordAuthentication yes\n", []),
     "a comment": ("Match User a\n# PasswordAuthentication yes\n", []),
@@ -61,7 +61,7 @@ def test_a_block_ends_with_its_file(opened):
 
 def test_a_file_is_part_of_the_block_that_includes_it(opened):
     after = "Match User eva\nInclude sshd_config.d/50-bob.conf\n"
-    assert opened("PasswordAuthentication yes\n", WANTED, after) == [("Match User eva", "PasswordAuthentication yes")]
+    assert opened("PasswordAuthentication yes\n", WANTED, after) == [("Match User eva", "passwordauthentication yes")]
 
 
 def test_what_is_open_to_all_is_no_exception(opened):
