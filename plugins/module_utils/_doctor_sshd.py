@@ -11,7 +11,13 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_data import text_of
-from ansible_collections.selfhost.flask.plugins.module_utils._sshd_match import MAIN, PASSWORDS, Block, blocks, needs_key
+from ansible_collections.selfhost.flask.plugins.module_utils._sshd_match import (
+    MAIN,
+    PASSWORDS,
+    Block,
+    blocks,
+    needs_key,
+)
 
 SHADOW = "/etc/shadow"
 STRANGER = "user=%s,host=stranger.invalid,addr=192.0.2.1"  # an address that is for documents alone
