@@ -91,13 +91,14 @@ def of_user(name: str) -> dict:
 
 
 def exception(block: Block, kind: str, names: list, users: dict) -> Finding:
+    given = [name for name in names if name in block.values] or ["authenticationmethods"]
     whom = [user for user, weaknesses in users.items() if kind == PASSWORD and set(names) & set(weaknesses)]
     return Finding(
         kind,
         "sshd's configuration %s where 'Match %s' holds%s: %s says %s."
         % (
             LETS_IN[kind], block.condition, ", as for " + ", ".join(whom[:5]) if whom else "",
-            block.path, shown(block.values, names),
+            block.path, shown(block.values, given),
         ),
         "Remove that from %s, test with `sudo sshd -t`, then `sudo systemctl reload ssh`." % block.path,
         subject="Match " + block.condition,

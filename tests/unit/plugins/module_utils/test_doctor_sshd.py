@@ -83,6 +83,13 @@ def test_whom_it_lets_in_is_said(host):
     assert "holds, as for bob: " in found.what
 
 
+def test_a_condition_that_asks_for_no_key_beside_the_password(host, monkeypatch):
+    both = "passwordauthentication yes\nauthenticationmethods publickey,password\n"
+    monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(0, both, ""))
+    (found,) = drop_in(host, "Match User bob\nAuthenticationMethods any\n")
+    assert found.id == "ssh-password-login" and found.what.endswith("00-other.conf says authenticationmethods any.")
+
+
 def test_what_the_whole_lets_in_is_said_once(host, monkeypatch):
     open_to_all = WHOLE.replace("Authentication no", "Authentication yes")
     monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(0, open_to_all, ""))
