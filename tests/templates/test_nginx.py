@@ -98,7 +98,7 @@ def test_the_address_is_a_name_until_there_is_a_certificate_for_the_domain(given
 def test_what_sites_share_is_the_same_whichever_writes_it(template, render):
     facts = {"distribution": "Debian", "distribution_major_version": "13"}
     written = {
-        render("nginx", template, deployment, **{**given, "ansible_facts": facts})
+        render("nginx", template, deployment, **{**given, "ansible_facts": facts, "nginx_hsts_seconds": 60})
         for deployment in DEPLOYMENTS
         for given in [*CASES.values(), {"flask_domain": "192.0.2.7", "flask_tls": "provided"}]
     }
@@ -130,6 +130,18 @@ def test_sites_of_one_host_agree_on_what_they_share(shop, own, differing, evalua
     assert evaluate("nginx", "__nginx_differing", **given) == differing
     told = [text for text in refusals("nginx", **given) if "same host" in text]
     assert [text.startswith(" and ".join(differing) + " is another one for shop, which") for text in told] == [True] * bool(differing)
+
+
+@pytest.mark.parametrize("shop, own, promised", [
+    ({}, {"nginx_hsts_seconds": 300}, []),
+    ({"nginx_hsts_seconds": 300}, {}, []),
+    ({"nginx_hsts_seconds": "60"}, {"nginx_hsts_seconds": 300}, [["Strict-Transport-Security", "max-age=60", "always"]]),
+])
+def test_who_asks_for_no_site_is_promised_what_all_sites_promise(shop, own, promised, render):
+    hosts = {"shop": {**SHOP, **shop}, "blog.example.com": {}}
+    given = {"hostvars": hosts, "groups": {"all": list(hosts)}, "ansible_host": "192.0.2.7", **own}
+    tls = found_in(blocks(render("nginx", "default.conf.j2", **given)), "server")[-1][-1]
+    assert found_in(tls, "add_header") == promised
 
 
 def test_http3_is_offered_only_by_choice(render):
