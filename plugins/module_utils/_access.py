@@ -11,10 +11,16 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _firewall, _sshd, _sshd_exceptions
+from ansible_collections.selfhost.flask.plugins.module_utils import (
+    _firewall,
+    _sshd,
+    _sshd_exceptions,
+    _sshd_match,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._guard import UNIT, Guard
 
@@ -47,6 +53,9 @@ class Access:
         """(old, new) content of each file that is not as it should be."""
         port = self.params["port"]
         wanted = {self.params["sshd_path"]: self.config}
+        main = content(_sshd_match.MAIN)
+        if main is not None:
+            wanted[_sshd_match.MAIN] = _sshd.with_part(main, self.params["main_config"])
         if self.unit == "ssh.socket":
             wanted[_sshd.SOCKET_DROP_IN] = _sshd.SOCKET % port if port else None
         moduli = content(_sshd.MODULI)
@@ -175,7 +184,8 @@ class Access:
 
     def _guarded_paths(self) -> list:
         keys = [path + suffix for path in _sshd.KEYS.values() for suffix in ("", ".pub")]
-        return [self.params["sshd_path"], _sshd.SOCKET_DROP_IN, _sshd.MODULI, *keys, *_firewall.FILES]
+        ours = [self.params["sshd_path"], _sshd_match.MAIN, _sshd.SOCKET_DROP_IN, _sshd.MODULI]
+        return [*ours, *keys, *_firewall.FILES]
 
     def _write(self, new_keys: dict) -> None:
         for path, (dummy, new) in self.files.items():
@@ -183,7 +193,8 @@ class Access:
                 os.unlink(path)
             else:
                 os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-                write_file(path, new.encode(errors="surrogateescape"), 0o644, 0, 0)
+                mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
+                write_file(path, new.encode(errors="surrogateescape"), mode, 0, 0)
         for kind, path in new_keys.items():
             os.replace(path, _sshd.KEYS[kind])
             os.replace(path + ".pub", _sshd.KEYS[kind] + ".pub")

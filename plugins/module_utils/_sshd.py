@@ -30,6 +30,9 @@ WHO = ("allowgroups", "pubkeyacceptedalgorithms", "requiredrsasize")
 ELSEWHERE = ("AuthorizedKeysCommand", "TrustedUserCAKeys")
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 
+BEGIN, END = "# BEGIN selfhost.flask\n", "# END selfhost.flask\n"
+OFF = "# said above: "  # before a line of others that our part contradicts
+
 # BindIPv6Only: Ubuntu's own unit has two addresses for it. A host without IPv6 gets IPv4 alone.
 SOCKET = """\
 # Ansible managed
@@ -126,6 +129,21 @@ def make_key(module: AnsibleModule, kind: str) -> str:
     command = ["ssh-keygen", "-q", "-t", kind, "-b", str(BITS[kind]), "-N", "", "-C", "", "-f", path]
     module.run_command(command, check_rc=True)
     return path
+
+
+def with_part(text: str, part: str) -> str:
+    """sshd_config with our part before all else, and without what others say of the same for everybody.
+
+    An empty part brings back the file as others left it.
+    """
+    others = re.sub("(?ms)^%s.*?^%s" % (BEGIN, END), "", text)
+    others = re.sub("(?m)^" + OFF, "", others)
+    if not part:
+        return others
+    names = "|".join(re.findall(r"(?m)^(\w+)", part))
+    whole, match, blocks = re.match(r"(?s)(.*?)((?im:^[ \t]*match\s)|\Z)(.*)", others).groups()
+    whole = re.sub(r"(?im)^(?=[ \t]*(%s)[ \t=])" % names, OFF, whole)
+    return BEGIN + part.strip("\n") + "\n" + END + whole + match + blocks
 
 
 def strong_moduli(text: str, bits: int) -> str:

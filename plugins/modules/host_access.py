@@ -56,6 +56,13 @@ options:
   sshd_config:
     description: What the drop-in holds. Required for O(state=applied).
     type: str
+  main_config:
+    description:
+      - What C(/etc/ssh/sshd_config) itself says before all else, for programs that read no other file. It has to
+        repeat what the drop-in says, without the keywords of which each adds to the others, such as C(Port).
+      - Without it, that file is as others left it.
+    type: str
+    default: ""
   port:
     description: The port for sshd. Without one, it is left to the host's other files.
     type: int
@@ -230,6 +237,7 @@ def main() -> None:
             deadline=dict(type="int", default=60),
             sshd_path=dict(type="path", default="/etc/ssh/sshd_config.d/00-selfhost.conf"),
             sshd_config=dict(type="str"),
+            main_config=dict(type="str", default=""),
             port=dict(type="int"),
             moduli_bits=dict(type="int", default=3071),
             user=dict(type="str", default="root"),

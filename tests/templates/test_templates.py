@@ -243,6 +243,14 @@ def test_a_users_own_settings_of_sshd_win(render):
     assert "AllowTcpForwarding" not in found and "Banner" not in found
 
 
+def test_the_main_file_repeats_the_drop_in_but_for_what_adds_up(render):
+    settings = {"x11forwarding": "yes", "MaxAuthTries": None}
+    text = render("hardening", "sshd_main.conf.j2", hardening_ssh_settings=settings, hardening_ssh_port=2222)
+    found = directives(text)
+    assert (found["x11forwarding"], found["PermitRootLogin"]) == ("yes", "no")
+    assert not {"X11Forwarding", "MaxAuthTries", "Port", "HostKey", "AllowGroups"} & set(found)
+
+
 def test_without_groups_every_user_with_a_key_gets_in(render):
     assert "AllowGroups" not in render("hardening", "sshd.conf.j2", hardening_ssh_groups=[])
     assert "\nAllowGroups sudo ops\n" in render("hardening", "sshd.conf.j2", hardening_ssh_groups=["sudo", "ops"])

@@ -104,7 +104,8 @@ def firewall(monkeypatch, tmp_path):
             else (0, said[command[1]], ""),
         )
         options = dict(owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
-        made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071)
+        made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071,
+                           main_config="")
         made.config, made.unit, made.has_ufw = None, "ssh.service", True
         (tmp_path / "ufw").write_text(settings + 'DEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n')
         monkeypatch.setattr(_access._firewall, "DEFAULTS", str(tmp_path / "ufw"))

@@ -169,3 +169,21 @@ UNKNOWN = {
 def test_users_whom_nobody_knows_beforehand_are_thought_of(case):
     text, before, wanted, settings = UNKNOWN[case]
     assert _sshd.unknown_users(text, before, wanted) == settings
+
+
+OTHERS = "# Text\nInclude *.conf\npermitrootlogin yes\n#PermitRootLogin no\nMatch User bob\n  PermitRootLogin yes\n"
+
+
+def test_our_part_of_the_main_file_comes_first_and_what_others_say_of_it_is_off():
+    with_it = _sshd.with_part(OTHERS, "# Text\nPermitRootLogin no\n")
+    assert with_it == "# BEGIN selfhost.flask\n# Text\nPermitRootLogin no\n# END selfhost.flask\n" + OTHERS.replace(
+        "permitrootlogin yes", "# said above: permitrootlogin yes"
+    )
+    assert _sshd.with_part(with_it, "# Text\nPermitRootLogin no") == with_it
+
+
+def test_our_part_of_the_main_file_goes_again_and_leaves_nothing():
+    with_it = _sshd.with_part(OTHERS, "PermitRootLogin no\n")
+    assert "Root" not in _sshd.with_part(with_it, "MaxAuthTries 4").partition("# END")[0]
+    assert _sshd.with_part(with_it, "") == _sshd.with_part(OTHERS, "") == OTHERS
+    assert _sshd.with_part(_sshd.with_part("", "MaxAuthTries 4"), "") == ""
