@@ -29,15 +29,6 @@ RULES_OF_THE_KERNEL = """
     service_auditd_enabled sysctl_fs_protected_hardlinks sysctl_fs_protected_symlinks sysctl_fs_suid_dumpable
     sysctl_kernel_randomize_va_space
 """.split()
-# Lynis's tests of the same kind: kernel settings, audit log, clock.
-TESTS_OF_THE_KERNEL = """
-    ACCT-9628 TIME-3104 KRNL-6000:dev.tty.ldisc_autoload KRNL-6000:fs.protected_fifos
-    KRNL-6000:fs.protected_hardlinks KRNL-6000:fs.protected_regular KRNL-6000:fs.protected_symlinks
-    KRNL-6000:fs.suid_dumpable KRNL-6000:kernel.core_uses_pid KRNL-6000:kernel.ctrl-alt-del
-    KRNL-6000:kernel.dmesg_restrict KRNL-6000:kernel.kptr_restrict KRNL-6000:kernel.modules_disabled
-    KRNL-6000:kernel.perf_event_paranoid KRNL-6000:kernel.randomize_va_space KRNL-6000:kernel.sysrq
-    KRNL-6000:kernel.unprivileged_bpf_disabled KRNL-6000:kernel.yama.ptrace_scope KRNL-6000:net.core.bpf_jit_harden
-""".split()
 
 
 @dataclass(frozen=True)
@@ -178,24 +169,16 @@ cat report; echo ----; cat said; echo ----; cat log; rm -rf "$folder"
 
 def lynis(host: Host) -> Iterator[Row]:
     """It runs from a folder of its own on the host, and nothing stays there."""
-    index, findings = lynis_index(host, "lynis", TESTS_OF_THE_KERNEL if host.own else [])
-    yield Row("lynis", version_of("lynis"), f"index >= {LYNIS_INDEX}", f"{index}", index >= LYNIS_INDEX, findings)
-    if host.own:
-        index, findings = lynis_index(host, "lynis-all", [])
-        yield Row("  all its tests", version_of("lynis"), "-", f"{index}", None, findings)
-
-
-def lynis_index(host: Host, name: str, without: list[str]) -> tuple[int, list[str]]:
-    """The hardening index, and what it suggests."""
-    report, said, log = host.run(LYNIS, packed_lynis(without)).split("\n----\n", 2)
-    for suffix, text in {"report": report, "txt": said, "log": log}.items():
-        keep(host, f"{name}.{suffix}", text)
+    report, said, log = host.run(LYNIS, packed_lynis()).split("\n----\n", 2)
+    for name, text in {"lynis.report": report, "lynis.txt": said, "lynis.log": log}.items():
+        keep(host, name, text)
     index = int(re.search(r"^hardening_index=(\d+)", report, re.MULTILINE)[1])
     found = re.findall(r"^(?:suggestion|warning)\[\]=([^|]*\|[^|]*(?:\|[^|]*)?)", report, re.MULTILINE)
-    return index, [" ".join(part for part in text.split("|") if part != "-") for text in found]
+    findings = [" ".join(part for part in text.split("|") if part != "-") for text in found]
+    yield Row("lynis", version_of("lynis"), f"index >= {LYNIS_INDEX}", f"{index}", index >= LYNIS_INDEX, findings)
 
 
-def packed_lynis(without: list[str]) -> bytes:
+def packed_lynis() -> bytes:
     """Lynis as its authors pack it: program, include, db, profile in one folder."""
     root, folder = from_debian(), CACHE / "lynis"
     shutil.rmtree(folder, ignore_errors=True)
@@ -203,8 +186,6 @@ def packed_lynis(without: list[str]) -> bytes:
     (folder / "plugins").mkdir(exist_ok=True)
     for name in ("usr/sbin/lynis", "etc/lynis/default.prf"):
         shutil.copy(root / name, folder)
-    with open(folder / "default.prf", "a") as profile:
-        profile.writelines(f"skip-test={test}\n" for test in without)
     return packed(folder, inside=True)
 
 
