@@ -93,6 +93,7 @@ class Access:
         """What sshd would say if there were only our drop-in."""
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
             file.write(self.config)
+            file.write("\nAuthorizedKeysCommandUser root\n")  # sshd refuses the command without; others may have it
             file.flush()
             return _sshd.effective(self.module, self.params["user"], file.name)
 

@@ -178,6 +178,11 @@ class Finding(NamedTuple):
     def severity(self) -> str:
         return CATALOGUE[self.id]
 
+    @property
+    def names(self) -> set:
+        """By what it can be ignored: as all of its kind, or it alone."""
+        return {self.id, "%s:%s" % (self.id, self.subject)}
+
     def described(self) -> dict:
         """The finding for programs."""
         return dict(self._asdict(), severity=self.severity)
@@ -191,7 +196,7 @@ def restored(described: dict) -> Finding:
 def settle(findings: Iterable[Finding], ignored: Iterable[str] = ()) -> list:
     """The causes without what they explain, each once, the worst first."""
     findings, ignored, unique = list(findings), set(ignored), {}
-    inside = {finding.id for finding in findings if finding.where == INSIDE}
+    inside = {one.id for one in findings if one.where == INSIDE and not one.names & ignored}
     for finding in findings:
         if finding.where == INSIDE or finding.subject or finding.id not in inside:  # there it says more
             unique.setdefault((finding.id, finding.subject), finding)
@@ -203,7 +208,7 @@ def settle(findings: Iterable[Finding], ignored: Iterable[str] = ()) -> list:
     explained = {name for cause in present for name in EXPLAINS.get(cause, ()) if name != cause}
     kept = [
         finding for finding in unique.values()
-        if not {finding.id, "%s:%s" % (finding.id, finding.subject)} & (explained | ignored)
+        if not finding.names & (explained | ignored)
     ]
     return sorted(kept, key=lambda finding: (SEVERITIES.index(finding.severity), finding.id, finding.subject))
 

@@ -41,7 +41,7 @@ class Outside:
 
     def after(self, facts: dict, found: list) -> list:
         """(title, what looks), once it is known what the host says of itself, and what was found there."""
-        known = "ssh-password-login" in [one["id"] for one in found]
+        known = ("ssh-password-login", "") in [(one["id"], one["subject"]) for one in found]
         others = [] if known else facts.get("guessable", [])
         listening = [one["port"] for one in facts.get("listeners", []) if one["protocol"] == "tcp"]
         more = [port for port in listening if port not in USUAL]

@@ -77,7 +77,7 @@ def exceptions(whole: dict, found: list) -> Iterator[Finding]:
             yield exception(block, kind, [name for name in worse if worse[name] == kind], users)
     known.update(name for block in found for name in weak(dict(whole, **block.values)))
     for user, worse in users.items():
-        for name in set(worse) - known:
+        for name in sorted(set(worse) - known):
             yield Finding(
                 worse[name], "sshd's configuration %s for %s: %s." % (LETS_IN[worse[name]], user, name),
                 "Find the condition with `sudo grep -ri match /etc/ssh`, remove that, and run site.yml.", subject=user,

@@ -146,11 +146,24 @@ def test_one_host_has_one_value_of_what_is_for_all_of_it(name, refusals):
 
 
 @pytest.mark.parametrize("blog, shop", [
+    ({"ansible_port": 2201}, {"ansible_port": "2201"}), ({"ansible_port": 2201}, {}), ({}, {"ansible_port": 2201}),
+    ({"ansible_host": "shop"}, {"ansible_host": None}),
+])
+def test_a_host_is_one_by_its_address_and_port(blog, shop, refusals):
+    given = neighbours(blog, {**shop, "hardening_outgoing": "deny"})
+    given["hostvars"]["shop"] = {key: value for key, value in given["hostvars"]["shop"].items() if value is not None}
+    (said,) = refusals("flask", **given)
+    assert said.startswith("hardening_outgoing is another one for shop")
+
+
+@pytest.mark.parametrize("blog, shop", [
     ({}, {}), ({"hardening_outgoing": "deny"}, {"hardening_outgoing": "deny"}), ({"hardening_ssh_limit": True}, {}),
     ({"hardening_ssh_groups": ["sudo"]}, {}), ({}, {"hardening_ssh_port": None, "system_reboot_time": ""}),
     ({"hardening_ports": [8443]}, {"hardening_admins": [], "fail2ban_login_attempts": 3}),
     ({}, {"hardening_ssh_port": 2222, "ansible_host": "192.0.2.8"}),
     ({}, {"hardening_ssh_port": 2222, "ansible_host": None}),
+    ({"hardening_ssh_port": "2222", "hardening_ssh_limit": "True"}, {"hardening_ssh_port": 2222}),
+    ({"ansible_port": 2201}, {"ansible_port": "2202", "hardening_ssh_port": 2222}),
 ])
 def test_applications_may_have_what_is_their_own(blog, shop, refusals):
     assert refusals("flask", **neighbours(blog, shop)) == []

@@ -191,6 +191,8 @@ def test_services_that_are_enabled_and_needed_by_nobody_are_stopped(commands, gi
     ({}, False),
     ({"flask_aliases": ["shop.local"]}, True),
     ({"ansible_host": "pi.local"}, True),
+    ({"__flask_neighbours": [{"flask_app": "shop"}, {"flask_domain": "pi.local"}]}, True),
+    ({"__flask_neighbours": [{"flask_aliases": ["pi.local"]}]}, True),
     ({"flask_domain": "local.example.com"}, False),
 ])
 def test_what_finds_a_host_by_its_local_name_stays(given, stays, evaluate):

@@ -239,7 +239,7 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
     inside(f"printf 'Match User bob\\nPasswordAuthentication yes\\n' >{BLOCK}; ufw prepend allow {OTHER_PORT}")
     answer = converge(**others)
     assert changed_nothing(answer.stdout), answer.stdout + answer.stderr
-    assert f"{BLOCK} has `Match User bob`, and in it PasswordAuthentication yes." in spoken(answer)
+    assert f"{BLOCK} has `Match User bob`, and in it passwordauthentication yes." in spoken(answer)
     assert f"`ufw allow {OTHER_PORT}` comes first for everybody" in spoken(answer)
     converged(ansible_port=OTHER_PORT)
     inside(f"ufw delete allow 9999/tcp; ufw delete allow {OTHER_PORT}; rm {BLOCK}")

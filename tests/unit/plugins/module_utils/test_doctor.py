@@ -51,6 +51,7 @@ def test_what_is_seen_outside_of_something_that_is_known_inside_is_not_said():
     inside = Finding("ssh-password-login", "what", "remedy", subject="Match User bob")
     outside = inside._replace(where=_doctor.OUTSIDE, subject="")
     assert settle([outside, inside]) == [inside] and settle([outside]) == [outside]
+    assert settle([outside, inside], ["%s:%s" % (inside.id, inside.subject)]) == [outside]
     ports = [Finding("port-open", "what", "remedy", _doctor.OUTSIDE, port) for port in ("25", "8000")]
     assert settle(ports) == ports
 

@@ -55,10 +55,16 @@ def test_a_dead_host_is_looked_at_all_the_same(one, monkeypatch):
     assert inside["findings"] == [login] and len(checks) == 10
 
 
-@pytest.mark.parametrize("found, asked", [([], ["bob"]), (["disk-full"], ["bob"]), (["ssh-password-login"], [])])
+@pytest.mark.parametrize("found, asked", [
+    ([], ["bob"]),
+    (["disk-full"], ["bob"]),
+    (["ssh-password-login"], []),
+    (["ssh-password-login:Match Address 10.0.0.0/8"], ["bob"]),
+])
 def test_others_are_asked_about_where_the_host_itself_knows_of_no_password_login(found, asked, one, monkeypatch):
     seen = []
     monkeypatch.setattr(one.exposure, "others", lambda users: seen.extend(users) or [])
-    for dummy, look in one.after(dict(guessable=["bob"]), [dict(id=name) for name in found])[:1]:
+    said = [dict(zip(("id", "subject"), name.partition(":")[::2])) for name in found]
+    for dummy, look in one.after(dict(guessable=["bob"]), said)[:1]:
         list(look())
     assert seen == asked
