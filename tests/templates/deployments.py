@@ -57,3 +57,6 @@ EVERYTHING = {
     "nginx_hsts_options": ["includeSubDomains"],
     "nginx_headers": {"X-Frame-Options": "", "X-Clacks-Overhead": 'GNU "Terry" \\'},
 }
+
+# Another application of the same host.
+SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}

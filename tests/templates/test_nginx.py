@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from deployments import DEPLOYMENTS, EVERYTHING, ROLES
+from deployments import DEPLOYMENTS, EVERYTHING, ROLES, SHOP
 from nginx_conf import blocks, found_in
 
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
@@ -110,9 +110,6 @@ def test_a_handshake_without_a_known_name_is_answered(render):
     assert found_in(tls, "ssl_certificate") == [["/etc/ssl/selfhost/default.pem"]]
     assert found_in(found_in(tls, "location", "/")[0][-1], "return") == [["421"]]
     assert found_in(tls, "ssl_reject_handshake") == found_in(tls, "add_header") == []
-
-
-SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}
 
 
 @pytest.mark.parametrize("shop, own, differing", [

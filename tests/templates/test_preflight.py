@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deployments import DEPLOYMENTS, EVERYTHING
+from deployments import DEPLOYMENTS, EVERYTHING, SHOP
 
 ACME = {"flask_tls": "letsencrypt"}
 TEXT = "-----BEGIN CERTIFICATE-----\nx\n"
@@ -130,7 +130,6 @@ def test_what_is_wrong_is_answered_with_what_to_set(role, case, refusals, monkey
     assert [text[: len(message)] for text in refusals(role, **given)] == [message]
 
 
-SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}
 HOST_WIDE = [
     "hardening_outgoing", "hardening_ssh_groups", "hardening_ssh_limit", "hardening_ssh_port", "hardening_ssh_settings",
     "system_reboot_time", "system_updates_enabled", "fail2ban_ssh_attempts", "fail2ban_ban_time",

@@ -20,6 +20,15 @@ IDENTITY = {
 }
 
 
+@pytest.fixture
+def root(tmp_path):
+    """An application's folder as its role makes it."""
+    root = tmp_path / "srv/blog"
+    for name in ("releases", "shared"):
+        (root / name).mkdir(parents=True)
+    return root
+
+
 class Remote:
     """A real repository, with the few things that a developer does in one."""
 

@@ -13,15 +13,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import 
 
 
 @pytest.fixture
-def root(tmp_path):
-    """An application's folder as its role makes it."""
-    root = tmp_path / "srv/blog"
-    for name in ("releases", "shared"):
-        (root / name).mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
 def release(root):
     """Furnishes a release that has these files; its folder."""
 

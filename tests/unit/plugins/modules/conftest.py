@@ -56,15 +56,6 @@ def release(tmp_path):
 
 
 @pytest.fixture
-def root(tmp_path):
-    """An application's folder as its role makes it."""
-    root = tmp_path / "srv/blog"
-    for name in ("releases", "shared"):
-        (root / name).mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
 def without_git(monkeypatch):
     """A host that does not have it yet."""
 
