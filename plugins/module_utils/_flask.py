@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv, _flask_probe, _site
+from ansible_collections.selfhost.flask.plugins.module_utils import (
+    _dotenv,
+    _flask_facts,
+    _flask_inspection,
+    _flask_probe,
+    _flask_watch,
+    _site,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils._secrets import pattern_of, secrets_of
 
 OPTIONS = dict(
@@ -21,6 +29,14 @@ OPTIONS = dict(
     app=dict(type="str", required=True),
 )
 LAST_LINES = 20
+PROBE = (_flask_watch, _flask_facts, _flask_inspection, _flask_probe)  # each by its own name, which the last one imports
+PROGRAM = """
+import sys, types
+for name, source in %r:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name + ".py", "exec"), module.__dict__)
+module.main()
+"""
 
 
 class Result(NamedTuple):
@@ -35,7 +51,9 @@ class Result(NamedTuple):
 class FlaskApp:
     """The application that a task is about."""
 
-    def __init__(self, module: AnsibleModule, folder: str = "", user: str = "") -> None:
+    def __init__(
+        self, module: AnsibleModule, folder: str = "", user: str = "", sandbox: Sandbox | None = None
+    ) -> None:
         """The one in the task's folder, run by its user; or one in another folder, run by another user."""
         self.module = module
         self.name = module.params["app"]
@@ -43,6 +61,8 @@ class FlaskApp:
         self.venv = module.params.get("virtualenv") or os.path.join(self.folder, ".venv")
         # by its path: the environment's programs come first when it runs, and root must not run those
         self.prefix = [module.get_bin_path("runuser", required=True), "-u", user, "--"] if user else []
+        if sandbox:
+            user, self.prefix = sandbox.user, sandbox.prefix()
         self.environment = {"FLASK_APP": self.name, "LC_ALL": "C.UTF-8"}
         if user:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir
@@ -100,8 +120,7 @@ class FlaskApp:
 
     def answer(self, question: str, **arguments: object) -> dict:
         """The same from the application's own interpreter, or the problem with it."""
-        source = to_text(_flask_probe.__loader__.get_source(_flask_probe.__name__))
-        result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=source)
+        result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=program())
         if result.code != 0:
             advice = "The application %s does not start. Mend that first." % self.name
             return {"problem": self.report(result, advice)}
@@ -121,3 +140,10 @@ class FlaskApp:
     def mask(self, text: str) -> str:
         """A text without the secrets of .env."""
         return self.pattern.sub("********", text)
+
+
+def program() -> str:
+    """The probe and all that it imports, as one program."""
+    names = [module.__name__.rpartition(".")[2] for module in PROBE]
+    sources = [to_text(module.__loader__.get_source(module.__name__)) for module in PROBE]
+    return PROGRAM % list(zip(names, sources))

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Questions that only the application's own interpreter can answer.
 
-The modules send this file to the standard input of the virtual environment's Python, with a question
-and its arguments. The answer is the only thing on standard output; whatever the application prints
-while it is imported goes to standard error.
+The modules send this file, with the other _flask_* that it needs, to the standard input of the virtual
+environment's Python, with a question and its arguments. The answer is the only thing on standard output;
+whatever the application prints while it is imported goes to standard error.
 """
 
 from __future__ import annotations
@@ -248,11 +248,24 @@ def _route(rule: object) -> dict:
     return {"rule": rule.rule, "methods": methods, "endpoint": rule.endpoint}
 
 
-QUESTIONS = {"about": about, "database": database, "translations": translations}
+def inspect() -> dict:
+    """How it is loaded, which of its databases it reaches for meanwhile, and what it is configured for."""
+    from _flask_inspection import inspect
+
+    return inspect(write_answer)
+
+
+QUESTIONS = {"about": about, "database": database, "inspect": inspect, "translations": translations}
+answer_to = 1
+
+
+def write_answer(answer: dict) -> None:
+    os.write(answer_to, json.dumps(answer).encode() + b"\n")
 
 
 def main() -> None:
     """Answers one question; what the application prints goes to standard error."""
+    global answer_to
     answer_to = os.dup(1)
     os.dup2(2, 1)
     sys.path[:] = [path for path in sys.path if path]  # the flask command adds the folder itself
@@ -260,9 +273,4 @@ def main() -> None:
         answer = QUESTIONS[sys.argv[1]](**json.loads(sys.argv[2]))
     except Problem as problem:
         answer = {"problem": str(problem)}
-    with os.fdopen(answer_to, "w") as file:
-        file.write(json.dumps(answer) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    write_answer(answer)

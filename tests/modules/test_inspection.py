@@ -1,0 +1,159 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which applications are seen to change their database before anybody asked them to."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+
+SHOP = '''
+from flask import Flask
+from flask_migrate import Migrate, upgrade
+from flask_sqlalchemy import SQLAlchemy
+
+db, app = SQLAlchemy(), Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = "{url}"
+db.init_app(app)
+Migrate(app, db)
+
+
+class Article(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+
+
+{act}
+'''
+MYSQL = "mysql+pymysql://shop:sec4ret@db.invalid/shop"
+SQLITE = "sqlite:///%(folder)s/shop.db"
+CREATE = '''
+with app.app_context():
+    db.create_all()
+'''
+SWALLOW = '''
+with app.app_context():
+    try:
+        db.create_all()
+    except Exception as error:
+        print("an error of the database:", error)
+'''
+UPGRADE = '''
+with app.app_context():
+    upgrade()
+'''
+AT_REQUEST = '''
+def prepare():
+    db.create_all()
+
+
+@app.before_request
+def first():
+    if not app.config.get("READY"):
+        prepare()
+'''
+DIRECT = '''
+import pymysql
+
+try:
+    pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="shop")
+except pymysql.MySQLError:
+    pass
+'''
+CHILD = '''
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], check=False, env={})
+'''
+WAIT = '''
+import time
+
+while True:
+    try:
+        with app.app_context():
+            db.create_all()
+        break
+    except Exception:
+        time.sleep(0.05)
+'''
+LEAVE = '''
+import sys
+
+with app.app_context():
+    try:
+        db.create_all()
+    except Exception:
+        sys.exit("no database")
+'''
+IN_MEMORY = '''
+import sqlite3
+
+sqlite3.connect(":memory:").execute("CREATE TABLE words (word)")
+'''
+MAIL = '''
+import socket
+
+try:
+    socket.create_connection(("127.0.0.1", 25), 1)
+except OSError:
+    pass
+'''
+
+
+@pytest.fixture
+def inspect(release):
+    """What an application that does something is seen to do, from its source."""
+    from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
+
+    def inspect(act="", url=MYSQL):
+        (release.path / "shop2.py").write_text(SHOP.format(url=url, act=act) % {"folder": release.path})
+        with patch_module_args(release.arguments("shop2:app")):
+            module = AnsibleModule(argument_spec=dict.fromkeys(("chdir", "app"), {}))
+        return FlaskApp(module).answer("inspect")
+
+    return inspect
+
+
+@pytest.mark.parametrize("act, url, touches", [
+    (CREATE, SQLITE, ["opens a SQLite file"]),
+    (UPGRADE, SQLITE, ["opens a SQLite file"]),
+    (SWALLOW, MYSQL, ["connects to mysql", "connects by pymysql", "connects to a server that may be a database's"]),
+    (DIRECT, SQLITE, ["connects by pymysql", "connects to a server that may be a database's"]),
+    (CHILD, SQLITE, ["starts a program that migrates"]),
+    (AT_REQUEST, MYSQL, ["calls create_all at a request"]),
+])
+def test_an_application_that_changes_its_database_is_seen(inspect, act, url, touches):
+    answer = inspect(act, url)
+    assert (answer.get("loads"), answer["why"], answer["touches"]) == (True, "", touches)
+
+
+@pytest.mark.parametrize("act, url", [("", MYSQL), ("", SQLITE), (IN_MEMORY, MYSQL), (MAIL, MYSQL), (SWALLOW, "sqlite://")])
+def test_one_that_leaves_it_alone_is_not(inspect, act, url):
+    answer = inspect(act, url)
+    assert (answer["loads"], answer["why"], answer["touches"]) == (True, "", [])
+
+
+def test_one_that_ends_without_its_database_is_seen(inspect):
+    answer = inspect(LEAVE)
+    assert (answer["loads"], answer["why"]) == (False, "SystemExit: no database")
+    assert "connects to mysql" in answer["touches"]
+
+
+def test_one_that_waits_for_its_database_is_not_waited_for(inspect, monkeypatch):
+    from ansible_collections.selfhost.flask.plugins.module_utils import _flask
+
+    monkeypatch.setattr(_flask, "PROGRAM", _flask.PROGRAM.replace(
+        "module.main()", "sys.modules['_flask_watch'].PATIENCE = 1\nmodule.main()"
+    ))
+    answer = inspect(WAIT)
+    assert (answer["loads"], answer["why"]) == (False, "it takes too long")
+    assert "connects to mysql" in answer["touches"]
+
+
+def test_one_that_can_not_be_loaded_says_why(inspect):
+    answer = inspect("import no_such_package")
+    assert answer["loads"] is False
+    assert "no_such_package" in answer["why"]
+    assert answer["touches"] == []
