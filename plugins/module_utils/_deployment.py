@@ -18,13 +18,14 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database_url impor
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
-from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 

@@ -17,6 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database_url impor
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
@@ -82,7 +83,7 @@ def settings(site: Site, required: list | None) -> Iterator[Finding]:
     folder = Slots(site).release(live) if live else ""
     wanted = required
     if wanted is None:
-        wanted = list(read_dotenv(text_of(os.path.join(folder, ".env.example")))) if folder else []
+        wanted = example_keys(Tree(site.path("releases", site.release_name(folder)), folder)) if folder else []
     have = read_dotenv(text)
     missing = [key for key in wanted if not have.get(key)]
     if missing:

@@ -16,12 +16,12 @@ from typing import Iterator
 from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_logs
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
-from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
 
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
 CLOSED_HOURS = 4  # after which maintenance was rather forgotten
@@ -109,20 +109,18 @@ class Way:
 
     def answer(self, live: str) -> Iterator[Finding]:
         """What the application says on its own socket, without the proxy."""
-        release = self.site.release_name(self.slots.release(live))
-        headers = {"Host": self.host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-        headers["X-Release"] = release  # answered also while the site is closed
-        answer = get(self.site.path("run", live + ".sock"), self.url, headers, PATIENCE)
-        log = self.slots.log(live)
-        if answer.status >= 400:
+        release, health = self.site.release_name(self.slots.release(live)), Health(self.url, self.host)
+        visit = health.visit(self.site.path("run", live + ".sock"), release, PATIENCE)
+        answer, log = visit.answer, self.slots.log(live)
+        if visit.is_error():
             raised = _doctor_logs.tracebacks(_doctor_logs.recent(log))
             because = "; its log says last: %s" % clipped(raised[-1]) if raised else ": " + clipped(answer.text)
             yield Finding(
                 "application-error",
-                "The application answers %s with %d%s" % (self.url, answer.status, because),
+                "The application answers %s with %d%s" % (visit.url, answer.status, because),
                 "Read `sudo tail -n 50 %s`; run rollback.yml if the last update did it." % log,
             )
-        elif self.text not in answer.text:
+        elif self.text not in visit.text:
             yield Finding(
                 "health-text",
                 "The application answers %s with %d, but without the text '%s'." % (self.url, answer.status, self.text),

@@ -106,12 +106,12 @@ def read(text: str) -> dict[str, str]:
     for line in parse(text):
         if line.key:
             found[line.key] = None if line.value is None else VARIABLE.sub(
-                lambda match: found.get(match["name"], match["default"]) or "", _decode(line.value)
+                lambda match: found.get(match["name"], match["default"]) or "", unquoted(line.value)
             )
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _decode(written: str) -> str:
+def unquoted(written: str) -> str:
     """A value without its quotes and escapes."""
     written = NEWLINE.sub("\n", written)
     if written[:1] not in ESCAPES:
@@ -155,7 +155,7 @@ def _holds(lines: list[Line], key: str, value: str) -> bool:
     if line is None or line.value is None or not ASSIGNMENT.fullmatch(line.prefix) or "\r" in line.after:
         return False
     plain = PLAIN.fullmatch(line.value) is not None
-    return line.value == quote(value) or (plain and _decode(line.value) == value)
+    return line.value == quote(value) or (plain and unquoted(line.value) == value)
 
 
 def _assign(line: Line, value: str) -> str:

@@ -6,20 +6,29 @@
 from __future__ import annotations
 
 import os
+import re
 
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import parse
+from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import parse, unquoted
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable, read_inside
+
+# What an example says of the flask command, of Python and of containers; a deployment sets its own, or needs none.
+NOT_DEMANDED = re.compile(r"FLASK_(APP|DEBUG|ENV|SKIP_DOTENV|RUN_.*)|PYTHON.*|COMPOSE_.*|DOCKER_.*|BUILDKIT_.*")
 
 
 def assigned_keys(text: str) -> list[str]:
-    """The keys that a .env file gives a value, each once."""
-    return list(dict.fromkeys(line.key for line in parse(text) if line.key and line.value is not None))
+    """The keys that a .env file gives a value which is not empty, each once."""
+    return list(dict.fromkeys(line.key for line in parse(text) if line.key and line.value and unquoted(line.value)))
+
+
+def demanded_keys(example: str) -> list[str]:
+    """The keys that a .env.example asks for. One that it leaves empty may be empty, which is often what is safe."""
+    return [key for key in assigned_keys(example) if not NOT_DEMANDED.fullmatch(key)]
 
 
 def example_keys(tree: Tree) -> list[str]:
-    """The keys in the application's .env.example, or else in the repository's."""
+    """The keys that the application's .env.example asks for, or else the repository's."""
     texts = (read_inside(tree, os.path.join(folder, ".env.example")) for folder in (tree.folder, tree.top))
-    return assigned_keys(next((text for text in texts if text is not None), ""))
+    return demanded_keys(next((text for text in texts if text is not None), ""))
 
 
 def compare_keys(present: list[str], wanted: list[str], required: list[str]) -> dict:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ansible_collections.selfhost.flask.plugins.module_utils._deployment import PROBLEMS, Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._slots import Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils._way_back import WayBack
 

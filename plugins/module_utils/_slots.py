@@ -7,53 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import os
 import shutil
 import stat
-import time
 import xmlrpc.client
-from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Patience, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
-from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import get
 
 SLOTS = ("blue", "green")
 SETTINGS = ".settings"
 LOG_LINES = 50
-RESTARTS = 3  # a release that ended so often before it was healthy will not become so
-
-
-class Unhealthy(Exception):
-    """Why a slot does not answer as it should."""
-
-
-class Health(NamedTuple):
-    """What a healthy slot answers, and in which time."""
-
-    url: str = "/"
-    host: str = "localhost"
-    text: str = ""
-    deadline: float = 60
-
-    def check(self, socket: str, release: str) -> None:
-        """Asks as the proxy would; Unhealthy where it is another release that answers, or not well."""
-        headers = {"Host": self.host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-        headers["X-Release"] = release  # answered also while the site is closed
-        try:
-            answer = get(socket, self.url, headers, timeout=10)
-        except (OSError, http.client.HTTPException) as error:
-            raise Unhealthy("%s on its socket gave no answer (%s)" % (self.url, error)) from error
-        if answer.status >= 400:
-            raise Unhealthy("%s answered %d %s" % (self.url, answer.status, answer.text.strip()[:200]))
-        if self.text not in answer.text:
-            raise Unhealthy("%s answered %d, but without the text '%s'" % (self.url, answer.status, self.text))
-        if answer.headers.get("X-Release") != release:
-            said = answer.headers.get("X-Release", "none")
-            raise Unhealthy("%s was answered by the release %s" % (self.url, said))
 
 
 class Slots:
@@ -128,18 +95,13 @@ class Slots:
         os.chmod(folder, 0o755)
 
     def _await(self, slot: str, health: Health) -> None:
-        """Unhealthy at the deadline, or when the slot keeps ending."""
-        end, pids = time.monotonic() + health.deadline, set()
+        """Unhealthy where the slot will not become healthy, or not in time."""
+        patience = Patience(health.deadline)
         while True:
             try:
                 return self.check(slot, health)
             except Unhealthy as error:
-                pids.add(self.supervisor.info(self.program(slot))["pid"])
-                if time.monotonic() > end:
-                    raise Unhealthy("%s within %d s" % (error, health.deadline)) from error
-                if len(pids - {0}) > RESTARTS:
-                    raise Unhealthy("it ended at its start, %d times; %s" % (RESTARTS, error)) from error
-            time.sleep(0.05)
+                patience.wait(error, self.supervisor.info(self.program(slot))["pid"])
 
     def switch(self, slot: str) -> None:
         """Moves the traffic; from here on the slot is the live one."""

@@ -18,6 +18,7 @@ import time
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
@@ -27,7 +28,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     dump_folder,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
-from ansible_collections.selfhost.flask.plugins.module_utils._slots import Health, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 WORKERS = "workers"  # the gate that they wait at before they begin

@@ -55,9 +55,12 @@ options:
     default: []
   required_from:
     description:
-      - A file in the same form, such as a repository's C(.env.example). The keys that it assigns are
-        required, too. It may be missing.
-    type: path
+      - Files in the same form, such as a repository's C(.env.example), of which the first that exists counts. The
+        keys to which it gives a value are required, too, but for C(COMPOSE_*), C(DOCKER_*), C(PYTHON*), C(FLASK_APP),
+        C(FLASK_DEBUG), C(FLASK_ENV) and C(FLASK_RUN_*).
+    type: list
+    elements: path
+    default: []
   owner:
     description: Name of the owner. Kept, or the current user for a new file, when not set.
     type: str
@@ -117,6 +120,7 @@ from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, parse, read
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import demanded_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
@@ -205,13 +209,14 @@ def desired(module: AnsibleModule, now: File, values: dict) -> File:
 
 def check_required(module: AnsibleModule, text: str) -> None:
     """Refuses a file in which a required key is missing or empty."""
-    required, example = module.params["required"], module.params["required_from"]
-    if example and os.path.isfile(example):
-        required = required + list(read(observed(os.path.realpath(example)).text))
+    required = module.params["required"]
+    example = next(filter(os.path.isfile, module.params["required_from"]), "")
+    if example:
+        required = required + demanded_keys(observed(os.path.realpath(example)).text)
     found = read(text)
     missing = [key for key in dict.fromkeys(required) if not found.get(key)]
     if missing:
-        said = " or in " + example if example else ""
+        said = " or " + example if example else ""
         module.fail_json(
             msg="%s has no value for %s, which the list of required keys%s names. Set it in flask_env, or set "
             "flask_env_required to the keys that are needed. The file was not changed."
@@ -248,7 +253,7 @@ def main() -> None:
             absent=dict(type="list", elements="str", default=[]),
             generate=dict(type="list", elements="str", default=[]),
             required=dict(type="list", elements="str", default=[]),
-            required_from=dict(type="path"),
+            required_from=dict(type="list", elements="path", default=[]),
             owner=dict(type="str"),
             group=dict(type="str"),
             mode=dict(type="raw", default="0640"),

@@ -29,10 +29,12 @@ class UnixServer(socketserver.ThreadingUnixStreamServer):
 
 
 class Application(UnixServer):
-    """Answers every request with the same status and text, and keeps the requests."""
+    """Answers every request with the same status and text, but for some pages, and keeps the requests."""
 
-    def __init__(self, path: str, status: int = 200, text: str = "well", release: str = "") -> None:
+    def __init__(self, path: str, status: int = 200, text: str = "well", release: str = "", **pages: dict) -> None:
         super().__init__(path, Answer)
+        self.headers = pages.pop("headers", {})
+        self.pages = pages  # path without its slash -> status and headers
         self.status = status
         self.text = text
         self.release = release
@@ -44,8 +46,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers)))
-        self.send_response(self.server.status)
+        page = self.server.pages.get(self.path.strip("/"), {})
+        self.send_response(page.get("status", self.server.status))
         self.send_header("X-Release", self.server.release)
+        for header in {**self.server.headers, **page.get("headers", {})}.items():
+            self.send_header(*header)
         self.end_headers()
         self.wfile.write(self.server.text.encode())
 

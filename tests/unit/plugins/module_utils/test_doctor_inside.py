@@ -204,7 +204,7 @@ def test_settings_that_are_required(site):
     assert ids(_doctor_data.settings(site, None)) == []
     assert ids(_doctor_data.settings(site, ["SECRET_KEY", "MAIL_TOKEN"])) == ["settings-missing"]
     with open(site.path("releases/v1-a/.env.example"), "w", encoding="utf-8") as file:
-        file.write("SECRET_KEY=\n# COLOUR=red\nTOKEN=\n")
+        file.write("SECRET_KEY=x\n# COLOUR=red\nTOKEN=x\nEMPTY=\n")
     (found,) = _doctor_data.settings(site, None)
     assert found.what.endswith("has no value for TOKEN.")
     with open(site.path("shared/.env"), "a", encoding="utf-8") as file:

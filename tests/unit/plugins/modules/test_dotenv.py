@@ -172,3 +172,13 @@ def test_refuses_a_file_whose_quotes_would_swallow_a_key(run, tmp_path):
     result = run("dotenv", path=str(path), values={"SECRET": "it's"})
     assert result["failed"] and "SECRET" in result["msg"]
     assert path.read_text() == before
+
+
+def test_a_key_that_is_required_has_a_value_in_the_end(run, tmp_path):
+    path = write(tmp_path, "A=1\nB=\n")
+    (tmp_path / ".env.example").write_text("B=change-me\nexport C='x'\nEMPTY=\nCOMPOSE_PROJECT_NAME=x\n")
+    arguments = dict(path=str(path), required_from=[str(tmp_path / "none"), str(tmp_path / ".env.example")])
+    result = run("dotenv", required=["A", "D"], **arguments)
+    assert "has no value for D, B, C, which the list of required keys or %s/.env.example" % tmp_path in result["msg"]
+    assert path.read_text() == "A=1\nB=\n"
+    assert run("dotenv", values={"B": "2", "C": "3"}, **arguments)["changed"]

@@ -82,7 +82,7 @@ class TestPlan:
         serve(first, revision=["1f6d"])
         (root / "shared/.env").write_text("DATABASE_URL='%s'\n" % SECRET)
         write("Likes", **{"requirements.txt": "flask==3.0.3\nhumanize==4.9\n"})
-        example = {".env.example": "DATABASE_URL=\nMAIL_KEY=\n"}
+        example = {".env.example": "DATABASE_URL=mysql://x\nexport MAIL_KEY=x\nEMPTY=\nFLASK_DEBUG=1\n"}
         last = write("Languages", **example, **migration("2b8e", "1f6d", "likes."))
         result = plan(version=last, values=["DATABASE_URL", "API_TOKEN"])
         assert result["text"].splitlines() == [

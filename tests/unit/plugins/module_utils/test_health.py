@@ -1,0 +1,129 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _health
+from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Patience, Unhealthy
+
+HOST = "blog.example.com"
+
+
+def redirect(target, status=302):
+    return {"status": status, "headers": {"Location": target}}
+
+
+# what the health URL is, the pages of the site, and the problem; empty where there is none
+PAGES = {
+    "a page": ({}, ""),
+    "an error": ({"start": {"status": 404}}, "/start answered 404"),
+    "a redirect to a page": ({"start": redirect("/home")}, ""),
+    "a redirect to an error": (
+        {"start": redirect("/home"), "home": {"status": 500}}, "/start leads to /home, which answered 500 well",
+    ),
+    "by a whole URL": ({"start": redirect("https://%s/home?a=b%%20c" % HOST), "home?a=b%20c": {"status": 502}}, "answered 502"),
+    "by a plain URL": ({"start": redirect("http://BLOG.example.com/home"), "home": {"status": 500}}, "answered 500"),
+    "of several": ({"start": redirect("home", 301), "home": redirect("/x", 308), "x": {"status": 500}}, "leads to /x"),
+    "to a login": ({"start": redirect("/login?next=/start"), "login?next=/start": {"status": 401}}, ""),
+    "to what the proxy serves": ({"start": redirect("/static/index.html"), "static/index.html": {"status": 404}}, ""),
+    "to another site": ({"start": redirect("https://login.example.com/x"), "x": {"status": 500}}, ""),
+    "to nowhere": ({"start": redirect("http://[")}, ""),
+}
+
+
+@pytest.mark.parametrize("case", PAGES)
+def test_follows_redirects_as_a_visitor_does(case, serve):
+    pages, problem = PAGES[case]
+    server = serve(release="v1", **pages)
+    try:
+        Health("/start", HOST, "well").check(server.server_address, "v1")
+        said = ""
+    except Unhealthy as error:
+        said = str(error)
+    assert (problem in said) if problem else not said
+    assert {headers["Host"] for dummy, headers in server.requests} == {HOST}
+    assert len(server.requests) <= 3
+
+
+def test_a_circle_of_redirects_ends(serve):
+    server = serve(release="v1", start=redirect("/start"))
+    Health("/start", HOST).check(server.server_address, "v1")
+    assert len(server.requests) == 6
+
+
+def test_a_text_may_be_on_any_page_of_the_way(serve):
+    server = serve(release="v1", start=redirect("/home"))
+    with pytest.raises(Unhealthy, match="/start leads to /home, which answered 200, but without the text 'Bye'"):
+        Health("/start", HOST, "Bye").check(server.server_address, "v1")
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """How long is waited between two requests; nobody really waits."""
+    found = []
+    monkeypatch.setattr(_health.time, "sleep", found.append)
+    return found
+
+
+def give_up(check, patience, process=7):
+    """What is said in the end of a slot that does not become healthy."""
+    for attempt in range(1000):
+        try:
+            check()
+        except Unhealthy as error:
+            try:
+                patience.wait(error, process() if callable(process) else process)
+            except Unhealthy as reason:
+                return str(reason)
+    return ""
+
+
+def test_a_steady_error_is_asked_for_five_times(serve, pauses):
+    server = serve(release="v1", status=500)
+    said = give_up(lambda: Health().check(server.server_address, "v1"), Patience(60))
+    assert said == "/ answered 500 well, 5 times"
+    assert len(server.requests) == 5 and pauses == [1, 1, 1, 1]
+
+
+def test_what_says_that_it_passes_is_waited_for(serve, pauses):
+    server = serve(release="v1", status=503, headers={"Retry-After": "5"})
+    said = give_up(lambda: Health().check(server.server_address, "v1"), Patience(0.05))
+    assert said.endswith(" within 0 s") and len(server.requests) > 5 and set(pauses) == {1}
+
+
+def test_errors_that_change_are_waited_for(serve, pauses):
+    server = serve(release="v1")
+
+    def check():
+        server.status = 502 if len(server.requests) % 4 == 0 else 500
+        Health().check(server.server_address, "v1")
+
+    assert give_up(check, Patience(0.05)).endswith(" within 0 s")
+
+
+def test_a_socket_that_nobody_listens_at_is_tried_ten_times_a_second(short_path, pauses):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(short_path / "s"))
+        assert "no answer" in give_up(lambda: Health().check(str(short_path / "s"), "v1"), Patience(0.01))
+    give_up(lambda: Health().check(str(short_path / "none"), "v1"), Patience(0.01))
+    assert set(pauses) == {0.1}
+
+
+def test_one_that_took_a_request_is_asked_once_a_second(pauses):
+    give_up(lambda: raise_(Unhealthy("the connection was reset")), Patience(0.01))
+    assert set(pauses) == {1}
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_process_that_keeps_ending_is_not_waited_for(pauses):
+    processes = iter([0, 11, 11, 0, 12, 13])
+    said = give_up(lambda: raise_(Unhealthy("no answer", reached=False)), Patience(60), lambda: next(processes))
+    assert said == "it ended at its start, 2 times; no answer"
