@@ -124,15 +124,15 @@ class Deployment:
         return database.revision() in [end for end in ends if end]
 
     def serves(self, folder: str) -> bool:
-        """Whether the live slot runs a release with these files, and is well."""
+        """Whether the live slot runs a release with these files, and is well, and no worker too many is there."""
         live = self.slots.live()
         if not live or self.slots.started_from(live) != self.slots.fingerprint(folder, self.params["config"]):
             return False
         try:
             self.slots.check(live, self.health)
-        except Unhealthy:
+            return not self.slots.strays()
+        except (Unhealthy, OSError, xmlrpc.client.Error):
             return False
-        return True
 
     def launch(self, transaction: Transaction, folder: str) -> None:
         transaction.launch(folder, self.params["config"], self.health)

@@ -54,7 +54,10 @@ CATALOGUE = {
     "module-missing": "critical",
     "out-of-memory": "critical",
     "application-error": "critical",
+    "slot-restarted": "warning",
     "worker-stopped": "warning",
+    "worker-crashing": "warning",
+    "worker-left": "warning",
     # Releases and deployments.
     "current-mismatch": "warning",
     "site-closed": "warning",
@@ -116,7 +119,7 @@ _PROXY = _ANSWERS + (
     "https-unreachable", "http-unreachable", "http-not-redirected", "unit-failed:nginx.service", "journal-errors",
     "certificate-not-loaded", "static-refused", "server-version-shown", "tls-profile",
 )
-_SLOT = _ANSWERS + ("journal-errors", "slot-crashing", "application-error")
+_SLOT = _ANSWERS + ("journal-errors", "slot-crashing", "slot-restarted", "application-error")
 
 # What follows from a finding by itself and is not said as well. `unit-failed:x` is about x alone.
 EXPLAINS = {
@@ -125,11 +128,11 @@ EXPLAINS = {
     "nginx-stopped": _PROXY,
     "nginx-config-invalid": _PROXY + ("nginx-stopped",),
     "certificate-missing": _PROXY + ("nginx-config-invalid", "nginx-stopped"),
-    "supervisor-stopped": _SLOT + ("worker-stopped", "slot-silent", "unit-failed:supervisor.service"),
+    "supervisor-stopped": _SLOT + ("worker-stopped", "worker-crashing", "slot-silent", "unit-failed:supervisor.service"),
     "nothing-served": _SLOT + ("current-mismatch", "static-refused", "database-behind"),
     "live-link-broken": _SLOT + ("current-mismatch",),
     "slot-stopped": _SLOT,
-    "slot-crashing": _ANSWERS,
+    "slot-crashing": _ANSWERS + ("slot-restarted",),
     "slot-silent": _ANSWERS,
     "module-missing": _SLOT,
     "out-of-memory": _SLOT + ("memory-low", "swap-full"),
@@ -137,7 +140,7 @@ EXPLAINS = {
     "site-closed": _ANSWERS,
     "site-left-closed": _ANSWERS,
     "database-stopped": _SLOT + (
-        "slot-silent", "database-unreachable", "database-behind", "worker-stopped", "backup-failed",
+        "slot-silent", "database-unreachable", "database-behind", "worker-stopped", "worker-crashing", "backup-failed",
         "unit-failed:mariadb.service", "unit-failed:mysql.service",
     ),
     "database-unreachable": _SLOT + ("database-behind", "backup-failed", "slot-silent"),
@@ -149,7 +152,7 @@ EXPLAINS = {
     "certificate-self-signed": ("certificate-untrusted", "certificate-expires-soon"),
     "env-exposed": ("env-mode",),
     "deployment-interrupted": ("writes-refused", "deployment-lock-left", "deployment-running", "settings-pending"),
-    "deployment-running": ("writes-refused", "settings-pending", "worker-stopped"),
+    "deployment-running": ("writes-refused", "settings-pending", "worker-stopped", "worker-crashing", "worker-left"),
     "disk-full": ("disk-filling",),
     "disk-errors": ("journal-errors",),
     "backup-failed": ("unit-failed:backup", "backup-old", "backup-missing"),

@@ -76,6 +76,7 @@ class Restoration:
         self.database = database_of(site)
         self.env = site.path("shared", ".env")
         self.before = ""
+        self.problems = []  # of workers
 
     def run(self) -> dict:
         """Restores; what the module returns."""
@@ -157,7 +158,7 @@ class Restoration:
         transaction.open_writes()
         if transaction.journal["live"]:
             with transaction.timed("workers"):
-                transaction.slots.start_workers()
+                self.problems = transaction.slots.start_workers()
         Records(self.site).add(dict(transaction.journal["entry"], outcome=RESTORED, dump=""))
         transaction.file.remove()
 
@@ -173,7 +174,7 @@ class Restoration:
 
     def _notice(self, release: str) -> str:
         """What is left to be done."""
-        found = []
+        found = list(self.problems)
         wanted = Records(self.site).served(release).get("revision", [])
         now = self.database.revision() if isinstance(self.database, Database) else []
         if release and sorted(now) != sorted(wanted):

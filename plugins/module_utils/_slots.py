@@ -10,17 +10,27 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 import xmlrpc.client
+from collections import Counter
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Patience, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import UP, Supervisor
 
 SLOTS = ("blue", "green")
 SETTINGS = ".settings"
 LOG_LINES = 50
+WORKER_LINES = 10
+LATELY = 3600  # seconds in which programs' ends are counted
+WATCHED = 2  # seconds in which a worker that can't work has mostly ended
+DEAD = (
+    "The worker %(name)s does not run: it is %(state)s in supervisor%(why)s. Mend its command in flask_workers, or what it "
+    "lacks, and run update.yml. The last lines of %(log)s:\n%(lines)s"
+)
+TRIED_AGAIN = ", and tried again after ever longer pauses"
 
 
 class Slots:
@@ -121,34 +131,73 @@ class Slots:
         shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
         self.supervisor.stop(self.program(slot))
 
+    def ends(self) -> Counter:
+        """How often each program has ended by itself in the last hour, as far as the live release was served by then."""
+        since = time.time() - LATELY
+        with contextlib.suppress(OSError):
+            since = max(since, os.stat(self.site.path("slots", self.live() + ".fingerprint")).st_mtime)
+        return self.supervisor.ends(since)
+
     def worker(self, name: str) -> str:
         """A worker's program; no application has a dot in its name."""
         return "%s.%s" % (self.site.name, name)
 
+    def known_workers(self) -> list:
+        """The programs that supervisor has for workers."""
+        return self.supervisor.names(self.worker(""))
+
+    def strays(self) -> list:
+        """The programs of workers that there should not be any more."""
+        return sorted(set(self.known_workers()) - set(map(self.worker, self.site.workers)))
+
     def stop_workers(self) -> None:
         """Lets all workers end at once, each in its own time, also those that there should not be any more."""
-        self.supervisor.stop(*self.supervisor.names(self.worker("")))
+        self.supervisor.stop(*self.known_workers())
 
     def start_workers(self) -> list:
-        """Starts the workers that there should be, from the release that is live; the problems with some."""
-        problems = []
+        """Starts the workers that there should be, from the release that is live; the problems with some.
+
+        All of them are stopped. Those that there should not be any more are forgotten.
+        """
+        begins = {name: file_size(self.log(name)) for name in self.site.workers}
+        for program in self.strays():
+            self.supervisor.forget(program)
         for name in self.site.workers:
-            try:
+            with contextlib.suppress(xmlrpc.client.Fault):  # its state says it as well
                 self.supervisor.start(self.worker(name))
-            except xmlrpc.client.Fault as fault:
-                problems.append("The worker %s can't be started (%s)." % (name, fault.faultString))
-        return problems
+        self._watch_workers()
+        return self.dead_workers(begins)
+
+    def _watch_workers(self) -> None:
+        """Waits until each has ended or stayed up for some time."""
+        end, programs = time.monotonic() + WATCHED, list(map(self.worker, self.site.workers))
+        while time.monotonic() < end:
+            if "STARTING" not in [self.supervisor.info(program)["statename"] for program in programs]:
+                return
+            time.sleep(0.1)
+
+    def dead_workers(self, begins: dict | None = None) -> list:
+        """What is to be said of the workers that do not run, with what they have logged since then."""
+        found = []
+        for name in self.site.workers:
+            info, log = self.supervisor.info(self.worker(name)), self.log(name)
+            if info["statename"] not in UP:
+                lines = last_lines(log, (begins or {}).get(name, 0), WORKER_LINES)
+                why = " (%s)" % info["spawnerr"] if info.get("spawnerr") else ""
+                why += TRIED_AGAIN if info["statename"] == "BACKOFF" else ""
+                found.append(DEAD % dict(name=name, state=info["statename"], why=why, log=log, lines=lines))
+        return found
 
 
 def file_size(path: str) -> int:
     return os.path.getsize(path) if os.path.exists(path) else 0
 
 
-def last_lines(path: str, begin: int) -> str:
+def last_lines(path: str, begin: int, number: int = LOG_LINES) -> str:
     """The end of what was logged since a position, or that there is no log."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             file.seek(begin if begin <= file_size(path) else 0)  # it may have been rotated
-            return "".join(file.readlines()[-LOG_LINES:])
+            return "".join(file.readlines()[-number:])
     except OSError as error:
         return str(error)

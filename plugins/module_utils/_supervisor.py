@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 import xmlrpc.client
+from collections import Counter
 
 from ansible_collections.selfhost.flask.plugins.module_utils._unix_http import UnixTransport
 
@@ -14,6 +17,10 @@ SOCKET = "/run/supervisor.sock"
 NO_SUCH_PROCESS = 10
 NOT_RUNNING = 70
 ALREADY_STARTED = 60
+NO_FILE, FAILED = 20, 30  # its log can't be read
+UP = ("RUNNING", "STARTING")
+LOG_BYTES = 1 << 20
+ENDED = re.compile(r"^(\S+ [\d:]+),\d+ \w+ exited: (\S+) \(", re.M)
 
 
 class Supervisor:
@@ -32,8 +39,8 @@ class Supervisor:
                 raise
             return {"statename": "UNKNOWN", "pid": 0}
 
-    def running(self, name: str) -> bool:
-        return self.info(name)["statename"] in ("RUNNING", "STARTING")
+    def is_up(self, name: str) -> bool:
+        return self.info(name)["statename"] in UP
 
     def names(self, prefix: str) -> list:
         """The programs whose names begin so."""
@@ -42,7 +49,7 @@ class Supervisor:
     def stop(self, *names: str) -> None:
         """Lets programs end, also those that are about to, and waits for all of them."""
         for name in names:
-            if self.running(name):
+            if self.info(name)["statename"] in (*UP, "BACKOFF"):  # which would be started again
                 self._ask_to_stop(name)
         for name in names:
             while self.info(name)["statename"] == "STOPPING":
@@ -55,15 +62,31 @@ class Supervisor:
             if fault.faultCode != NOT_RUNNING:
                 raise
 
+    def forget(self, name: str) -> None:
+        """Drops a stopped program that has no configuration any more."""
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self.rpc.removeProcessGroup(name)
+
+    def ends(self, since: float) -> Counter:
+        """How often each program has ended by itself since a time, by supervisor's own log."""
+        begin = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since))
+        try:
+            log = self.rpc.readLog(-LOG_BYTES, 0)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode not in (NO_FILE, FAILED):
+                raise
+            return Counter()
+        return Counter(name for moment, name in ENDED.findall(log) if moment >= begin)
+
     def start(self, name: str) -> None:
-        """Starts a stopped program by its configuration as it is on disk now."""
+        """Starts a stopped program by its configuration as it is on disk now; does not wait until it is up."""
         added, changed, removed = self.rpc.reloadConfig()[0]
         if name in changed + removed:
             self.rpc.removeProcessGroup(name)
         if name in changed + added:
             self.rpc.addProcessGroup(name)
         try:
-            self.rpc.startProcess(name)
+            self.rpc.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != ALREADY_STARTED:
                 raise

@@ -67,7 +67,7 @@ class Transaction:
         self.gate = Gate(site)
         self.file = Journal(site)
         self.journal = journal
-        self.problems = []  # of workers that can't be started; the change is made all the same
+        self.problems = []  # of workers that do not run; the change is made all the same
 
     @classmethod
     def begin(cls, site: Site, release: str, keep: int, **entry: object) -> Transaction:
@@ -152,7 +152,7 @@ class Transaction:
                 self.slots.retire(live)
         self.gate.open(live)
         self.gate.open(WORKERS)
-        if self.site.workers or self.journal["workers"]:
+        if self.site.workers or self.slots.known_workers():
             with self.timed("workers"):
                 self.slots.stop_workers()
                 self.problems = self.slots.start_workers()

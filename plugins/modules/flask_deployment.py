@@ -19,7 +19,8 @@ description:
     with C(Retry-After), while reads go on, and the workers are stopped.
   - Whatever fails, or whoever is killed, the release is stopped, the database is brought back to the copy, the
     old release goes on serving, and the module fails with what happened.
-  - Nothing is started when the live slot already serves this release with these files and is healthy.
+  - Nothing is started when the live slot already serves this release with these files and is healthy, and no
+    worker runs that is not in O(workers). A worker that does not stay up is warned of at each run.
   - A release belongs to root, and nobody else can write to it, before it is started.
   - Older releases beyond O(keep), and virtual environments and copies of the database that none of the kept ones
     needs, are removed.
@@ -137,6 +138,8 @@ def deploy(deployment: Deployment) -> dict:
     pending = found.pending if found else []
     release = deployment.site.release_name(folder)
     if not pending and deployment.serves(folder):
+        for problem in slots.dead_workers():
+            deployment.module.warn(problem)
         return dict(changed=False, slot=slots.live(), release=release)
     if pending and slots.live() and params["migration"] == "blocking" and deployment.database() is None:
         deployment.module.fail_json(msg=NO_COPY)

@@ -44,6 +44,10 @@ programs:
   description: The state of each slot and worker, as supervisor has it.
   type: dict
   returned: always
+ends:
+  description: How often a slot or worker ended by itself in the last hour, since the release was launched.
+  type: dict
+  returned: always
 revision:
   description: The database's revision.
   type: list
@@ -88,13 +92,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 COLUMNS = ("TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY")
 
 
-def programs(slots: Slots) -> dict:
-    """Each slot's and worker's state; the problem where supervisor does not answer."""
+def programs(slots: Slots) -> tuple[dict, dict]:
+    """Each slot's and worker's state, and how often it ended by itself; the problem where supervisor does not answer."""
     try:
-        names = [slots.program(slot) for slot in SLOTS] + slots.supervisor.names(slots.worker(""))
-        return {name: slots.supervisor.info(name)["statename"] for name in names}
+        names = [slots.program(slot) for slot in SLOTS] + slots.known_workers()
+        ends = slots.ends()
+        states = {name: slots.supervisor.info(name)["statename"] for name in names}
+        return states, {name: ends[name] for name in names if ends[name]}
     except (OSError, xmlrpc.client.Error) as error:
-        return {"supervisor": "does not answer (%s)" % error}
+        return {"supervisor": "does not answer (%s)" % error}, {}
 
 
 def revision(site: Site) -> list:
@@ -109,10 +115,12 @@ def status(site: Site, entries: int) -> dict:
     """What the module returns."""
     slots, journal = Slots(site), Journal(site).read() or {}
     live = slots.live()
+    states, ends = programs(slots)
     return dict(
         release=site.release_name(slots.release(live)) if live else "",
         slot=live,
-        programs=programs(slots),
+        programs=states,
+        ends=ends,
         revision=revision(site),
         closed=Gate(site).closed(),
         lock=Lock(site).holder() or {},
@@ -125,7 +133,9 @@ def table(found: dict) -> list:
     """The same for a person."""
     serving = "serves %(release)s from the %(slot)s slot" if found["slot"] else "serves nothing yet"
     lines = [serving % found]
-    lines += ["%s: %s" % program for program in found["programs"].items()]
+    for name, state in found["programs"].items():
+        ended = ", ended by itself %d times in the last hour" % found["ends"][name] if name in found["ends"] else ""
+        lines.append("%s: %s%s" % (name, state, ended))
     lines.append("database at " + (", ".join(found["revision"]) or "no revision"))
     if found["closed"] != "nothing":
         lines.append("MAINTENANCE: closed for %s" % found["closed"])

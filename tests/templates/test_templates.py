@@ -114,8 +114,24 @@ def test_a_slot_serves_its_release(deployment, render, home):
 
 
 def test_a_slot_without_a_release_tells_supervisor_so(render, home):
+    home.program(home.root / "bin/sleep")
     script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root))
     assert home.call(script, "blue") == 77
+
+
+def test_a_slot_without_a_release_is_up_for_longer_than_supervisor_wants(render, home, evaluate):
+    home.program(home.root / "bin/sleep")
+    script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root)).replace("exit 77", "exit 0")
+    assert int(home.call(script, "blue")[0]) > evaluate("gunicorn", "__gunicorn_start_seconds")
+
+
+def test_what_keeps_ending_is_started_ever_later_and_never_given_up(render):
+    workers = [{"name": "mail", "command": "no-such-program"}]
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
+    parser.read_string(render("gunicorn", "supervisor.conf.j2", flask_workers=workers))
+    assert len(parser.sections()) == 3
+    for section in parser.sections():
+        assert int(parser[section]["startsecs"]) >= 5 and int(parser[section]["startretries"]) >= 1000000
 
 
 def gunicorn_settings(text, monkeypatch):

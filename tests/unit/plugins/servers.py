@@ -76,14 +76,17 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
         self.files = {}  # what is on disk: name -> configuration
         self.groups = {}  # what supervisor has read of it
         self.states = {}
+        self.started = {}  # the states that programs get when they are started, where it is not RUNNING
         self.pids = {}
+        self.errors = {}
         self.calls = []
+        self.log = ""
         self.on_start = self.on_stop = lambda name: None
         super().__init__(path, Calls)
 
     def call(self, method: str, parameters: tuple) -> object:
         name = method.partition(".")[2]
-        if name not in ("getProcessInfo", "getAllProcessInfo", "reloadConfig"):
+        if name not in ("getProcessInfo", "getAllProcessInfo", "reloadConfig", "readLog"):
             self.calls.append((name, *parameters))
         return getattr(self, name)(*parameters)
 
@@ -96,10 +99,13 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
         state = self.states[name]
         if state == "STOPPING":  # it takes until somebody looks
             self.states[name] = "STOPPED"
-        return {"statename": state, "pid": self.pids.get(name, 0)}
+        return {"statename": state, "pid": self.pids.get(name, 0), "spawnerr": self.errors.get(name, "")}
 
     def getAllProcessInfo(self) -> list:
         return [{"name": name, "statename": state} for name, state in self.states.items()]
+
+    def readLog(self, offset: int, length: int) -> str:
+        return self.log[offset:]
 
     def reloadConfig(self) -> list:
         added = [name for name in self.files if name not in self.groups]
@@ -113,16 +119,18 @@ class Supervisor(UnixServer, SimpleXMLRPCDispatcher):
         return True
 
     def removeProcessGroup(self, name: str) -> bool:
+        self._known(name)
         if self.states[name] == "RUNNING":
             raise Fault(91, "STILL_RUNNING: " + name)
-        del self.groups[name], self.states[name]
+        self.groups.pop(name)
+        self.states.pop(name)
         return True
 
-    def startProcess(self, name: str) -> bool:
+    def startProcess(self, name: str, wait: bool = True) -> bool:
         self._known(name)
         if self.states[name] == "RUNNING":
             raise Fault(60, "ALREADY_STARTED: " + name)
-        self.states[name] = "RUNNING"
+        self.states[name] = self.started.get(name, "RUNNING")
         self.on_start(name)
         return True
 

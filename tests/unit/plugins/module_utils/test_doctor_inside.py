@@ -269,6 +269,39 @@ def test_what_deployments_leave_behind(site):
     assert ids(way.deployments()) == ["site-closed", "writes-refused", "deployment-interrupted", "current-mismatch"]
 
 
+# what supervisor says of a worker: its state, and how often it ended by itself; and the finding
+STATES = {
+    "up": ("RUNNING", 2, []), "about to be": ("STARTING", 0, []), "stopped": ("STOPPED", 0, ["worker-stopped"]),
+    "without a command": ("BACKOFF", 1, ["worker-crashing"]), "restless": ("RUNNING", 3, ["worker-crashing"]),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_workers_that_do_not_stay_up(case, site, supervisor):
+    state, ended, expected = STATES[case]
+    way = _doctor_serving.Way(site._replace(workers=("mail",)), "/", "blog", "")
+    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    supervisor.files = {"blog.mail": 1}
+    supervisor.addProcessGroup("blog.mail")
+    supervisor.states["blog.mail"] = state
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
+    supervisor.log = ("%s,000 WARN exited: blog.mail (exit status 127; not expected)\n" % now) * ended
+    os.makedirs(site.log, exist_ok=True)
+    with open(os.path.join(site.log, "mail.log"), "w", encoding="utf-8") as log:
+        log.write("sh: 1: exec: no-such-program: not found\n\n")
+    found = list(way.workers())
+    assert ids(found) == expected
+    assert all(finding.subject == "mail" and "no-such-program: not found" in finding.what for finding in found)
+
+
+def test_a_worker_that_should_not_be_there_any_more(site, supervisor):
+    way = _doctor_serving.Way(site, "/", "blog", "")
+    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    supervisor.files = {"blog.mail": 1}
+    supervisor.addProcessGroup("blog.mail")
+    assert ids(way.workers()) == ["worker-left"]
+
+
 @pytest.mark.parametrize("name, hours, expected", [
     ("site", 1, "site-closed"), ("site", 5, "site-left-closed"), ("writes", 500, "site-closed"),
 ])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import xmlrpc.client
 
 import pytest
@@ -28,7 +29,7 @@ def known(supervisor):
 
 def test_a_program_that_was_not_read_yet_is_unknown(client):
     assert client.info(NAME) == {"statename": "UNKNOWN", "pid": 0}
-    assert not client.running(NAME)
+    assert not client.is_up(NAME)
 
 
 @pytest.mark.parametrize("state, running", [
@@ -36,10 +37,10 @@ def test_a_program_that_was_not_read_yet_is_unknown(client):
 ])
 def test_a_program_runs_or_does_not(state, running, client, known):
     known.states[NAME] = state
-    assert client.running(NAME) == running
+    assert client.is_up(NAME) == running
 
 
-@pytest.mark.parametrize("state, stopped", [("RUNNING", True), ("STOPPED", False)])
+@pytest.mark.parametrize("state, stopped", [("RUNNING", True), ("BACKOFF", True), ("STOPPED", False)])
 def test_stops_what_runs(state, stopped, client, known):
     known.states[NAME] = state
     client.stop(NAME)
@@ -70,7 +71,8 @@ def test_waits_for_what_is_about_to_end(client, known):
 
 
 def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
-    monkeypatch.setattr(client, "running", lambda name: True)
+    monkeypatch.setattr(client, "info", lambda name: {"statename": next(states)})
+    states = iter(["RUNNING", "STOPPED"])
     client.stop(NAME)
     assert known.calls == [("stopProcess", NAME, False)] and known.states[NAME] == "STOPPED"
 
@@ -97,14 +99,14 @@ def test_starts_by_the_configuration_on_disk(case, client, supervisor):
     supervisor.files, supervisor.groups, calls = STARTS[case]
     supervisor.groups, supervisor.states = dict(supervisor.groups), dict.fromkeys(supervisor.groups, "STOPPED")
     client.start(NAME)
-    assert supervisor.calls == [(call, NAME) for call in calls]
-    assert client.running(NAME)
+    assert supervisor.calls == [(call, NAME) + (False,) * (call == "startProcess") for call in calls]
+    assert client.is_up(NAME)
 
 
 def test_a_program_that_supervisor_has_started_itself_is_started(client, known):
     known.states[NAME] = "RUNNING"
     client.start(NAME)
-    assert client.running(NAME)
+    assert client.is_up(NAME)
 
 
 def test_a_program_without_a_configuration_is_an_error(client):
@@ -126,3 +128,34 @@ def test_another_fault_is_not_taken_for_an_answer(client, known, monkeypatch):
 def test_a_supervisor_that_does_not_run_is_an_error(short_path):
     with pytest.raises(OSError):
         Supervisor(str(short_path / "nothing.sock")).info(NAME)
+
+
+LOG = """%(old)s,100 INFO exited: blog.mail (exit status 1; not expected)
+%(new)s,200 INFO spawned: 'blog.mail' with pid 7
+%(new)s,300 WARN exited: blog.mail (exit status 127; not expected)
+%(new)s,300 INFO stopped: blog.queue (exit status 0)
+%(new)s,400 INFO exited: blog.mail (exit status 127; not expected)
+%(new)s,400 INFO exited: blog-blue (terminated by SIGKILL; not expected)
+"""
+
+
+def test_counts_how_often_programs_ended_by_themselves(client, supervisor):
+    moments = {name: time.time() - seconds for name, seconds in (("old", 100), ("new", 10))}
+    supervisor.log = LOG % {name: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) for name, at in moments.items()}
+    assert client.ends(time.time() - 50) == {"blog.mail": 2, "blog-blue": 1}
+    assert client.ends(time.time() - 500)["blog.mail"] == 3
+
+
+def test_without_a_log_nothing_is_counted(client, supervisor, monkeypatch):
+    def unreadable(*dummy):
+        raise xmlrpc.client.Fault(20, "NO_FILE")
+
+    monkeypatch.setattr(supervisor, "readLog", unreadable)
+    assert client.ends(0)["blog.mail"] == 0
+
+
+def test_forgets_a_program_or_has_forgotten_it(client, known):
+    known.states[NAME] = "STOPPED"
+    client.forget(NAME)
+    assert client.info(NAME)["statename"] == "UNKNOWN"
+    client.forget(NAME)

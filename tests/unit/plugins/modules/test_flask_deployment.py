@@ -328,6 +328,58 @@ class TestMigrating:
             assert host.steps == [] and host.look_anew() == before and len(host.records()) == 1
 
 
+class TestWorkers:
+    """Those that can't work, and those that there should not be any more."""
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch):
+        monkeypatch.setattr(_slots, "WATCHED", 0.1)
+
+    def test_one_that_ends_at_once_is_said_and_the_version_is_served(self, served, host, warnings):
+        host.supervisor.started["blog.mail"] = "BACKOFF"
+        host.supervisor.errors["blog.mail"] = "Exited too quickly"
+        log = host.root / "log/mail.log"
+        log.write_text("of another day\n")
+        start = host.supervisor.on_start
+        host.supervisor.on_start = lambda name: log.open("a").write("no such program\n") if "mail" in name else start(name)
+        for times in (1, 2):
+            result = served()
+            assert (result["changed"], result["release"]) == (times == 1, "v2")
+            said, = warnings[-1:]
+            assert "The worker mail does not run: it is BACKOFF in supervisor (Exited too quickly), and tried again" in said
+            assert "Mend its command in flask_workers" in said and "\nno such program" in said
+            assert len(warnings) == times
+        assert host.state()["workers"] == {"queue"}
+
+    def test_one_that_supervisor_does_not_know_is_said(self, host, deploy, warnings):
+        host.release("v1")
+        assert deploy("v1", workers=["mail"])["changed"]
+        assert warnings[0].startswith("The worker mail does not run: it is UNKNOWN in supervisor.")
+
+    def test_one_that_starts_is_watched_for_a_while(self, served, host, warnings):
+        host.supervisor.started["blog.mail"] = "STARTING"
+        assert served()["changed"] and warnings == []
+
+    @pytest.mark.parametrize("left", [["queue"], []])
+    def test_one_that_is_taken_out_ends_with_the_next_run(self, left, served, host, deploy):
+        served()
+        del host.supervisor.files["blog.mail"]
+        if not left:
+            del host.supervisor.files["blog.queue"]
+        assert deploy("v2", workers=left, **CHECK)["changed"]
+        assert deploy("v2", workers=left)["changed"]
+        assert host.state()["workers"] == set(left)
+        assert [name for name in host.supervisor.groups if "." in name] == ["blog." + name for name in left]
+        assert not deploy("v2", workers=left)["changed"]
+
+    def test_one_whose_command_changed_is_started_by_it(self, served, host):
+        served()
+        host.supervisor.files["blog.mail"] = 2
+        changed_settings(host)  # what a slot reads has changed as well
+        assert served()["changed"]
+        assert host.supervisor.groups["blog.mail"] == 2 and host.state()["workers"] == {"mail", "queue"}
+
+
 # what happens in the place of a step, and what the module says of it
 FAULT = Fault(50, "ABNORMAL_TERMINATION")
 FULL = OSError(28, "No space left on device")

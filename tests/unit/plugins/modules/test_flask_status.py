@@ -60,3 +60,17 @@ def test_a_database_that_does_not_answer_is_said(status, host, monkeypatch):
 
     monkeypatch.setattr(host.database, "revision", gone)
     assert status()["revision"] == ["does not answer"]
+
+
+def test_says_how_often_a_program_ended_since_the_release_was_launched(status, host, deploy):
+    host.workers("mail")
+    host.release("v1")
+    deploy("v1", workers=["mail"])
+    line = "%s,000 WARN exited: blog.mail (exit status 127; not expected)\n"
+    ages = (-2, -1, 4000)
+    host.supervisor.log = "".join(
+        line % time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - age)) for age in ages
+    )
+    result = status()
+    assert result["ends"] == {"blog.mail": 2}
+    assert "blog.mail: RUNNING, ended by itself 2 times in the last hour" in result["table"]
