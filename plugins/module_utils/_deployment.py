@@ -24,6 +24,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._migrations import 
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
@@ -50,6 +51,7 @@ class Deployment:
         self.params = params
         self.site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
         self.slots = Slots(self.site)
+        self.settings = Settings(self.site)
         self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
         self.holder = {}
 
@@ -62,7 +64,10 @@ class Deployment:
                 self._check_session()
                 recover(self.site)
                 _program.install(self.site)
-                yield
+                try:
+                    yield
+                finally:
+                    self.settings.discard()  # where the transaction has not taken it
         except Busy as error:
             self.module.fail_json(msg="%s Nothing was changed." % error)
         except PROBLEMS as error:
@@ -91,7 +96,8 @@ class Deployment:
         return dict(by=self.holder.get("owner", ""), seconds=seconds)
 
     def application(self, folder: str) -> FlaskApp:
-        return FlaskApp(self.module, folder, self.site.name)
+        """With the settings of the deployment, also while they are not in .env yet."""
+        return FlaskApp(self.module, folder, self.site.name, settings=self.settings.staged())
 
     def database(self) -> Database | None:
         return database_of(self.site)
@@ -126,13 +132,18 @@ class Deployment:
     def serves(self, folder: str) -> bool:
         """Whether the live slot runs a release with these files, and is well, and no worker too many is there."""
         live = self.slots.live()
-        if not live or self.slots.started_from(live) != self.slots.fingerprint(folder, self.params["config"]):
+        if not live or self.slots.started_from(live) != self.slots.fingerprint(folder, self._config()):
             return False
         try:
             self.slots.check(live, self.health)
             return not self.slots.strays()
         except (Unhealthy, OSError, xmlrpc.client.Error):
             return False
+
+    def _config(self) -> list:
+        """The files that a slot would read, if it were launched now."""
+        staged = self.settings.staged()
+        return [staged if staged and path == self.settings.path else path for path in self.params["config"]]
 
     def launch(self, transaction: Transaction, folder: str) -> None:
         transaction.launch(folder, self.params["config"], self.health)

@@ -14,6 +14,24 @@ from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, 
 # What an example says of the flask command, of Python and of containers; a deployment sets its own, or needs none.
 NOT_DEMANDED = re.compile(r"FLASK_(APP|DEBUG|ENV|SKIP_DOTENV|RUN_.*)|PYTHON.*|COMPOSE_.*|DOCKER_.*|BUILDKIT_.*")
 
+# A comment of .env, which comes and goes with the file: the settings of a version say themselves which are Ansible's.
+MARK = "# Written by Ansible, and removed once it is not told to write them any more: "
+
+
+def managed_keys(text: str) -> list[str]:
+    """The keys of a .env file that Ansible has written and may remove."""
+    found = [line.after for line in parse(text) if not line.key and line.after.startswith(MARK)]
+    return " ".join(line[len(MARK):] for line in found).split()
+
+
+def mark_managed(text: str, keys: list[str]) -> str:
+    """The text with a comment that names these keys."""
+    lines = [line for line in parse(text) if line.key or not line.after.startswith(MARK)]
+    if managed_keys(text) == sorted(keys):
+        return text
+    text = "".join(line.text() for line in lines)
+    return text + ("\n" if text and not text.endswith("\n") else "") + MARK + " ".join(sorted(keys)) + "\n"
+
 
 def assigned_keys(text: str) -> list[str]:
     """The keys that a .env file gives a value which is not empty, each once."""

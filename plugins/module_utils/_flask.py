@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -29,6 +30,7 @@ OPTIONS = dict(
     app=dict(type="str", required=True),
 )
 LAST_LINES = 20
+FOREIGN = re.compile("LD_|PYTHON|FLASK_APP$")  # what root's own programs would read, or the task says
 PROBE = (_flask_watch, _flask_facts, _flask_inspection, _flask_probe)  # each by its own name, which the last one imports
 PROGRAM = """
 import sys, types
@@ -52,9 +54,13 @@ class FlaskApp:
     """The application that a task is about."""
 
     def __init__(
-        self, module: AnsibleModule, folder: str = "", user: str = "", sandbox: Sandbox | None = None
+        self, module: AnsibleModule, folder: str = "", user: str = "", sandbox: Sandbox | None = None,
+        settings: str = "",
     ) -> None:
-        """The one in the task's folder, run by its user; or one in another folder, run by another user."""
+        """The one in the task's folder, run by its user; or one in another folder, run by another user.
+
+        Settings that are not in its .env yet win over those that are.
+        """
         self.module = module
         self.name = module.params["app"]
         self.folder = folder or module.params["chdir"]
@@ -67,7 +73,10 @@ class FlaskApp:
         if user:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir
         self._check_paths()
-        self.secrets = secrets_of(self._read_env(), (self.folder, self.venv, self.name))
+        given = self._read_env(settings) if settings else {}
+        self.environment.update(usable(given))
+        found = dict(self._read_env(os.path.join(self.folder, ".env")), **given)
+        self.secrets = secrets_of(found, (self.folder, self.venv, self.name))
         self.pattern = pattern_of(self.secrets)
 
     def _check_paths(self) -> None:
@@ -80,8 +89,7 @@ class FlaskApp:
                     "one that has it." % self.program(name)
                 )
 
-    def _read_env(self) -> dict:
-        path = os.path.join(self.folder, ".env")
+    def _read_env(self, path: str) -> dict:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 return _dotenv.read(file.read())
@@ -147,3 +155,8 @@ def program() -> str:
     names = [module.__name__.rpartition(".")[2] for module in PROBE]
     sources = [to_text(module.__loader__.get_source(module.__name__)) for module in PROBE]
     return PROGRAM % list(zip(names, sources))
+
+
+def usable(settings: dict) -> dict:
+    """Those that may be in the environment of the program that changes the user, and that .env would have set, too."""
+    return {key: value for key, value in settings.items() if key not in os.environ and not FOREIGN.match(key)}

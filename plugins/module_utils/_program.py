@@ -17,7 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 
 PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"
 PARTS = (
-    "_database _files _gate _health _mysql _program _records _release _site _slots _sqlite _sqlite_owner _stream _supervisor "
+    "_database _files _gate _health _mysql _program _records _release _settings _site _slots _sqlite _sqlite_owner _stream _supervisor "
     "_transaction _unix_http"
 ).split()
 MAIN = "from %s._program import main\n\nmain()\n" % PACKAGE

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import stat
 import time
 import xmlrpc.client
 from collections import Counter
@@ -17,6 +16,7 @@ from collections import Counter
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Patience, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import copy
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import UP, Supervisor
 
@@ -98,10 +98,7 @@ class Slots:
         folder = self.site.path("slots", slot + SETTINGS)
         os.mkdir(folder, 0o700)
         for path in config:
-            about = os.stat(path)
-            with open(path, "rb") as file:
-                copy, mode = os.path.join(folder, os.path.basename(path)), stat.S_IMODE(about.st_mode)
-                write_file(copy, file.read(), mode, about.st_uid, about.st_gid)
+            copy(path, os.path.join(folder, os.path.basename(path)))
         os.chmod(folder, 0o755)
 
     def _await(self, slot: str, health: Health) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     Records,
     dump_folder,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
@@ -65,6 +66,7 @@ class Transaction:
         self.site = site
         self.slots = Slots(site)
         self.gate = Gate(site)
+        self.settings = Settings(site)
         self.file = Journal(site)
         self.journal = journal
         self.problems = []  # of workers that do not run; the change is made all the same
@@ -104,6 +106,10 @@ class Transaction:
             self.slots.stop_workers()
             for slot in slots:
                 self.gate.close(slot, RETRY_AFTER, patience)
+
+    def take_settings(self) -> None:
+        """Migrations and the new slot find the deployment's settings from here on."""
+        self.settings.take()
 
     def dump(self, database: Database, undo: bool) -> None:
         """Copies the database; with undo, the copy is what it is brought back to."""
@@ -150,6 +156,7 @@ class Transaction:
         if live:
             with self.timed("drain"):
                 self.slots.retire(live)
+        self.settings.keep()
         self.gate.open(live)
         self.gate.open(WORKERS)
         if self.site.workers or self.slots.known_workers():
@@ -177,6 +184,7 @@ class Transaction:
         if live and self.slots.live() == idle:
             self.slots.switch(live)
         self.slots.retire(idle)
+        self.settings.put_back()
         if self.journal["dump"]:
             self.slots.stop_workers()  # a boot may have started them
             with self.timed("restore"):

@@ -41,6 +41,17 @@ options:
     type: list
     elements: str
     default: []
+  prune:
+    description:
+      - Removes the keys that an earlier run with this option wrote, and that are neither in O(values) nor in O(generate) now.
+        A comment in the file has their names. Keys that a person has added stay.
+    type: bool
+    default: false
+  next:
+    description:
+      - Where the file is written to instead, if it is there and its content would change. M(selfhost.flask.flask_deployment) moves
+        that to O(path) once it serves with it, so that a version that fails does not change what the served one reads.
+    type: path
   generate:
     description:
       - Keys of secrets that are made on the host, 43 random characters each, where they are missing
@@ -82,6 +93,8 @@ EXAMPLES = r"""
       MAIL_SERVER: localhost
     generate: [SECRET_KEY]
     absent: [FLASK_DEBUG]
+    prune: true
+    next: /srv/blog/shared/.env.next
     owner: root
     group: blog
 """
@@ -120,8 +133,13 @@ from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, parse, read
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import demanded_keys
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import (
+    demanded_keys,
+    managed_keys,
+    mark_managed,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._release import remove
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -183,10 +201,29 @@ def observed(path: str) -> File:
     return File(text, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
+def edited(module: AnsibleModule, text: str, values: dict) -> str:
+    """The file's content with the keys that are present, and without those that are absent."""
+    absent, managed = module.params["absent"], sorted({*module.params["values"], *module.params["generate"]})
+    if not module.params["prune"]:
+        return edit(text, values, absent)
+    gone = [key for key in managed_keys(text) if key not in managed]
+    return mark_managed(edit(text, values, absent + gone), managed)
+
+
+def write(module: AnsibleModule, path: str, now: File, wanted: File) -> None:
+    """In its place, or beside a file that a version runs with."""
+    beside = module.params["next"]
+    if beside:
+        remove(beside)
+    if wanted != now:
+        target = beside if beside and now.mode >= 0 and wanted.text != now.text else path
+        write_file(target, wanted.text.encode("utf-8", "surrogateescape"), *wanted[1:])
+
+
 def desired(module: AnsibleModule, now: File, values: dict) -> File:
     """The file as it should be."""
     mode, owner, group = (module.params[option] for option in ("mode", "owner", "group"))
-    text = edit(now.text, values, module.params["absent"])
+    text = edited(module, now.text, values)
     found = read(text)
     lost = sorted(key for key, value in values.items() if found.get(key) != value)
     if lost:
@@ -251,6 +288,8 @@ def main() -> None:
             path=dict(type="path", required=True),
             values=dict(type="dict", default={}, no_log=True),
             absent=dict(type="list", elements="str", default=[]),
+            prune=dict(type="bool", default=False),
+            next=dict(type="path"),
             generate=dict(type="list", elements="str", default=[]),
             required=dict(type="list", elements="str", default=[]),
             required_from=dict(type="list", elements="path", default=[]),
@@ -270,8 +309,8 @@ def main() -> None:
         values.update((key, secrets.token_urlsafe(32)) for key in generated)
         wanted = desired(module, now, values)
         check_required(module, wanted.text)
-        if wanted != now and not module.check_mode:
-            write_file(path, wanted.text.encode("utf-8", "surrogateescape"), *wanted[1:])
+        if not module.check_mode:
+            write(module, path, now, wanted)
     except OSError as error:
         module.fail_json(msg="%s can't be changed: %s." % (path, error.strerror))
     changes = differences(now.text, wanted.text)

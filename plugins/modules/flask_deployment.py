@@ -17,6 +17,8 @@ description:
   - Where database revisions are pending, the database is copied first, and C(flask db upgrade) runs
     before the release is started. From the copy until the switch, requests that write are answered 503
     with C(Retry-After), while reads go on, and the workers are stopped.
+  - Settings that M(selfhost.flask.dotenv) has laid beside C(.env) take its place before that, and are taken back with the
+    rest. C(.env) is always what the served release runs with.
   - Whatever fails, or whoever is killed, the release is stopped, the database is brought back to the copy, the
     old release goes on serving, and the module fails with what happened.
   - Nothing is started when the live slot already serves this release with these files and is healthy, and no
@@ -138,6 +140,8 @@ def deploy(deployment: Deployment) -> dict:
     pending = found.pending if found else []
     release = deployment.site.release_name(folder)
     if not pending and deployment.serves(folder):
+        deployment.settings.take()  # they are those that it was launched with
+        deployment.settings.keep()
         for problem in slots.dead_workers():
             deployment.module.warn(problem)
         return dict(changed=False, slot=slots.live(), release=release)
@@ -148,6 +152,7 @@ def deploy(deployment: Deployment) -> dict:
     about.update(deployment.about(), revision=revision, folder=os.path.relpath(folder, deployment.site.root))
     transaction = Transaction.begin(deployment.site, folder, params["keep"], **about)
     try:
+        transaction.take_settings()
         if pending:
             migrate(deployment, transaction, found)
         deployment.launch(transaction, folder)

@@ -91,6 +91,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database import Da
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
@@ -134,6 +135,7 @@ def begin(module: AnsibleModule, site: Site) -> None:
         if not module.check_mode:
             with step(site.root):
                 recovered = recover(site)
+                Settings(site).discard()  # of a run that did not come to take them
         check_host(site, module.params["disk_free"])
     except (NotReady, Busy, DatabaseError, CommandError, OSError, xmlrpc.client.Error) as error:
         if not module.check_mode:
@@ -148,6 +150,8 @@ def end(module: AnsibleModule, site: Site) -> None:
     slots = Slots(site)
     served = site.release_name(slots.release(slots.live()))
     held = None if module.check_mode else Lock(site).release(owner)
+    if held:
+        Settings(site).discard()
     if held and module.params["problem"] and Journal(site).read() is None:  # else its end is yet to be seen
         about = dict(release=module.params["release"], problem=module.params["problem"], by=held["owner"])
         Records(site).add(dict(about, outcome=FAILED, seconds={"build": round(time.time() - held["since"], 1)}))

@@ -34,6 +34,9 @@ options:
     description: Folder in which to look for catalogues, relative to O(chdir).
     type: str
     default: .
+  settings:
+    description: Settings that are not in C(.env) yet, and win over it. The file may be missing.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -115,9 +118,10 @@ def main() -> None:
     options = dict(
         command=dict(type="list", elements="str", default=["translate", "compile"]),
         directory=dict(type="str", default="."),
+        settings=dict(type="path"),
     )
     module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
-    app = FlaskApp(module)
+    app = FlaskApp(module, settings=module.params["settings"] or "")
     state = observe(app)
     for path in state["skipped"]:
         module.warn("%s is not compiled: it is marked fuzzy as a whole, by the comment above its header." % path)

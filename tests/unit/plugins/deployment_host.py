@@ -14,7 +14,7 @@ import os
 import time
 from types import SimpleNamespace
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _records, _slots, _transaction
+from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _records, _settings, _slots, _transaction
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, compare
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import Result
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
@@ -26,6 +26,7 @@ REVISION = 'revision = "%s"\ndown_revision = %r\n'
 LINKS = ("current", "run/live.sock", "slots/blue", "slots/green")
 STEPS = (  # where the tests look at the host, or let something happen
     (Gate, "close"), (Gate, "open"), (_slots.Slots, "switch"), (_records.Records, "add"), (_records.Records, "prune"),
+    (_settings.Settings, "take"),
 )
 
 
@@ -229,9 +230,21 @@ class DeploymentHost:
             server.close()
 
     def look_anew(self):
-        """Forgets the steps until now; what is served at present."""
+        """Forgets the steps until now; what is served at present, and with which settings."""
         self.steps, self.states, self.asked, self.commands = [], {}, [], []
-        return self.state(), self.links(), self.database and self.database.tables()
+        return self.state(), self.links(), self.database and self.database.tables(), self.settings()
+
+    def settings(self):
+        """What is in .env, and for how many; what is beside it."""
+        path = self.root / "shared/.env"
+        beside = sorted(os.listdir(path.parent)) + [name for name in os.listdir(self.root / "deployment") if "env" in name]
+        return path.read_text(), oct(path.stat().st_mode)[-3:], beside
+
+    def stage(self, text):
+        """Lays settings beside those that are there, as the dotenv module does."""
+        path = self.root / "shared/.env.next"
+        path.write_text(text)
+        path.chmod(0o640)
 
     def links(self):
         """What the links of the application point to."""

@@ -45,6 +45,50 @@ CASES = {
 }
 
 
+MARK = "# Written by Ansible, and removed once it is not told to write them any more: "
+# the file before, arguments, the file after; which then stays
+PRUNED = {
+    "a new file": ("", {"values": {"B": "1"}, "generate": ["A"]}, "B=1\nA=...\n" + MARK + "A B\n"),
+    "a file without a record loses nothing": ("A=1\nB=2\n", {"values": {"B": "2"}}, "A=1\nB=2\n" + MARK + "B\n"),
+    "a key that is not asked for any more": (
+        "A=1\nB=2\nHAND=3\n" + MARK + "A B\n", {"values": {"B": "2"}}, "B=2\nHAND=3\n" + MARK + "B\n",
+    ),
+    "the last one": ("A=1\n" + MARK + "A\nHAND=3", {}, "HAND=3\n" + MARK + "\n"),
+    "a secret is kept": ("A=x\n" + MARK + "A\n", {"generate": ["A"]}, None),
+    "no value can be a record": (
+        "A='\n" + MARK + "B\n'\nB=1\n", {"values": {"C": "1"}}, "A='\n" + MARK + "B\n'\nB=1\nC=1\n" + MARK + "C\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PRUNED)
+def test_removes_what_it_wrote_and_is_not_asked_for_any_more(case, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_urlsafe", lambda length: "...")
+    before, arguments, after = PRUNED[case]
+    path = write(tmp_path, before)
+    expected = before if after is None else after
+    for changed in (after is not None, False):
+        result = run("dotenv", path=str(path), prune=True, **arguments)
+        assert (result["changed"], path.read_text()) == (changed, expected)
+
+
+def test_a_changed_file_is_laid_beside_one_that_is_there(run, tmp_path):
+    path, beside = tmp_path / ".env", tmp_path / ".env.next"
+    arguments = dict(path=str(path), next=str(beside))
+    assert run("dotenv", values={"A": "1"}, **arguments)["changed"]
+    assert path.read_text() == "A=1\n" and not beside.exists()  # nothing runs with a file that was not there
+    for mode in (True, False):
+        result = run("dotenv", values={"A": "2"}, _ansible_check_mode=mode, **arguments)
+        assert (result["changed"], result["updated"], path.read_text()) == (True, ["A"], "A=1\n")
+        assert beside.exists() != mode
+    assert beside.read_text() == "A=2\n" and stat.S_IMODE(beside.stat().st_mode) == 0o640
+    path.chmod(0o644)
+    assert run("dotenv", values={"A": "1"}, **arguments)["changed"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640 and not beside.exists()
+    beside.write_text("A=9\n")
+    assert not run("dotenv", values={"A": "1"}, **arguments)["changed"] and not beside.exists()
+
+
 def write(folder, text):
     path = folder / ".env"
     path.write_bytes(text.encode())

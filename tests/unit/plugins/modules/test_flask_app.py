@@ -92,3 +92,25 @@ def test_flask_info_returns_what_the_application_answers(run, commands, release)
     result = run("flask_info", chdir=str(release), app="blog:app")
     assert (result["changed"], result["flask_version"], result["commands"]) == (False, "3.1.0", ["run"])
     assert commands.argv == [[str(release / ".venv/bin/python"), "-", "about", "{}"]]
+
+
+def test_settings_that_are_yet_to_come_win_and_are_secret_as_well(run, commands, release):
+    env(release, SECRET_KEY=SECRET, COLOUR="blue")
+    (release / "next").write_text("SECRET_KEY=heron4711\nCOLOUR=red\nPATH=/nowhere\nLD_PRELOAD=x\nFLASK_APP=other\n")
+    commands.expect(dict(stale=["x.po"], skipped=[], available=False), (1, "", "it is heron4711"))
+    (release / "x/LC_MESSAGES").mkdir(parents=True)
+    (release / "x/LC_MESSAGES/x.po").touch()
+    result = run("flask_translate", chdir=str(release), app="blog:app", settings=str(release / "next"))
+    assert result["failed"] and "heron4711" not in result["msg"]
+    given = commands.options[1]["environ_update"]
+    assert (given["SECRET_KEY"], given["COLOUR"], given["FLASK_APP"]) == ("heron4711", "red", "blog:app")
+    assert not {"PATH", "LD_PRELOAD"} & set(given)
+
+
+def test_settings_that_are_not_there_change_nothing(run, commands, release):
+    env(release, COLOUR="blue")
+    (release / "x/LC_MESSAGES").mkdir(parents=True)
+    (release / "x/LC_MESSAGES/x.po").touch()
+    commands.expect(dict(stale=[], skipped=[], available=False))
+    assert not run("flask_translate", chdir=str(release), app="b:a", settings=str(release / "next"))["changed"]
+    assert "COLOUR" not in commands.options[0]["environ_update"]

@@ -150,6 +150,18 @@ def fail(error):
     raise error
 
 
+@pytest.mark.parametrize("how", ["begun", "ended"])
+def test_settings_that_no_deployment_took_are_removed(how, session, host, lock):
+    (host.root / "deployment").mkdir()
+    if how == "ended":
+        session()
+    host.stage("LEFT=1\n")
+    session(how, **CHECK)
+    assert host.settings()[2] == [".env", ".env.next"]
+    session(how)
+    assert host.settings()[2] == [".env"]
+
+
 class TestRecovering:
     """A deployment has died while it was at work on the host."""
 
