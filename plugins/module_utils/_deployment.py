@@ -71,6 +71,8 @@ class Deployment:
         except Busy as error:
             self.module.fail_json(msg="%s Nothing was changed." % error)
         except PROBLEMS as error:
+            if self.params.get("owner"):  # else the playbook's end of the session notes it
+                Records(self.site).add_failure(self.params["release"] or "?", said(error), **self.about())
             self.module.fail_json(msg=said(error))
         finally:
             if self.params["session"]:
@@ -93,7 +95,7 @@ class Deployment:
     def about(self) -> dict:
         """Who deploys, and how long it took until now, for the records."""
         seconds = {"build": round(time.time() - self.holder["since"], 1)} if self.holder else {}
-        return dict(by=self.holder.get("owner", ""), seconds=seconds)
+        return dict(by=self.holder.get("owner", ""), session=self.holder.get("id", ""), seconds=seconds)
 
     def application(self, folder: str) -> FlaskApp:
         """With the settings of the deployment, also while they are not in .env yet."""

@@ -37,6 +37,15 @@ class Records:
         with open(os.path.join(self.site.log, "deploy.log"), "a", encoding="utf-8") as file:
             file.write(sentence(self.entries[-1]) + "\n")
 
+    def add_failure(self, release: str, problem: str, **about: object) -> None:
+        """Adds what failed before anything was changed; a disk that is full may be what failed."""
+        with contextlib.suppress(OSError):
+            self.add(dict(about, release=release, problem=problem, outcome=FAILED))
+
+    def has_session(self, session: str) -> bool:
+        """Whether a run has noted by itself how it ended."""
+        return any(entry.get("session") == session for entry in self.entries)
+
     def outcomes(self) -> dict:
         """What is to be said of each release, the newest last.
 
@@ -111,6 +120,12 @@ def sentence(entry: dict) -> str:
         "by %s" % entry["by"] if entry.get("by") else "",
         "database at %s" % ", ".join(entry["revision"]) if entry.get("revision") else "",
         "(%s)" % steps if steps else "",
-        "- " + entry["problem"].splitlines()[0] if entry.get("problem") else "",
+        "- " + reason(entry) if entry.get("problem") else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def reason(entry: dict) -> str:
+    """Why a deployment failed, on one line, and at which step of the playbook."""
+    line = (entry["problem"].strip().splitlines() or [""])[0]
+    return "%s: %s" % (entry["step"], line) if entry.get("step") else line

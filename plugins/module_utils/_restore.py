@@ -80,9 +80,9 @@ class Restoration:
 
     def run(self) -> dict:
         """Restores; what the module returns."""
+        name = "backup-" + self.manifest["backup"]
         try:
-            self._stage()
-            name = "backup-" + self.manifest["backup"]
+            self._stage_noted(name)
             transaction = Transaction.begin(self.site, self.site.path("releases", name), 0, by=self.order.by)
             try:
                 self._change(transaction)
@@ -93,6 +93,14 @@ class Restoration:
             run(_shared_files.owner_argv(self.site, "clean", self.manifest["places"]), self.site.name)
         seconds = transaction.journal["entry"]["seconds"]
         return dict(before=self.before, seconds=seconds, notice=self._notice(transaction.journal["entry"]["from"]))
+
+    def _stage_noted(self, name: str) -> None:
+        """What fails here is in no transaction that would note it."""
+        try:
+            self._stage()
+        except PROBLEMS as error:
+            Records(self.site).add_failure(name, str(error), by=self.order.by)
+            raise
 
     def _stage(self) -> None:
         """Lays the files beside those that are there, which takes its time, while the application runs."""

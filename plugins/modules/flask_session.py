@@ -50,6 +50,10 @@ options:
     description: With O(state=ended), why. An empty one says that nothing had to be done.
     type: str
     default: ""
+  step:
+    description: With O(state=ended), at which step of the playbook.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -90,7 +94,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._arguments import R
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
-from ansible_collections.selfhost.flask.plugins.module_utils._records import FAILED, Records
+from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
@@ -152,10 +156,20 @@ def end(module: AnsibleModule, site: Site) -> None:
     held = None if module.check_mode else Lock(site).release(owner)
     if held:
         Settings(site).discard()
-    if held and module.params["problem"] and Journal(site).read() is None:  # else its end is yet to be seen
-        about = dict(release=module.params["release"], problem=module.params["problem"], by=held["owner"])
-        Records(site).add(dict(about, outcome=FAILED, seconds={"build": round(time.time() - held["since"], 1)}))
+    if not module.check_mode:
+        note_failure(module, site, held or {})
     module.exit_json(changed=False, id=owner, recovered="", served=served)
+
+
+def note_failure(module: AnsibleModule, site: Site, held: dict) -> None:
+    """Notes what failed, unless that was noted already, or its end is yet to be seen, or somebody else is at work."""
+    records, params = Records(site), module.params
+    if not params["problem"] or records.has_session(params["owner"]["id"]):
+        return
+    if Journal(site).read() is None and Lock(site).holder() is None:
+        seconds = {"build": round(time.time() - held["since"], 1)} if held else {}
+        about = dict(by=params["owner"]["owner"], session=params["owner"]["id"], step=params["step"], seconds=seconds)
+        records.add_failure(params["release"], params["problem"], **about)
 
 
 def main() -> None:
@@ -168,6 +182,7 @@ def main() -> None:
             disk_free=dict(type="int", default=500),
             release=dict(type="str", default=""),
             problem=dict(type="str", default=""),
+            step=dict(type="str", default=""),
         ),
         supports_check_mode=True,
     )

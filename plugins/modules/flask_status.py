@@ -84,7 +84,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._arguments import R
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils._records import Records, reason
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
@@ -143,7 +143,9 @@ def table(found: dict) -> list:
         lines.append("locked by %(owner)s for %(reason)s" % found["lock"])
     if found["interrupted"]:
         lines.append("INTERRUPTED: the deployment of %s is not ended yet" % found["interrupted"])
-    return lines + aligned([COLUMNS] + [row(entry) for entry in found["deployments"]])
+    lines += aligned([COLUMNS] + [row(entry) for entry in found["deployments"]])
+    last = next(iter(found["deployments"]), {})
+    return lines + (["the last one failed: " + reason(last)] if last.get("problem") else [])
 
 
 def row(entry: dict) -> tuple:

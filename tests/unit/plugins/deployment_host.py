@@ -237,7 +237,7 @@ class DeploymentHost:
     def settings(self):
         """What is in .env, and for how many; what is beside it."""
         path = self.root / "shared/.env"
-        beside = sorted(os.listdir(path.parent)) + [name for name in os.listdir(self.root / "deployment") if "env" in name]
+        beside = sorted(os.listdir(path.parent)) + [one.name for one in (self.root / "deployment").glob("env*")]
         return path.read_text(), oct(path.stat().st_mode)[-3:], beside
 
     def stage(self, text):

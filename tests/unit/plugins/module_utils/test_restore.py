@@ -152,3 +152,13 @@ def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
     (blog.folder / "srv/slots/blue").symlink_to(blog.folder / "srv/releases/v1-aaaa")
     notice = restore(blog, path)["notice"]
     assert "at revision a1, and the served release v1-aaaa belongs to b2" in notice and "flask_version=v1 " in notice
+
+
+def test_a_restoration_that_fails_before_anything_is_replaced_is_noted(blog, monkeypatch):
+    path = blog.make()
+    monkeypatch.setattr(_restore, "feed", lambda *dummy: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError):
+        restore(blog, path, by="ana@laptop")
+    entry = json.loads((blog.shared.parent / "releases.json").read_text())[-1]
+    assert (entry["release"], entry["outcome"], entry["by"]) == ("backup-" + path.name, "failed", "ana@laptop")
+    assert "No space left" in entry["problem"]

@@ -73,6 +73,13 @@ class TestChoosing:
         assert back(release=name)["release"] == name
         assert host.links()["current"] == name
 
+    def test_one_that_fails_before_the_transaction_is_noted(self, releases, back, host):
+        releases("v1", "v2")
+        host.on["guard"] = CommandError("`systemctl` ended with exit code 5: not found.")
+        assert "not found. Run site.yml" in back(release="v1", owner=OWNER)["msg"]
+        assert host.records()[-1] == ("v1", "failed") and "Run site.yml" in host.entries()[-1]["problem"]
+        assert host.links()["current"] == "v2"
+
     def test_one_that_was_abandoned_where_it_is_named(self, releases, back, host):
         releases("v1", "v2")
         back()

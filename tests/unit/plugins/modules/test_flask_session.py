@@ -13,6 +13,7 @@ from xmlrpc.client import Fault
 import pytest
 from deployment_host import Killed
 
+from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
 from ansible_collections.selfhost.flask.plugins.modules import flask_session
 
@@ -152,7 +153,6 @@ def fail(error):
 
 @pytest.mark.parametrize("how", ["begun", "ended"])
 def test_settings_that_no_deployment_took_are_removed(how, session, host, lock):
-    (host.root / "deployment").mkdir()
     if how == "ended":
         session()
     host.stage("LEFT=1\n")
@@ -216,9 +216,36 @@ class TestEnding:
         assert (entry["release"], entry["outcome"], entry["problem"]) == ("v2", "failed", "pip failed\nand more")
         assert entry["by"] == "ana@laptop" and list(entry["seconds"]) == ["build"]
 
-    def test_notes_nothing_where_the_deployment_has_ended_itself(self, session, host):
-        session("ended", release="v2", problem="it has said that itself")
-        assert host.entries() == []
+    def test_notes_at_which_step_it_was(self, session, host):
+        session()
+        session("ended", release="v2", problem="pip failed", step="Install the requirements")
+        assert host.entries()[0]["step"] == "Install the requirements"
+        log = (host.root / "log/deploy.log").read_text()
+        assert log.endswith(" - Install the requirements: pip failed\n")
+
+    def test_notes_what_fails_before_the_transaction(self, session, host, deploy, monkeypatch):
+        host.release("v1", migrations=["a1"])
+        deploy("v1")
+        host.release("v2", migrations=["a1", "b2"])
+        session()
+        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        said = deploy("v2", session="ana-1")["msg"]
+        session("ended", release="v2", problem=said)
+        assert host.records() == [("v1", "served"), ("v2", "failed")] and host.entries()[-1]["problem"] == said
+
+    def test_notes_a_host_that_is_not_ready(self, session, host):
+        said = session(disk_free=10 ** 9)["msg"]
+        session("ended", release="v2", problem=said)
+        assert host.records() == [("v2", "failed")] and host.entries()[-1]["seconds"] == {}
+
+    def test_notes_nothing_where_the_deployment_has_noted_it(self, session, host, deploy):
+        host.release("v2")
+        host.broken["v2"] = {"status": 500}
+        session()
+        said = deploy("v2", session="ana-1")["msg"]
+        for times in range(2):
+            session("ended", release="v2", problem=said)
+        assert host.records() == [("v2", "failed")]
 
     def test_leaves_the_lock_to_who_took_it_over(self, session, host, lock):
         lock.take(BOB, [])

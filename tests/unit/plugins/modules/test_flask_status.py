@@ -9,6 +9,7 @@ import time
 import pytest
 
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
 from ansible_collections.selfhost.flask.plugins.modules import flask_status
@@ -42,6 +43,12 @@ def test_lists_what_was_deployed_the_newest_first(status, host, deploy):
     header, newest, older = result["table"][-3:]
     assert header.split() == ["TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY"]
     assert newest.split()[1:3] == ["v3", "served"] and older.split()[1:3] == ["v2", "served"]
+
+
+def test_says_why_the_last_one_failed(status, host):
+    problem = dict(problem="no solution\nfound", step="Install the requirements")
+    Records(host.site).add(dict(problem, release="v2", outcome="failed"))
+    assert status()["table"][-1] == "the last one failed: Install the requirements: no solution"
 
 
 def test_says_what_is_out_of_the_ordinary(status, host):
