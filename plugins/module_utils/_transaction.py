@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
     FAILED,
@@ -108,8 +109,24 @@ class Transaction:
                 self.gate.close(slot, RETRY_AFTER, patience)
 
     def take_settings(self) -> None:
-        """Migrations and the new slot find the deployment's settings from here on."""
+        """Migrations and the new slot find the deployment's settings from here on, and are let in with them."""
+        served = password_of(self.settings.path, self.site.name)
         self.settings.take()
+        wanted = password_of(self.settings.path, self.site.name)
+        if wanted is None:
+            return
+        account, both = Account(self.site.name), [one for one in (served, wanted) if one is not None]
+        is_valid = account.lets_in(wanted)
+        if not is_valid or served != wanted:
+            self.note(account=True)
+        if not is_valid:
+            account.allow(*dict.fromkeys(both))
+
+    def _settle_account(self) -> None:
+        """Only the password in .env is valid, once nothing runs with another one."""
+        password = password_of(self.settings.path, self.site.name)
+        if self.journal.get("account") and password is not None:
+            Account(self.site.name).allow(password)
 
     def dump(self, database: Database, undo: bool) -> None:
         """Copies the database; with undo, the copy is what it is brought back to."""
@@ -163,6 +180,7 @@ class Transaction:
             with self.timed("workers"):
                 self.slots.stop_workers()
                 self.problems = self.slots.start_workers()
+        self._settle_account()
         records = Records(self.site)
         if not self.journal.get("recorded"):
             self._record(records, entry)
@@ -190,6 +208,7 @@ class Transaction:
             with self.timed("restore"):
                 self._database().restore(self.journal["dump"])
             self.note(dump="", restored=True)  # never again: from here on others write
+        self._settle_account()
         self.open_writes()
         if self.journal["workers"] and live:
             self.slots.start_workers()

@@ -14,7 +14,7 @@ from xmlrpc.client import Fault
 import pytest
 from deployment_host import Killed
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _slots, _supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _slots, _supervisor, _transaction
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
@@ -375,6 +375,74 @@ class TestSettings:
         host.stage("LEFT=1\n")
         assert run("flask_rollback", **dict(host.about(), owner=dict(id="x", owner="ana"), database="keep"))["changed"]
         assert host.settings()[0] == "FOR=v2\n"
+
+
+class TestPassword:
+    """The one that lets the application into its database changes with the settings."""
+
+    URL = "DATABASE_URL=mysql://blog:%s@localhost/blog\n"
+
+    @pytest.fixture
+    def valid(self, served, host, monkeypatch):
+        """The passwords that were valid, one after the other; the account has `old` at first."""
+        valid = [("old",)]
+
+        class Account:
+            def __init__(self, name):
+                assert name == "blog"
+
+            def lets_in(self, password):
+                return password in valid[-1]
+
+            def allow(self, *passwords):
+                host.reach("allow")
+                valid.append(passwords)
+
+        monkeypatch.setattr(_transaction, "Account", Account)
+        (host.root / "shared/.env").write_text(self.URL % "old")
+        return valid
+
+    def test_both_are_valid_until_the_old_version_is_gone(self, valid, served, host):
+        served(settings=self.URL % "new")
+        assert valid == [("old",), ("old", "new"), ("new",)]
+        assert host.steps.index("stop blog-blue") < len(host.steps) - host.steps[::-1].index("allow") - 1
+
+    def test_the_old_one_is_valid_again_where_the_version_fails(self, valid, served, host):
+        host.broken["v2"] = {"status": 500}
+        assert served(settings=self.URL % "new")["failed"]
+        assert valid == [("old",), ("old", "new"), ("old",)] and host.settings()[0] == self.URL % "old"
+
+    @pytest.mark.parametrize("step", ["allow", "migrate", "start blog-green", "switch"])
+    def test_the_old_one_is_valid_again_where_the_deployment_is_killed(self, step, valid, served, host):
+        host.on[step] = Killed()
+        with pytest.raises(Killed):
+            served(settings=self.URL % "new")
+        recover(host.site)
+        assert valid[-1] == ("old",) and host.settings()[0] == self.URL % "old"
+
+    @pytest.mark.parametrize("step", ["stop blog-blue", "start blog.mail", "add"])
+    def test_the_new_one_is_valid_where_it_is_killed_after_the_switch(self, step, valid, served, host):
+        host.on[step] = Killed()
+        with pytest.raises(Killed):
+            served(settings=self.URL % "new")
+        recover(host.site)
+        assert valid[-1] == ("new",) and host.settings()[0] == self.URL % "new"
+
+    def test_one_that_is_valid_already_is_not_set(self, valid, served):
+        served(settings=self.URL % "old" + "OTHER=1\n")
+        assert valid == [("old",)]
+
+    def test_one_that_a_run_has_set_that_died_is_made_good(self, valid, served, host):
+        valid.append(("new",))  # as provision.yml once did
+        served(settings=self.URL % "new")
+        assert valid[-1] == ("new",)
+
+    def test_the_first_version_finds_its_own_valid(self, valid, host, deploy):
+        for name in ("current", "run/live.sock"):
+            (host.root / name).unlink()
+        (host.root / "shared/.env").write_text(self.URL % "another")
+        assert deploy("v2")["changed"]
+        assert valid[1:] == [("another",), ("another",)]
 
 
 class TestWorkers:

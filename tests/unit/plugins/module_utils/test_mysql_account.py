@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _mysql, _mysql_account
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+
+NASTY = "p%4$#'\"@/ :\\w"
+QUOTED = "p%254%24%23%27%22%40%2F%20%3A%5Cw"
+TAIL = "localhost/blog?unix_socket=/run/mysqld/mysqld.sock"
+
+URLS = {
+    "mysql+pymysql://blog:%s@%s" % (QUOTED, TAIL): NASTY,
+    "mysql+pymysql://blog@" + TAIL: "",
+    "mariadb://blog:x@127.0.0.1:3306/blog": "x",
+    "mysql://shop:x@" + TAIL: None,
+    "mysql://blog:x@db.example.com/blog": None,
+    "mysql://localhost/blog": None,
+    "sqlite:////srv/blog/shared/instance/blog.db": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_password_is_the_one_of_this_hosts_account(url, tmp_path):
+    (tmp_path / ".env").write_text("DATABASE_URL='%s'\n" % url.replace("'", ""))
+    assert password_of(str(tmp_path / ".env"), "blog") == URLS[url]
+    assert password_of(str(tmp_path / "none"), "blog") is None
+
+
+class Server:
+    """What the client is asked, and what it answers."""
+
+    def __init__(self, version):
+        self.version, self.argv, self.data, self.users, self.problem = version, [], [], [], ""
+
+    def run(self, argv, user="", data=b""):
+        self.argv.append(argv)
+        self.users.append(user)
+        self.data.append(data.decode())
+        if self.problem and "VERSION" not in self.data[-1]:
+            raise CommandError(self.problem)
+        return self.version.encode()
+
+    def statements(self):
+        begin = "SET SESSION sql_mode = ''; ALTER USER 'blog'@'localhost' "
+        return [sql[len(begin):] for sql in self.data if sql.startswith(begin)]
+
+
+@pytest.fixture
+def server(monkeypatch):
+    def server(version="10.11.19-MariaDB-0+deb12u1"):
+        found = Server(version)
+        for module in (_mysql, _mysql_account):
+            monkeypatch.setattr(module, "run", found.run)
+        return found
+
+    return server
+
+
+OLD = "*D5D9F81F5542DE067FFF5FF7A4CA4BDD322C578F"  # of "user"
+MARIADB = {
+    ("user",): ["IDENTIFIED VIA mysql_native_password USING '%s'" % OLD],
+    ("",): ["IDENTIFIED VIA unix_socket"],
+    ("", "user"): ["IDENTIFIED VIA unix_socket OR mysql_native_password USING '%s'" % OLD],
+}
+MYSQL = {
+    ("old",): ["IDENTIFIED WITH caching_sha2_password BY 'old'", "DISCARD OLD PASSWORD"],
+    ("",): ["IDENTIFIED WITH auth_socket"],
+    ("old", ""): ["IDENTIFIED WITH auth_socket"],
+    ("", "new"): ["IDENTIFIED WITH caching_sha2_password BY 'new'", "DISCARD OLD PASSWORD"],
+    ("old", "n'e\\w"): [
+        "IDENTIFIED WITH caching_sha2_password BY 'old'",
+        "IDENTIFIED WITH caching_sha2_password BY 'n\\'e\\\\w' RETAIN CURRENT PASSWORD",
+    ],
+}
+
+
+@pytest.mark.parametrize("version, passwords, statements", [
+    *(("10.11.19-MariaDB", passwords, expected) for passwords, expected in MARIADB.items()),
+    *(("8.4.3", passwords, expected) for passwords, expected in MYSQL.items()),
+])
+def test_several_passwords_are_valid_at_a_time(version, passwords, statements, server):
+    found = server(version)
+    Account("blog").allow(*passwords)
+    assert found.statements() == statements
+    assert not any(one and one in " ".join(argv) for one in passwords for argv in found.argv)
+
+
+def test_asks_as_the_application_would_log_in(server):
+    found = server()
+    assert Account("blog").lets_in(NASTY) and Account("blog").lets_in("")
+    assert found.users == ["", "blog"]
+    assert found.data[0] == '[client]\npassword="p%4$#\'\\"@/ :\\\\w"\n' and "4$#" not in str(found.argv)
+    found.problem = "`mysql` ended with exit code 1: Access denied"
+    assert not Account("blog").lets_in(NASTY)
+
+
+def test_an_error_does_not_tell_a_password(server):
+    found = server("8.4.3")
+    found.problem = "`mysql` ended with exit code 1: ERROR 1064 (42000) at line 1: near 'pelican4711'"
+    with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\.$"):
+        Account("blog").allow("pelican4711")
