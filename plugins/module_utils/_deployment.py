@@ -21,10 +21,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillW
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
-from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings, read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
@@ -99,7 +100,15 @@ class Deployment:
 
     def application(self, folder: str) -> FlaskApp:
         """With the settings of the deployment, also while they are not in .env yet."""
-        return FlaskApp(self.module, folder, self.site.name, settings=self.settings.staged())
+        return FlaskApp(self.module, folder, self.site.name, settings=self._coming_settings())
+
+    def _coming_settings(self) -> dict:
+        """Those that are not in .env yet. Until they are, the account's password is the one that is there."""
+        found = read_settings(self.settings.staged())
+        passwords = [password_of(path, self.site.name) for path in (self.settings.path, self.settings.staged())]
+        if None not in passwords:
+            found.pop("DATABASE_URL", None)
+        return found
 
     def database(self) -> Database | None:
         return database_of(self.site)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.selfhost.flask.plugins.module_utils import (
-    _dotenv,
     _flask_facts,
     _flask_inspection,
     _flask_probe,
@@ -23,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils._secrets import pattern_of, secrets_of
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
 
 OPTIONS = dict(
     chdir=dict(type="path", required=True),
@@ -55,7 +55,7 @@ class FlaskApp:
 
     def __init__(
         self, module: AnsibleModule, folder: str = "", user: str = "", sandbox: Sandbox | None = None,
-        settings: str = "",
+        settings: dict | None = None,
     ) -> None:
         """The one in the task's folder, run by its user; or one in another folder, run by another user.
 
@@ -73,9 +73,8 @@ class FlaskApp:
         if user:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir
         self._check_paths()
-        given = self._read_env(settings) if settings else {}
-        self.environment.update(usable(given))
-        found = dict(self._read_env(os.path.join(self.folder, ".env")), **given)
+        self.environment.update(usable(settings or {}))
+        found = dict(self._read_env(), **(settings or {}))
         self.secrets = secrets_of(found, (self.folder, self.venv, self.name))
         self.pattern = pattern_of(self.secrets)
 
@@ -89,12 +88,10 @@ class FlaskApp:
                     "one that has it." % self.program(name)
                 )
 
-    def _read_env(self, path: str) -> dict:
+    def _read_env(self) -> dict:
+        path = os.path.join(self.folder, ".env")
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return _dotenv.read(file.read())
-        except FileNotFoundError:
-            return {}
+            return read_settings(path)
         except OSError as error:
             self.module.fail_json(
                 msg="%s can't be read (%s). Run the task as the application's user." % (path, error.strerror)

@@ -14,8 +14,8 @@ import re
 from urllib.parse import unquote
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import CLIENT, MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
 URL = re.compile(
@@ -26,11 +26,7 @@ OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t
 
 def password_of(settings: str, user: str) -> str | None:
     """The password in a .env file; None where its database is not this host's, or is used by another account."""
-    try:
-        with open(settings, encoding="utf-8", errors="replace") as file:
-            url = URL.match(read_dotenv(file.read()).get("DATABASE_URL", ""))
-    except FileNotFoundError:
-        return None
+    url = URL.match(read_settings(settings).get("DATABASE_URL", ""))
     return unquote(url.group("password") or "") if url and unquote(url.group("user")) == user else None
 
 

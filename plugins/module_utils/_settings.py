@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._release import remove
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
@@ -51,6 +52,15 @@ class Settings:
         if os.path.exists(self.before):
             copy(self.before, self.path)
             remove(self.before)
+
+
+def read_settings(path: str) -> dict:
+    """What a .env file says; nothing where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return read_dotenv(file.read())
+    except FileNotFoundError:
+        return {}
 
 
 def copy(source: str, target: str) -> None:

@@ -65,6 +65,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
 
 USAGE_ERROR = 2
 FOREIGN = ("node_modules", "site-packages", "venv")
@@ -121,7 +122,7 @@ def main() -> None:
         settings=dict(type="path"),
     )
     module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
-    app = FlaskApp(module, settings=module.params["settings"] or "")
+    app = FlaskApp(module, settings=read_settings(module.params["settings"] or ""))
     state = observe(app)
     for path in state["skipped"]:
         module.warn("%s is not compiled: it is marked fuzzy as a whole, by the comment above its header." % path)
