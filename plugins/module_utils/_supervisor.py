@@ -20,7 +20,7 @@ ALREADY_STARTED = 60
 NO_FILE, FAILED = 20, 30  # its log can't be read
 UP = ("RUNNING", "STARTING")
 LOG_BYTES = 1 << 20
-ENDED = re.compile(r"^(\S+ [\d:]+),\d+ \w+ exited: (\S+) \(", re.M)
+ENDED = re.compile(r"^(\S+ [\d:]+),\d+ \w+ exited: (\S+) \((?!exit status 77; expected)", re.M)  # 77: nothing to serve
 
 
 class Supervisor:

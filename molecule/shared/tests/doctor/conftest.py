@@ -41,7 +41,8 @@ INSIDE = dict(
     workers=["ticker"], brief=True,
 )
 KEEP = f"mkdir -p {KEPT}/served && cp -a /etc/ssl/selfhost/* {KEPT}/served/ && cp -a /etc/nginx {KEPT}/"
-QUIET = f"for f in {LOG}/*.log /var/log/nginx/{APP}.error.log; do : >$f; done"
+# What the logs say, and how often something ended, is forgotten.
+QUIET = f"touch {ROOT}/slots/*.fingerprint; for f in {LOG}/*.log /var/log/nginx/{APP}.error.log; do : >$f; done"
 DAYS = dict(
     expired=(-100, -2), soon=(-80, 5), future=(1, 90), other=(-1, 90), fresh=(-1, 90), foreign=(-1, 90),
 )

@@ -70,6 +70,11 @@ def written(path: str, content: str, touched: str = "now") -> dict:
     return dict(inject=f"echo '{content}' >{path} && touch -d '{touched}' {path}", undo=f"rm {path}")
 
 
+def restarted(program: str) -> str:
+    """supervisorctl waits until a program has been up for some seconds, or has ended; nobody needs that here."""
+    return f"supervisorctl stop {program}; timeout 1 supervisorctl start {program} || true"
+
+
 def listening(port: int) -> str:
     return f"systemd-run -q --unit=listener python3 -m http.server {port} --directory /var/empty"
 
@@ -141,18 +146,18 @@ FAULTS = [
     ),
     Fault("an answer takes too long", "health-slow", outside=dict(seconds=0.0)),
     # the application
-    Fault("the slot is stopped", "slot-stopped", f"supervisorctl stop {APP}-{SLOT}", f"supervisorctl start {APP}-{SLOT}"),
+    Fault("the slot is stopped", "slot-stopped", f"supervisorctl stop {APP}-{SLOT}", restarted(f"{APP}-{SLOT}")),
     Fault(
         "the application raises at its start", "slot-crashing",
         f"cp -a {ROOT}/slots/{SLOT}.settings/gunicorn.conf.py {KEPT}/; "
         f"echo 'raise RuntimeError(\"heron\")' >>{ROOT}/slots/{SLOT}.settings/gunicorn.conf.py; "
-        f"supervisorctl restart {APP}-{SLOT}",
-        f"cp -a {KEPT}/gunicorn.conf.py {ROOT}/slots/{SLOT}.settings/; supervisorctl restart {APP}-{SLOT}",
+        + restarted(f"{APP}-{SLOT}"),
+        f"cp -a {KEPT}/gunicorn.conf.py {ROOT}/slots/{SLOT}.settings/; " + restarted(f"{APP}-{SLOT}"),
     ),
     Fault(
         "a module is missing", "module-missing",
-        f"mv {RELEASE}/demo/extensions.py {KEPT}/; supervisorctl restart {APP}-{SLOT}",
-        f"mv {KEPT}/extensions.py {RELEASE}/demo/; supervisorctl restart {APP}-{SLOT}",
+        f"mv {RELEASE}/demo/extensions.py {KEPT}/; " + restarted(f"{APP}-{SLOT}"),
+        f"mv {KEPT}/extensions.py {RELEASE}/demo/; " + restarted(f"{APP}-{SLOT}"),
     ),
     Fault(
         "the application hangs", "slot-silent", f"pkill -STOP -u {APP} gunicorn", f"pkill -CONT -u {APP} gunicorn",
@@ -165,7 +170,18 @@ FAULTS = [
         f"rm {ROOT}/run/live.sock; mv {KEPT}/live.sock {ROOT}/run/",
     ),
     Fault("live.sock is gone", "live-link-broken", f"mv {ROOT}/run/live.sock {KEPT}/", f"mv {KEPT}/live.sock {ROOT}/run/"),
-    Fault("a worker is stopped", "worker-stopped", f"supervisorctl stop {APP}.ticker", f"supervisorctl start {APP}.ticker"),
+    Fault("a worker is stopped", "worker-stopped", f"supervisorctl stop {APP}.ticker", restarted(f"{APP}.ticker")),
+    Fault(
+        "a worker's command does not exist", "worker-crashing",
+        f"sed -i.kept 's/sleep infinity/no-such-program/' {ROOT}/work; " + restarted(f"{APP}.ticker"),
+        f"mv {ROOT}/work.kept {ROOT}/work; " + restarted(f"{APP}.ticker"),
+    ),
+    Fault(
+        "a worker was left behind", "worker-left",
+        f"printf '[program:{APP}.left]\\ncommand=sleep infinity\\n' >/etc/supervisor/conf.d/left.conf; "
+        f"supervisorctl reread; timeout 1 supervisorctl add {APP}.left || true",
+        f"rm /etc/supervisor/conf.d/left.conf; supervisorctl stop {APP}.left; supervisorctl remove {APP}.left; supervisorctl reread",
+    ),
     # deployments
     Fault("the site is closed", "site-closed", **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}')),
     Fault(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
-from machine import APP, ROOT, Machine, Visitor, live_slot
+from machine import APP, ROOT, SETTINGS, Machine, Visitor, live_slot, wait_for
 from playbook import Visitors, run, spoken
 from test_bare_host import changes
 from testinfra.host import Host
 
+# Settings that come with a version, and go with one that fails.
+OTHERS = {"flask_database_password": "another's", "flask_env": {**SETTINGS["flask_env"], "ADDED": "1"}}
 V2_REVISION, V6_REVISION = "2b8e4c75d0f2", "6d2a7f90c5b6"
 
 
@@ -72,14 +75,22 @@ def test_update_is_noticed_by_nobody(machine: Machine, host: Host, visitor: Visi
 def test_version_that_fails_is_not_served(
     machine: Machine, host: Host, version: str, problem: str
 ) -> None:
-    before = served(host)
+    before, settings = served(host), host.file(f"{ROOT}/shared/.env").content
     with Visitors(machine) as visitors:
-        code, said = deploy(version, "-e", "deployment_health_deadline=15")
+        code, said = deploy(version, "-e", json.dumps({**OTHERS, "deployment_health_deadline": 15}))
     assert code == 2
     assert problem in said
     assert visitors.problems == []
     assert visitors.seen("version") == ["v2"]
     assert served(host) == before
+    assert host.file(f"{ROOT}/shared/.env").content == settings
+    assert f" FAILED {version}" in host.check_output(f"tail -n 1 /var/log/{APP}/deploy.log")
+
+
+def test_the_version_before_can_still_be_started(machine: Machine, host: Host) -> None:
+    host.check_output(f"supervisorctl restart {APP}-{live_slot(host)}")
+    wait_for(machine.answers, "an answer", seconds=20)
+    assert machine.visitor().get("/posts/count").ok
 
 
 def test_next_good_version_is_served(machine: Machine, host: Host) -> None:

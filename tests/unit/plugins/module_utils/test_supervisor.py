@@ -136,6 +136,7 @@ LOG = """%(old)s,100 INFO exited: blog.mail (exit status 1; not expected)
 %(new)s,300 INFO stopped: blog.queue (exit status 0)
 %(new)s,400 INFO exited: blog.mail (exit status 127; not expected)
 %(new)s,400 INFO exited: blog-blue (terminated by SIGKILL; not expected)
+%(new)s,400 INFO exited: blog-green (exit status 77; expected)
 """
 
 
