@@ -42,7 +42,9 @@ options:
     HEALTH = r"""
 options:
   health_url:
-    description: Path that answers with a status below 400 when the application is well.
+    description:
+      - Path that answers with a status below 400 when the application is well. Redirects on the same host are followed, to
+        what is no error of the server.
     type: str
     default: /
   health_text:
