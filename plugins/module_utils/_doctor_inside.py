@@ -18,6 +18,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_host,
     _doctor_logs,
     _doctor_sshd,
+    _doctor_workers,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import Way
@@ -68,7 +69,7 @@ class Inside:
         s, site = self.settings, self.site
         checks = [
             ("The way of a request: nginx, live slot, application", self.way.look),
-            ("Background workers", self.way.workers),
+            ("Background workers", lambda: _doctor_workers.workers(self.way.slots)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: _doctor_data.database(site, s.migrations)),
             ("Settings in .env", lambda: _doctor_data.settings(site, s.required)),

@@ -15,17 +15,17 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_logs
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
+from ansible_collections.selfhost.flask.plugins.module_utils._doctor_workers import OFTEN
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
-from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import UP, Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
 
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
 CLOSED_HOURS = 4  # after which maintenance was rather forgotten
-OFTEN = 3  # ends of a program by itself in an hour
 PATIENCE = 5  # seconds that the application has to answer
 CERTIFICATE_GONE = re.compile(r"cannot load certificate(?: key)? \"([^\"]+)\"")
 
@@ -152,48 +152,6 @@ class Way:
             "The live slot %s is %s and does not answer on its socket (%s)." % (live, info["statename"].lower(), error),
             "Read `sudo tail -n 50 %s`; `sudo supervisorctl restart %s` starts it anew." % (log, self.slots.program(live)),
         )
-
-    def workers(self) -> Iterator[Finding]:
-        """The background processes that do not run, keep ending, or should not be there."""
-        try:
-            known = {name: self.slots.supervisor.info(self.slots.worker(name)) for name in self.site.workers}
-            ends, strays = self.slots.ends(), self.slots.strays()
-        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
-            return  # said already
-        for name, info in known.items():
-            ended = ends[self.slots.worker(name)]
-            if info["statename"] in ("BACKOFF", "FATAL") or ended >= OFTEN:
-                yield self.crashing(name, ended)
-            elif info["statename"] not in UP:
-                yield Finding(
-                    "worker-stopped",
-                    "The worker %s is %s%s." % (name, info["statename"].lower(), self.last_said(name)),
-                    "`sudo supervisorctl start %s`; its log is %s." % (self.slots.worker(name), self.slots.log(name)),
-                    subject=name,
-                )
-        for program in strays:
-            yield Finding(
-                "worker-left",
-                "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % program,
-                "Run update.yml, which ends it.",
-                subject=program,
-            )
-
-    def crashing(self, name: str, ended: int) -> Finding:
-        return Finding(
-            "worker-crashing",
-            "The worker %s does not stay up: it ended by itself %d times in the last hour%s."
-            % (name, ended, self.last_said(name)),
-            "Read `sudo tail -n 50 %s`; mend its command in flask_workers, or what it lacks, and run update.yml."
-            % self.slots.log(name),
-            subject=name,
-        )
-
-    def last_said(self, name: str) -> str:
-        """What a worker said last, as a part of a sentence."""
-        lines = [line.text for line in _doctor_logs.lines_of(self.slots.log(name), 64 << 10)]
-        said = (_doctor_logs.tracebacks(lines) or [line for line in lines if line.strip()])[-1:]
-        return "; its log says last: " + clipped(said[0]) if said else ""
 
     def deployments(self) -> Iterator[Finding]:
         """What a deployment or maintenance has left behind."""

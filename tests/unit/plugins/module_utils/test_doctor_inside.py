@@ -19,6 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_host,
     _doctor_inside,
     _doctor_serving,
+    _doctor_workers,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, Said
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
@@ -269,6 +270,15 @@ def test_what_deployments_leave_behind(site):
     assert ids(way.deployments()) == ["site-closed", "writes-refused", "deployment-interrupted", "current-mismatch"]
 
 
+def known_worker(site, supervisor):
+    """The slots of an application, of which supervisor knows the worker mail."""
+    slots = _doctor_workers.Slots(site)
+    slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    supervisor.files = {"blog.mail": 1}
+    supervisor.addProcessGroup("blog.mail")
+    return slots
+
+
 # what supervisor says of a worker: its state, and how often it ended by itself; and the finding
 STATES = {
     "up": ("RUNNING", 2, []), "about to be": ("STARTING", 0, []), "stopped": ("STOPPED", 0, ["worker-stopped"]),
@@ -279,27 +289,20 @@ STATES = {
 @pytest.mark.parametrize("case", STATES)
 def test_workers_that_do_not_stay_up(case, site, supervisor):
     state, ended, expected = STATES[case]
-    way = _doctor_serving.Way(site._replace(workers=("mail",)), "/", "blog", "")
-    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
-    supervisor.files = {"blog.mail": 1}
-    supervisor.addProcessGroup("blog.mail")
+    slots = known_worker(site._replace(workers=("mail",)), supervisor)
     supervisor.states["blog.mail"] = state
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
     supervisor.log = ("%s,000 WARN exited: blog.mail (exit status 127; not expected)\n" % now) * ended
     os.makedirs(site.log, exist_ok=True)
     with open(os.path.join(site.log, "mail.log"), "w", encoding="utf-8") as log:
         log.write("sh: 1: exec: no-such-program: not found\n\n")
-    found = list(way.workers())
+    found = list(_doctor_workers.workers(slots))
     assert ids(found) == expected
     assert all(finding.subject == "mail" and "no-such-program: not found" in finding.what for finding in found)
 
 
 def test_a_worker_that_should_not_be_there_any_more(site, supervisor):
-    way = _doctor_serving.Way(site, "/", "blog", "")
-    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
-    supervisor.files = {"blog.mail": 1}
-    supervisor.addProcessGroup("blog.mail")
-    assert ids(way.workers()) == ["worker-left"]
+    assert ids(_doctor_workers.workers(known_worker(site, supervisor))) == ["worker-left"]
 
 
 @pytest.mark.parametrize("name, hours, expected", [
@@ -367,3 +370,13 @@ def test_the_proxy(code, refused, state, expected, site, monkeypatch):
     answers = {"nginx": Said(code, "", refused), "systemctl": Said(0, state + "\n", "")}
     monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: answers[argv[0]])
     assert ids(_doctor_serving.Way(site, "/", "blog", "").proxy()) == expected
+
+
+@pytest.mark.parametrize("ended, expected", [(2, []), (3, ["slot-restarted"])])
+def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor, monkeypatch):
+    way = _doctor_serving.Way(site, "/", "blog", "")
+    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    monkeypatch.setattr(way, "answer", lambda live: iter(()))
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
+    supervisor.log = ("%s,000 WARN exited: blog-blue (terminated by SIGKILL; not expected)\n" % now) * ended
+    assert ids(way.slot("blue", {"statename": "RUNNING"})) == expected
