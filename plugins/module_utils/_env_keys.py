@@ -49,9 +49,11 @@ def example_keys(tree: Tree) -> list[str]:
     return demanded_keys(next((text for text in texts if text is not None), ""))
 
 
-def compare_keys(present: list[str], wanted: list[str], required: list[str]) -> dict:
-    """Which keys will be new in .env, and which will be missing."""
+def compare_keys(text: str, wanted: list[str], required: list[str]) -> dict:
+    """Which keys will be new in a .env file, which will be gone, and which will be missing."""
+    present = assigned_keys(text)
     return dict(
         added=[key for key in wanted if key not in present],
+        removed=[key for key in managed_keys(text) if key in present and key not in wanted],
         missing=[printable(key) for key in required if key not in present and key not in wanted],
     )

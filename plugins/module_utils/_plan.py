@@ -82,6 +82,6 @@ def revision_text(item: dict) -> str:
 
 def settings_text(changes: dict) -> str:
     """The line about .env, which never has a value in it."""
-    added = ", ".join("+ " + key for key in changes["added"])
+    differs = ", ".join(["+ " + key for key in changes["added"]] + ["- " + key for key in changes["removed"]])
     missing = "missing: " + ", ".join(changes["missing"]) if changes["missing"] else ""
-    return ".env: " + ("; ".join(part for part in (added, missing) if part) or "unchanged")
+    return ".env: " + ("; ".join(part for part in (differs, missing) if part) or "unchanged")

@@ -9,7 +9,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import assigned_keys, compare_keys, example_keys
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import compare_keys, example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._release import application_folder
 from ansible_collections.selfhost.flask.plugins.module_utils._requirements import compare_requirements, requirements
@@ -62,10 +62,10 @@ def migrations(module: AnsibleModule, before: Tree | None, after: Tree) -> dict:
 
 
 def settings(params: dict, tree: Tree) -> dict:
-    """The keys that would be new in .env, and those that would be missing."""
-    present = assigned_keys(read(os.path.join(params["root"], "shared", ".env")))
+    """The keys that would be new in .env, those that would be gone, and those that would be missing."""
+    text = read(os.path.join(params["root"], "shared", ".env"))
     required = example_keys(tree) if params["required"] is None else params["required"]
-    return compare_keys(present, params["values"], required)
+    return compare_keys(text, params["values"], required)
 
 
 def history(repository: Repository, before: str, after: str, folder: str) -> dict:
@@ -94,6 +94,6 @@ def without_git(params: dict) -> dict:
         version=params["version"],
         requirements=compare_requirements([], []),
         migrations=dict(present=[], assumed=False, **compare_revisions({}, {}, [])),
-        env=compare_keys([], params["values"], []),
+        env=compare_keys("", params["values"], []),
         text="git is not installed yet: what the deployment would change can't be said.\n",
     )

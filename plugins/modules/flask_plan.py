@@ -182,11 +182,15 @@ env:
       description: Keys in O(values) that C(.env) lacks.
       type: list
       elements: str
+    removed:
+      description: Keys that Ansible has written to C(.env) and that are not in O(values) any more.
+      type: list
+      elements: str
     missing:
       description: Keys in O(required) that are neither in C(.env) nor in O(values).
       type: list
       elements: str
-  sample: {added: [API_TOKEN], missing: [MAIL_KEY]}
+  sample: {added: [API_TOKEN], removed: [OLD_TOKEN], missing: [MAIL_KEY]}
 text:
   description: All of this for a person to read.
   type: str
@@ -197,7 +201,7 @@ text:
       1b7a2dd9 Likes
     requirements: + humanize==4.9, ~ flask 3.0.2 -> 3.0.3
     database: 1 revision pending: 2b8e4c75d0f2 likes and languages
-    .env: + API_TOKEN; missing: MAIL_KEY
+    .env: + API_TOKEN, - OLD_TOKEN; missing: MAIL_KEY
 """
 
 import os

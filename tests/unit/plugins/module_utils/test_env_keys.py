@@ -8,13 +8,19 @@ from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import (
     assigned_keys,
     compare_keys,
     demanded_keys,
+    mark_managed,
 )
 
 
 def test_keys_are_those_with_a_value():
     text = "A=1\nexport B='x'\n# C=3\nD\nA=2\nE=\nF=''\n"
     assert assigned_keys(text) == ["A", "B"]
-    assert compare_keys(["A"], ["A", "B"], ["A", "B", "C"]) == {"added": ["B"], "missing": ["C"]}
+    assert compare_keys(text, ["A", "C"], ["A", "B", "D"]) == {"added": ["C"], "removed": [], "missing": ["D"]}
+
+
+def test_keys_that_are_taken_out_will_be_gone():
+    text = mark_managed("A=1\nB=1\nHAND=1\n", ["A", "B"])
+    assert compare_keys(text, ["A"], ["HAND"]) == {"added": [], "removed": ["B"], "missing": []}
 
 
 def test_an_example_asks_for_what_it_gives_a_value():

@@ -14,7 +14,7 @@ from xmlrpc.client import Fault
 import pytest
 from deployment_host import Killed
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _slots, _supervisor, _transaction
+from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _health, _slots, _supervisor, _transaction
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
@@ -58,6 +58,16 @@ def test_the_old_slot_serves_until_the_new_one_is_live(host, deploy):
     host.supervisor.on_stop = lambda name: (seen.append((name, host.links()["run/live.sock"])), stop(name))
     deploy("v2")
     assert seen == [("blog-blue", "green.sock")]
+
+
+def test_a_release_that_answers_with_an_error_is_asked_five_times(host, deploy, monkeypatch):
+    monkeypatch.setattr(_health, "ONCE_REACHED", 0.01)
+    servers, serve = [], host.serve
+    host.serve = lambda *path, **answer: servers.append(serve(*path, **answer)) or servers[-1]
+    host.release("v1")
+    host.broken["v1"] = {"status": 500}
+    assert "/ answered 500 well, 5 times." in deploy("v1", deadline=2)["msg"]
+    assert [len(server.requests) for server in servers] == [5]
 
 
 def test_health_is_asked_as_the_proxy_would(host, deploy):

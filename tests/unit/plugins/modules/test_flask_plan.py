@@ -11,6 +11,8 @@ import tempfile
 
 import pytest
 
+from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import mark_managed
+
 CHECK = {"_ansible_check_mode": True}
 SECRET = "not to be seen"
 MIGRATION = '"""%s"""\nrevision = "%s"\ndown_revision = %r\n'
@@ -80,7 +82,7 @@ class TestPlan:
     def test_reads_as_one(self, plan, write, serve, root):
         first = write(**{"requirements.txt": "Flask==3.0.2\nfoo==1\n"}, **migration("1f6d", None))
         serve(first, revision=["1f6d"])
-        (root / "shared/.env").write_text("DATABASE_URL='%s'\n" % SECRET)
+        (root / "shared/.env").write_text(mark_managed("DATABASE_URL='%s'\nOLD=%s\n" % (SECRET, SECRET), ["OLD"]))
         write("Likes", **{"requirements.txt": "flask==3.0.3\nhumanize==4.9\n"})
         example = {".env.example": "DATABASE_URL=mysql://x\nexport MAIL_KEY=x\nEMPTY=\nFLASK_DEBUG=1\n"}
         last = write("Languages", **example, **migration("2b8e", "1f6d", "likes."))
@@ -92,7 +94,7 @@ class TestPlan:
             "  %s Likes" % result["commits"][1]["commit"],
             "requirements: + humanize==4.9, - foo==1, ~ flask 3.0.2 -> 3.0.3",
             "database: 1 revision pending: 2b8e likes",
-            ".env: + API_TOKEN; missing: MAIL_KEY",
+            ".env: + API_TOKEN, - OLD; missing: MAIL_KEY",
         ]
         assert result["diff"] == [{"prepared": result["text"]}]
         assert SECRET not in json.dumps(result)
@@ -108,7 +110,7 @@ class TestPlan:
         assert result["commits"] == [{"commit": last[:8], "subject": "Likes"}]
         assert result["requirements"] == {"added": [], "removed": [], "changed": []}
         assert result["migrations"] == {"present": [], "assumed": False, "pending": [], "undone": []}
-        assert result["env"] == {"added": [], "missing": []}
+        assert result["env"] == {"added": [], "removed": [], "missing": []}
 
     def test_of_the_served_commit_changes_nothing(self, plan, write, serve):
         serve(write(), version="v1.0")
@@ -257,7 +259,7 @@ class TestEnv:
         write(**{".env.example": "OTHER=1\n"})
         (root / "shared/.env").write_text("A=%s\nB=%s\n" % (SECRET, SECRET))
         result = plan(values=["B", "C"], required=["A", "C", "D"])
-        assert result["env"] == {"added": ["C"], "missing": ["D"]}
+        assert result["env"] == {"added": ["C"], "removed": [], "missing": ["D"]}
         assert SECRET not in json.dumps(result)
 
     @pytest.mark.parametrize("how", ["-r .env", "-r ../../shared/.env", "-r %s", "link"])
