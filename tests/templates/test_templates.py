@@ -186,6 +186,13 @@ def test_the_database_server_reads_its_section(render):
     assert (section["bind-address"], section["character-set-server"]) == ("127.0.0.1", "utf8mb4")
 
 
+@pytest.mark.parametrize("user, policy", [("microblog", "on_create"), ("wiki", "always")])
+def test_the_role_leaves_the_password_of_the_application_to_its_deployment(user, policy, evaluate):
+    tasks = yaml.safe_load((ROLES / "mysql/tasks/database.yml").read_text())
+    text = next(task["community.mysql.mysql_user"]["update_password"] for task in tasks if "user" in task["name"])
+    assert evaluate("mysql", "policy", policy=trust_as_template(text), mysql_user=user) == policy
+
+
 @pytest.mark.skipif(not installed("systemd-sysusers"), reason="no systemd")
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_systemd_reads_the_user(deployment, render, tmp_path):
