@@ -50,3 +50,21 @@ def test_secrets_are_not_logged(entry_points):
     for name, option in entry_points["main"].get("options", {}).items():
         if name.endswith(("_password", "_env", "_key")):
             assert option.get("no_log") is True
+
+
+PLAYBOOKS = sorted(ROLES.parent.glob("playbooks/*.yml"))
+
+
+@pytest.mark.parametrize("playbook", [path for path in PLAYBOOKS if path.stem != "site"], ids=lambda path: path.stem)
+def test_a_playbook_first_checks_what_is_asked_for(playbook):
+    (play,) = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    role = play["tasks"][0]["ansible.builtin.import_role"]
+    assert role["name"] == "selfhost.flask.flask"
+    assert role.get("rolespec_validate") is False or role["tasks_from"] == "preflight"  # which is none of the entry points
+    assert play["tasks"][0]["tags"] == ["always"]
+
+
+def test_what_undoes_or_overwrites_asks_for_which_application():
+    plays = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))[0] for path in PLAYBOOKS}
+    asking = {name for name, play in plays.items() if "__flask_effect" in play.get("vars", {})}
+    assert asking == {"maintenance", "restore", "rollback"}

@@ -17,7 +17,7 @@ from playbook import run, spoken
 # Each by the variable, its value, and what the user reads. GIT stands for the git server.
 LEFT_OUT = None
 REFUSALS = [
-    ("flask_repo", LEFT_OUT, "missing required arguments: flask_repo"),
+    ("flask_repo", LEFT_OUT, "flask_repo is not set. Set it in the inventory."),
     ("flask_repo", "", "flask_repo is empty. Set it to the URL"),
     ("flask_repo", "GIT/nothing", "The repository GIT/nothing can't be read"),
     ("flask_version", "v99", "or commit 'v99'. Set flask_version to one that it has: v6, v5"),
@@ -28,7 +28,8 @@ REFUSALS = [
     ("flask_app", "www-data", "the name of an administrator or of a service of the host. Set it to"),
     ("flask_app", "deploy", "the name of an administrator or of a service of the host. Set it to"),
     ("flask_admins", [], "flask_admins is empty, so nobody could log in afterwards. Name at least one"),
-    ("flask_database", "oracle", "value of flask_database must be one of: mysql"),
+    ("flask_tsl", "letsencrypt", "flask_tsl is no variable of selfhost.flask. Did you mean flask_tls?"),
+    ("flask_database", "oracle", "flask_database is 'oracle'. Set it to mysql, sqlite or external. Nothing was changed"),
 ]
 IDS = [f"{name}={value}" for name, value, _ in REFUSALS]
 SECONDS = 20  # on a busy machine; alone it takes three
