@@ -39,12 +39,12 @@ def find_problems(name: str, value: Any, option: dict) -> Iterator[str]:
     except (TypeError, ValueError):
         yield "%s is %s. Set it to %s." % (name, "something else" if secret else shown(value), wanted(option))
         return
-    if value not in option.get("choices", [value]):
-        yield "%s is %s. Set it to %s.%s" % (name, shown(value), wanted(option), meant(value, option["choices"]))
     if option["type"] == "list":
         for number, item in enumerate(value):
-            yield from find_problems("%s[%d]" % (name, number), item, item_of(option, secret))
-    if option["type"] == "dict" and "options" in option:
+            yield from find_problems("%s[%d]" % (name, number), item, item_of(option))
+    elif value not in option.get("choices", [value]):
+        yield "%s is %s. Set it to %s.%s" % (name, shown(value), wanted(option), meant(value, option["choices"]))
+    elif "options" in option:
         yield from find_key_problems(name, value, option["options"])
 
 
@@ -55,9 +55,9 @@ def convert(value: Any, kind: str) -> Any:
     return DEFAULT_TYPE_VALIDATORS[kind](value)
 
 
-def item_of(option: dict, secret: bool) -> dict:
-    """What each item of a list has to be."""
-    return dict(type=option.get("elements", "str"), no_log=secret, **{k: option[k] for k in ("options",) if k in option})
+def item_of(option: dict) -> dict:
+    """What each item of a list has to be. The choices of a list are those of its items."""
+    return {**option, "type": option["elements"], "default": ""}
 
 
 def find_key_problems(name: str, value: dict, options: dict) -> Iterator[str]:
@@ -71,7 +71,7 @@ def find_key_problems(name: str, value: dict, options: dict) -> Iterator[str]:
 
 
 def wanted(option: dict) -> str:
-    if "choices" in option:
+    if "choices" in option and option["type"] != "list":
         *others, last = option["choices"]
         return "%s or %s" % (", ".join(others), last) if others else str(last)
     return KINDS[option["type"]]

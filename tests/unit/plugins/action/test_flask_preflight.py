@@ -94,6 +94,8 @@ VALUES = {
     "no boolean": ({"flask_mail_enabled": "perhaps"}, "flask_mail_enabled is 'perhaps'. Set it to true or false."),
     "no number": ({"nginx_hsts_seconds": "a year"}, "nginx_hsts_seconds is 'a year'. Set it to a whole number."),
     "no list": ({"flask_workers": {}}, "flask_workers is {}. Set it to a list."),
+    "a choice in a list": ({"nginx_hsts_options": ["preload", "x"]}, "nginx_hsts_options[1] is 'x'. Set it to "
+                           "includeSubDomains or preload."),
     "no item": ({"flask_admins": ["ana"]}, "flask_admins[0] is 'ana'. Set it to keys with values."),
     "a key of an item": ({"flask_workers": [{"nmae": "x", "name": "y", "command": "z"}]},
                          "flask_workers[0] has the unknown key nmae. Did you mean name?"),
@@ -119,6 +121,7 @@ def test_a_value_that_does_not_fit_is_refused_in_one_line(case, refuse):
     {"flask_mail_enabled": "yes"}, {"gunicorn_workers": "3"}, {"flask_version": 7}, {"flask_env_required": None},
     {"gunicorn_workers": trust_as_template("{{ ansible_facts['processor_vcpus'] }}")},  # it is read later
     {"flask_workers": [{"name": "x", "command": "y", "stop_seconds": "9"}]}, {"flask_aliases": "a.example.com,b.example.com"},
+    {"nginx_hsts_options": ["preload", "includeSubDomains"]},
 ])
 def test_a_value_that_ansible_can_convert_passes(given, refuse):
     assert refuse(**given) == ""

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation tells people to write is read by somebody."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
+from deployments import ROLES
+
+from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import read_defaults, read_options
+from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems
+
+TOP = ROLES.parent
+PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]
+INVENTORIES = sorted(TOP.glob("inventories/*/hosts.yml"))
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
+SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
+WORD = re.compile(r"`(\w+)[:`]")
+# What is written so, and is no variable: modules, and what an application or the host calls its own.
+OTHER_WORDS = {path.stem for path in TOP.glob("plugins/modules/*.py")} | {"flask_wtf"}
+
+DEFAULTS = read_defaults()
+KNOWN = {name for variables in DEFAULTS.values() for name in variables}
+OPTIONS = {name: option for role in DEFAULTS for name, option in read_options(role).items()}
+
+
+class Reader(yaml.SafeLoader):
+    """Of what is encrypted, the text is enough."""
+
+
+Reader.add_constructor("!vault", lambda reader, node: node.value)
+
+
+def nodes(value):
+    """Each key of some YAML with its value, wherever it is."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield str(key), inner
+        yield from nodes(inner)
+
+
+def texts(path):
+    text = path.read_text(encoding="utf-8")
+    return [text] if path.suffix == ".yml" else BLOCK.findall(text)
+
+
+@pytest.fixture(params=[*PAGES, *INVENTORIES], ids=lambda path: str(path.relative_to(TOP)))
+def page(request):
+    return request.param
+
+
+def variables(path):
+    """The keys that a role or the collection would have to read, with their values."""
+    for text in texts(path):
+        for name, value in nodes(yaml.load(text, Reader)):
+            if name.partition("_")[0] in DEFAULTS and "_" in name:
+                yield name, value
+
+
+def test_each_variable_that_a_page_sets_is_one(page):
+    assert {name for name, dummy in variables(page)} - KNOWN == set()
+
+
+def test_each_value_that_a_page_sets_is_one_that_its_role_takes(page):
+    for name, value in variables(page):
+        assert list(find_problems(name, value, OPTIONS[name])) == []
+
+
+def test_each_variable_that_a_page_speaks_of_is_one(page):
+    text = page.read_text(encoding="utf-8")
+    words = {word for word in WORD.findall(text) if word.partition("_")[0] in DEFAULTS and "_" in word.strip("_")}
+    assert words - KNOWN - OTHER_WORDS == set()
+    assert set(SET.findall(text)) - KNOWN == set()
+
+
+ENCRYPT = [line for line in PAGES[0].read_text(encoding="utf-8").splitlines() if line.startswith("ansible-vault encrypt_")]
+ANSWERS = {b"Variable name": b"API_TOKEN\n", b"String to encrypt": b"pelican\n"}
+PATIENCE = 20
+
+
+def type_answers(argv, environment):
+    """What a program shows in a terminal where somebody answers what it asks for."""
+    process, terminal = pty.fork()
+    if not process:
+        os.execve(argv[0], argv, environment)
+    shown, left = b"", dict(ANSWERS)
+    while select.select([terminal], [], [], PATIENCE)[0]:
+        try:
+            shown += os.read(terminal, 1000)
+        except OSError:  # it has ended
+            break
+        for question in [question for question in left if question in shown]:
+            os.write(terminal, left.pop(question))
+    os.close(terminal)
+    os.waitpid(process, 0)
+    return shown.decode()
+
+
+@pytest.mark.parametrize("command", ENCRYPT)
+def test_a_secret_is_encrypted_as_it_was_typed(command, tmp_path):
+    (tmp_path / "password").write_text("stork")
+    environment = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password"), "ANSIBLE_HOME": str(tmp_path)}
+    name, *arguments = shlex.split(command)
+    shown = type_answers([str(Path(sys.executable).with_name(name)), *arguments], environment)
+    (encrypted,) = re.findall(r"API_TOKEN: !vault \|\r?\n((?: +\S+\r?\n)+)", shown)
+    vault = VaultLib([("default", VaultSecret(b"stork"))])
+    assert vault.decrypt("\n".join(encrypted.split())) == b"pelican"
