@@ -17,6 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 
+from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe, read_names
+
 REFUSAL = re.compile("permission denied|too many authentication failures|incorrect password", re.I)
 
 # Prints one `name value` a line, and ends with 77 where the user can't become root.
@@ -64,8 +66,11 @@ class ActionModule(ActionBase):
                 ports=dict(type="list", elements="int", default=[]),
                 fresh=dict(type="bool", default=False),
                 wait=dict(type="int", default=0),
+                app=dict(type="str", default=""),
+                domains=dict(type="list", elements="str", default=[]),
             )
         )
+        self._names = names_probe(arguments["app"], arguments["domains"]) if arguments["app"] else ""
         end = time.monotonic() + arguments["wait"]
         while True:
             found, tried, error = self._search(arguments, task_vars)
@@ -108,7 +113,7 @@ class ActionModule(ActionBase):
         connection = self._connection_as(user, port, fresh, task_vars)
         known = task_vars.get("ansible_become_password") or self._play_context.become_pass
         password = "yes" if known else "no"
-        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password))
+        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password) + self._names)
         try:
             code, out, err = connection.exec_command(command, in_data=None, sudoable=False)
         except (AnsibleAuthenticationFailure, AnsibleConnectionFailure) as error:
@@ -158,4 +163,5 @@ def described(answer: str) -> dict:
         git="git" not in missing,
         cloud_init="cloud_init" in values,
         authorized_keys="\n".join(values.get("key", [])),
+        **read_names(values),
     )

@@ -41,6 +41,15 @@ options:
       - A host that does not answer is then a failure, and not one that can't be reached.
     type: bool
     default: false
+  app:
+    description: Name of an application, to look whether it is something else on the host.
+    type: str
+    default: ""
+  domains:
+    description: The host names of this application, to look whether another site has them.
+    type: list
+    elements: str
+    default: []
   required:
     description: Whether it is a failure that nobody can log in, or that the host can't be reached.
     type: bool
@@ -103,6 +112,31 @@ git:
   description: Whether git is installed.
   type: bool
   returned: success
+taken:
+  description:
+    - What on the host has the name O(app), and is not this application's from an earlier run.
+  type: list
+  elements: str
+  returned: success
+  sample: [the group disk, /var/log/journal]
+sites:
+  description: The sites of others on the host that have one of O(domains).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    domain:
+      description: The name.
+      type: str
+    path:
+      description: The file that has it.
+      type: str
+    kind:
+      description: V(application) of this collection, or V(foreign).
+      type: str
+    place:
+      description: Whether it is the V(first) name there, or another one, V(other).
+      type: str
 cloud_init:
   description: Whether cloud-init is still at work on the host.
   type: bool

@@ -68,3 +68,10 @@ def test_what_undoes_or_overwrites_asks_for_which_application():
     plays = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))[0] for path in PLAYBOOKS}
     asking = {name for name, play in plays.items() if "__flask_effect" in play.get("vars", {})}
     assert asking == {"maintenance", "restore", "rollback"}
+
+
+def test_no_task_removes_a_database():
+    for path in ROLES.glob("*/tasks/*.yml"):
+        text = path.read_text(encoding="utf-8")
+        assert not [task for task in yaml.safe_load(text) if task.get("community.mysql.mysql_db", {}).get("state")]
+        assert "DROP DATABASE" not in text.upper()

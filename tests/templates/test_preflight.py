@@ -18,6 +18,7 @@ FLASK = {
     "a factory": {"flask_entrypoint": "blog.web:create_app()"},
     "a factory with arguments": {"flask_entrypoint": "blog:create_app('production')"},
     "the longest name": {"flask_app": "a" * 30},
+    "a name that MySQL once had": {"flask_app": "test"},
     "an address": {"flask_domain": "192.0.2.1"},
     "an IPv6 address": {"flask_domain": "2001:db8::1"},
     "a name of one letter": {"flask_domain": "x"},
@@ -52,6 +53,12 @@ BAD_FLASK = {
     "an empty name": ({"flask_app": ""}, "flask_app is ''"),
     "a name of the system": ({"flask_app": "www-data"}, "flask_app is 'www-data', the name of an administrator or"),
     "the name of an administrator": ({"flask_app": "deploy"}, "flask_app is 'deploy', the name of an administrator or"),
+    **{
+        "the name %s, which a host has" % name: ({"flask_app": name}, "flask_app is '%s', the name of an administrator or" % name)
+        for name in ("shadow", "disk", "video", "docker", "journal", "apt", "default", "tmp", "pi", "sys", "letsencrypt")
+    },
+    "a database of the server": ({"mysql_database": "mysql"}, "mysql_database is 'mysql', the server's own. Set it to"),
+    "an account of the server": ({"mysql_user": "root"}, "mysql_user is 'root', the server's own. Set it to another"),
     "no repository": ({"flask_repo": ""}, "flask_repo is empty. Set it to the URL"),
     "no entrypoint": ({"flask_entrypoint": ""}, "flask_entrypoint is ''. Set it to 'module:name'"),
     "a file as entrypoint": ({"flask_entrypoint": "blog.py"}, "flask_entrypoint is 'blog.py'. Set it to"),
@@ -166,6 +173,49 @@ def test_a_host_is_one_by_its_address_and_port(blog, shop, refusals):
 ])
 def test_applications_may_have_what_is_their_own(blog, shop, refusals):
     assert refusals("flask", **neighbours(blog, shop)) == []
+
+
+@pytest.mark.parametrize("blog, shop, message", [
+    ({}, {"flask_app": "microblog"}, "flask_app is 'microblog' for shop, too, which is the same host as blog.example.com."),
+    ({}, {"flask_domain": "Blog.example.com"}, "blog.example.com is a name of shop, too, which is the same host as"),
+    ({"flask_aliases": ["shop"]}, {}, "blog.example.com or shop is a name of shop, too"),
+    ({}, {"flask_aliases": ["blog.example.com"]}, "blog.example.com is a name of shop, too"),
+])
+def test_applications_of_one_host_have_names_of_their_own(blog, shop, message, refusals):
+    (said,) = refusals("flask", **neighbours(blog, shop))
+    assert said.startswith(message) and " Set " in said
+
+
+def test_applications_of_two_hosts_may_have_the_same_names(refusals):
+    same = {"flask_app": "microblog", "flask_domain": "blog.example.com", "ansible_host": "192.0.2.8"}
+    assert refusals("flask", **neighbours({}, same)) == []
+
+
+LOGIN = {"distribution": "debian", "distribution_version": "12", "taken": [], "sites": []}
+SITE = {"place": "first", "kind": "application", "domain": "blog.example.com", "path": "/etc/nginx/sites-enabled/a"}
+OTHER = {**SITE, "place": "other"}
+
+
+@pytest.mark.parametrize("found, message", [
+    ({"distribution_version": "11"}, "blog.example.com runs debian 11, which is none of debian 12"),
+    ({"taken": ["the group render", "/srv/microblog"]},
+     "flask_app is 'microblog', and blog.example.com has the group render, /srv/microblog, which no run of this"),
+    ({"sites": [SITE]}, "blog.example.com is a name of the application a on blog.example.com, too, and visitors"),
+    ({"sites": [{**SITE, "kind": "foreign"}]}, "/etc/nginx/sites-enabled/a on blog.example.com is a site for blog.example.com,"),
+    ({"sites": [{**OTHER, "domain": "www.example.com"}]}, "www.example.com is a name of the application a on"),
+])
+def test_a_host_with_something_else_of_the_name_is_refused(found, message, evaluate):
+    (said,) = host_refusals(evaluate, found)
+    assert said.startswith(message) and " set " in said.lower()
+
+
+def test_another_application_may_be_served_at_the_hosts_address(evaluate):
+    assert host_refusals(evaluate, {"sites": [OTHER]}) == []
+
+
+def host_refusals(evaluate, found):
+    checks = evaluate("flask", "__flask_host_checks", __flask_login={**LOGIN, **found})
+    return [check["message"] for check in checks if not check["valid"]]
 
 
 def neighbours(blog, shop):

@@ -27,6 +27,9 @@ cloud_init running
 key ssh-ed25519 AAAA ana@example.com
 key # a comment, and a key with options
 key from="10.0.0.0/8" ssh-rsa BBBB bob
+taken the group disk
+taken /var/log/journal
+site first application blog.example.com /etc/nginx/sites-enabled/a
 """
 
 DESCRIBED = dict(
@@ -39,6 +42,8 @@ DESCRIBED = dict(
     cloud_init=True,
     authorized_keys='ssh-ed25519 AAAA ana@example.com\n# a comment, and a key with options\n'
     'from="10.0.0.0/8" ssh-rsa BBBB bob',
+    taken=["the group disk", "/var/log/journal"],
+    sites=[dict(place="first", kind="application", domain="blog.example.com", path="/etc/nginx/sites-enabled/a")],
 )
 
 
