@@ -25,7 +25,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names imp
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems, needs_look
 
 UNKNOWN = "%s is no variable of selfhost.flask.%s"
-NAMESAKE = " If it is a variable of your own, name it in flask_ignored_variables."
+NAMESAKE = " If it is one of your own, name it in flask_ignored_variables."
 
 
 class ActionModule(ActionBase):
@@ -51,8 +51,8 @@ class ActionModule(ActionBase):
     def _misspelt(self, defaults: dict, task_vars: dict) -> Iterator[str]:
         ignored = self._list("flask_ignored_variables", task_vars)
         for name, near in find_unknown(set(task_vars) - set(ignored), defaults).items():
-            meant = " Did you mean %s?" % near if near else " Take it out: the README lists them all."
-            yield UNKNOWN % (name, meant) + ("" if name.startswith("flask_") else NAMESAKE)
+            meant = " Did you mean %s?" % near if near else ""
+            yield UNKNOWN % (name, meant) + NAMESAKE
 
     def _unfit(self, defaults: dict, task_vars: dict) -> Iterator[str]:
         """Of the values that are not the default ones, so that a role is not even read where nothing is set."""

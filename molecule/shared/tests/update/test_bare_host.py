@@ -27,6 +27,7 @@ REFUSALS = [
     ("flask_app", "Guest Book", "flask_app is 'Guest Book', which is no valid user name. Set it to"),
     ("flask_app", "www-data", "the name of an administrator or of something else that a host has. Set it"),
     ("flask_app", "deploy", "the name of an administrator or of something else that a host has. Set it"),
+    ("flask_app", "home", "has /usr/lib/tmpfiles.d/home.conf, which no run of this collection has made. Set"),
     ("flask_admins", [], "flask_admins is empty, so nobody could log in afterwards. Name at least one"),
     ("flask_tsl", "letsencrypt", "flask_tsl is no variable of selfhost.flask. Did you mean flask_tls?"),
     ("flask_database", "oracle", "flask_database is 'oracle'. Set it to mysql, sqlite or external. Nothing was changed"),

@@ -19,6 +19,7 @@ INVENTORY = {
     "flask_entrypoint": "blog:app",
     "inventory_hostname": "blog.example.com",
 }
+HINT = " If it is one of your own, name it in flask_ignored_variables."
 END = " Nothing was changed on blog.example.com."
 
 
@@ -65,7 +66,7 @@ def test_a_misspelt_variable_is_refused_with_the_name_that_is_meant(name, refuse
 
 
 def test_what_begins_as_the_collections_own_is_refused_in_any_case(refuse):
-    assert refuse(flask_zebra=1) == "flask_zebra is no variable of selfhost.flask. Take it out: the README lists them all."
+    assert refuse(flask_zebra=1) == "flask_zebra is no variable of selfhost.flask." + HINT
 
 
 FOREIGN = [
@@ -82,8 +83,7 @@ def test_variables_of_others_pass(name, refuse):
 
 
 def test_a_variable_of_ones_own_that_looks_misspelt_can_be_named(refuse):
-    hint = " If it is a variable of your own, name it in flask_ignored_variables."
-    assert refuse(mysql_databases=[]).endswith("Did you mean mysql_database?" + hint)
+    assert refuse(mysql_databases=[]).endswith("Did you mean mysql_database?" + HINT)
     assert refuse(mysql_databases=[], flask_ignored_variables=["mysql_databases"]) == ""
 
 
