@@ -27,8 +27,8 @@ INVENTORIES = sorted(TOP.glob("inventories/*/hosts.yml"))
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
 SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
 WORD = re.compile(r"`(\w+)[:`]")
-# What is written so, and is no variable: modules, and what an application or the host calls its own.
-OTHER_WORDS = {path.stem for path in TOP.glob("plugins/modules/*.py")} | {"flask_wtf"}
+# What is written so, and is no variable: modules, what an application calls its own, an example of a wrong one.
+OTHER_WORDS = {path.stem for path in TOP.glob("plugins/modules/*.py")} | {"flask_wtf", "mysql_databases"}
 
 DEFAULTS = read_defaults()
 KNOWN = {name for variables in DEFAULTS.values() for name in variables}
