@@ -329,6 +329,16 @@ def test_a_proxy_that_goes_on_with_the_old_one_is_a_failure(host, monkeypatch):
     assert host.report()["outcome"] == "failed"
 
 
+def test_a_site_of_another_application_with_the_same_name_is_called_the_cause(host, tmp_path, monkeypatch):
+    for name in ("a", "blog", "shop"):
+        other = "shop" if name == "shop" else "blog"
+        (tmp_path / name).write_text("server {\n    server_name www.x.com %s.example.com;\n}\n" % other)
+    monkeypatch.setattr(_certificate_store, "SITES", ("%s/*" % tmp_path,))
+    said = _certificate_store.Proxy(["nginx"], ["Blog.example.com"])._remedy()
+    assert said == "%s/a and %s/blog are sites for Blog.example.com: remove all but one." % (tmp_path, tmp_path)
+    assert _certificate_store.Proxy(["nginx"], ["shop.example.com"])._remedy() == "See `journalctl -u nginx`."
+
+
 def test_a_proxy_that_can_t_reload_is_a_failure(host):
     keeper = host.keeper(services=["nginx"])
     keeper.provide()
