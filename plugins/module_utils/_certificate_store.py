@@ -10,11 +10,9 @@ them finds a certificate and its own key, also after the power was cut.
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
-import re
 import shutil
 import socket
 import ssl
@@ -28,13 +26,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate import
     is_address,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._nginx_sites import sites_with
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
 FOLDER = "/etc/ssl/selfhost"
 CERTIFICATE, KEY, LIVE = "certificate.pem", "key.pem", "live"
-SITES = ("/etc/nginx/sites-enabled/*", "/etc/nginx/conf.d/*.conf")
-SERVER_NAME = re.compile(r"^\s*server_name\s+([^;#]*);", re.M)
 DEADLINE = 30  # seconds in which a proxy has to serve what it was told to load
 PAUSES = (0.1, 0.5)  # seconds before a connection that failed is tried again
 
@@ -132,7 +129,7 @@ class Proxy:
             time.sleep(0.2)
 
     def _remedy(self) -> str:
-        """Of two sites with the same name, nginx serves the first one."""
+        """Another site with the same name is the likeliest reason, and nginx's journal doesn't say so."""
         for name in self.names:
             sites = sites_with(name)
             if len(sites) > 1:
@@ -178,16 +175,6 @@ class Proxy:
         with socket.create_connection(self.address, timeout=5) as plain:
             with context.wrap_socket(plain, server_hostname=host) as connection:
                 return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
-
-
-def sites_with(name: str) -> list:
-    """The files of nginx's sites that have a host name."""
-    found = []
-    for path in sorted(path for pattern in SITES for path in glob.glob(pattern)):
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if name.lower() in " ".join(SERVER_NAME.findall(_read(path))).lower().split():
-                found.append(path)
-    return found
 
 
 def write_report(path: str, report: dict) -> None:

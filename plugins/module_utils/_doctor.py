@@ -45,6 +45,7 @@ CATALOGUE = {
     # The way of a request on the host.
     "nginx-stopped": "critical",
     "nginx-config-invalid": "critical",
+    "site-name-taken": "critical",
     "supervisor-stopped": "critical",
     "nothing-served": "critical",
     "live-link-broken": "critical",
@@ -127,6 +128,7 @@ EXPLAINS = {
     "https-unreachable": _ANSWERS,
     "nginx-stopped": _PROXY,
     "nginx-config-invalid": _PROXY + ("nginx-stopped",),
+    "site-name-taken": _PROXY,
     "certificate-missing": _PROXY + ("nginx-config-invalid", "nginx-stopped"),
     "supervisor-stopped": _SLOT + ("worker-stopped", "worker-crashing", "slot-silent", "unit-failed:supervisor.service"),
     "nothing-served": _SLOT + ("current-mismatch", "static-refused", "database-behind"),

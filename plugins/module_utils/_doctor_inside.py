@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import Way
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils._nginx_sites import sites_with
 from ansible_collections.selfhost.flask.plugins.module_utils._secrets import pattern_of, secrets_of
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
@@ -69,6 +70,7 @@ class Inside:
         s, site = self.settings, self.site
         checks = [
             ("The way of a request: nginx, live slot, application", self.way.look),
+            ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: _doctor_workers.workers(self.way.slots)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: _doctor_data.database(site, s.migrations)),
@@ -112,6 +114,16 @@ class Inside:
 
     def copies(self) -> list:
         return sorted(glob.glob(glob.escape(self.site.path("slots")) + "/*.settings/.env"))
+
+    def namesakes(self) -> Iterator[Finding]:
+        """As after a change of flask_app, when the old application is still there."""
+        sites = sites_with(self.settings.host)
+        if len(sites) > 1:
+            yield Finding(
+                "site-name-taken",
+                "%s is the name of %s, and nginx serves the first of them." % (self.settings.host, " and ".join(sites)),
+                "Remove the other application (docs/remove.md), or give it another flask_domain and run its site.yml.",
+            )
 
     def secrets(self) -> Iterator[Finding]:
         yield from _doctor_access.env_file(self.site.path("shared", ".env"), self.site.name)

@@ -118,6 +118,14 @@ FAULTS = [
         "echo 'nonsense;' >/etc/nginx/conf.d/x.conf; systemctl stop nginx; systemctl start nginx || true", NGINX_BACK,
     ),
     Fault(
+        "another site has the name", "site-name-taken",
+        nginx(
+            "name=$(sed -n 's/^ *server_name \\([^ ;]*\\).*/\\1/p' $f | head -n 1) && "
+            "echo \"server { listen 80;\n server_name $name; }\" >/etc/nginx/sites-enabled/z"
+        ),
+        NGINX_BACK,
+    ),
+    Fault(
         "HTTP stays HTTP", "http-not-redirected",
         nginx(r"sed -i 's/return 30[18] .*/return 200 hello;/' $(grep -rlE 'return 30[18]' /etc/nginx | xargs readlink -f | sort -u)"),
         NGINX_BACK,

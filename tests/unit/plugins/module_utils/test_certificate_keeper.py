@@ -16,7 +16,7 @@ import time
 import pytest
 from tls_host import DAY, DIRECTORY, TlsHost
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _acme, _certificate_store, _program
+from ansible_collections.selfhost.flask.plugins.module_utils import _acme, _certificate_store, _nginx_sites, _program
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper as program
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, Pair, self_signed
 
@@ -333,7 +333,7 @@ def test_a_site_of_another_application_with_the_same_name_is_called_the_cause(ho
     for name in ("a", "blog", "shop"):
         other = "shop" if name == "shop" else "blog"
         (tmp_path / name).write_text("server {\n    server_name www.x.com %s.example.com;\n}\n" % other)
-    monkeypatch.setattr(_certificate_store, "SITES", ("%s/*" % tmp_path,))
+    monkeypatch.setattr(_nginx_sites, "SITES", ("%s/*" % tmp_path,))
     said = _certificate_store.Proxy(["nginx"], ["Blog.example.com"])._remedy()
     assert said == "%s/a and %s/blog are sites for Blog.example.com: remove all but one." % (tmp_path, tmp_path)
     assert _certificate_store.Proxy(["nginx"], ["shop.example.com"])._remedy() == "See `journalctl -u nginx`."

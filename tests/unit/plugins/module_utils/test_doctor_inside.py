@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_inside,
     _doctor_serving,
     _doctor_workers,
+    _nginx_sites,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, Said
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
@@ -380,3 +381,16 @@ def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor,
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
     supervisor.log = ("%s,000 WARN exited: blog-blue (terminated by SIGKILL; not expected)\n" % now) * ended
     assert ids(way.slot("blue", {"statename": "RUNNING"})) == expected
+
+
+def test_another_site_with_the_same_name_is_found(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(_nginx_sites, "SITES", ("%s/sites/*" % tmp_path,))
+    inside = Inside(Settings(site.name, site.root, site.log, host="blog.example.com"))
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/blog").write_text("server {\n    server_name blog.example.com;\n}\n")
+    (tmp_path / "sites/shop").write_text("server {\n    # server_name blog.example.com;\n    server_name shop.example.com;\n}\n")
+    assert ids(inside.namesakes()) == []
+    (tmp_path / "sites/a").write_text("server { listen 80; server_name x.example.com Blog.example.com; }\n")
+    (found,) = inside.namesakes()
+    assert found.id == "site-name-taken"
+    assert found.what.startswith("blog.example.com is the name of %s/sites/a and %s/sites/blog" % (tmp_path, tmp_path))
