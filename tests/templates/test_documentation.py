@@ -23,7 +23,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values im
 
 TOP = ROLES.parent
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]
-INVENTORIES = sorted(TOP.glob("inventories/*/hosts.yml"))
+INVENTORIES = [*sorted(TOP.glob("inventories/*/hosts.yml")), TOP / "tests/audit/production.yml"]
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
 SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
 WORD = re.compile(r"`(\w+)[:`]")
