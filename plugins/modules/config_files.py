@@ -7,17 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_files
-short_description: Writes a set of configuration files and keeps them only if a check passes
+short_description: Writes a set of configuration files, and has the services that read them run with them
 version_added: 0.1.0
 description:
   - Writes, links and removes all the files that one service reads, in one run on the host.
   - Where O(validate) is given, it is run once after all the files are in place. When it fails, every
     file is put back as it was, so that a proxy's or a daemon's configuration is valid as a whole or
     not changed at all.
+  - The O(services) that read the files are started where they don't run, and load the files where they don't
+    run with them yet. What counts is when a service has loaded which files, not what this run has changed. So a run
+    makes up for one that was killed between writing and loading, and for files that somebody has changed by hand.
 author: The selfhost.flask developers (@selfhost)
 attributes:
   check_mode:
-    description: Says which files would change; O(validate) is not run then.
+    description: >-
+      Says which files would change and what would be loaded; O(validate) is not run then. A service that
+      is not installed yet counts as one that would be started.
     support: full
   diff_mode:
     description: Shows the files' old and new content. Files with secrets want C(diff) set to V(false).
@@ -66,8 +71,47 @@ options:
         type: str
         default: "0644"
   validate:
-    description: Command that ends with 0 when the new files are good, such as V(nginx -t).
+    description:
+      - Command that ends with 0 when the new files are good, such as V(nginx -t).
+      - It is run where something was changed or is to be loaded; without O(services), it is run each time.
     type: str
+  services:
+    description:
+      - Who reads the files, in the order in which they load them. Where one fails, the module fails, and the next
+        run tries it again.
+      - systemd itself is told of new files in C(/etc/systemd/system) before that, with no need to be listed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The unit of systemd's, such as V(nginx) or V(flask-blog-backup.timer). It is started now and at each boot.
+          - With O(services[].command), a name of your own that no other task uses.
+        type: str
+        required: true
+      files:
+        description: Those of the files that it reads. Without any, it reads all of them.
+        type: list
+        elements: path
+        default: []
+      action:
+        description: >-
+          How it loads its files. After a change of the unit itself, in C(/etc/systemd/system), it is restarted in any
+          case.
+        type: str
+        choices: [reload, restart]
+        default: restart
+      state:
+        description: V(stopped) stops it, and leaves it to the task's links whether it starts at boot.
+        type: str
+        choices: [started, stopped]
+        default: started
+      command:
+        description: >-
+          What loads the files where there is no service, such as V(augenrules --load). At a boot, the system
+          loads them by itself.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -79,7 +123,15 @@ EXAMPLES = r"""
       - {dest: /etc/nginx/sites-enabled/blog, link: ../sites-available/blog}
       - {dest: /etc/nginx/sites-enabled/default, state: absent}
     validate: nginx -t
-  notify: Reload nginx
+    services:
+      - {name: nginx, action: reload}
+
+- name: Let nobody but root read the jobs
+  selfhost.flask.config_files:
+    files:
+      - {dest: /etc/tmpfiles.d/jobs.conf, content: "z /etc/crontab 0600 root root\n"}
+    services:
+      - {name: permissions of jobs, command: systemd-tmpfiles --create /etc/tmpfiles.d/jobs.conf}
 """
 
 RETURN = r"""
@@ -89,72 +141,31 @@ changed_files:
   elements: str
   returned: always
   sample: [/etc/nginx/sites-available/blog]
+loaded:
+  description: What was done so that the services run with the files, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: [daemon-reload systemd, restart nginx]
 """
 
-import grp
+import contextlib
 import os
-import pwd
-import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_bytes, to_text
-from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._release import replace_link
+from ansible.module_utils.common.text.converters import to_bytes
+from ansible_collections.selfhost.flask.plugins.module_utils._configuration import (
+    described,
+    desired,
+    establish,
+    observed,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._services import LoadError, Services, alone, describe
 
-
-def observed(path: str) -> dict:
-    """What is at a path: its kind and what of it can differ from what is desired."""
-    if os.path.islink(path):
-        return {"kind": "link", "link": os.readlink(path)}
-    if not os.path.lexists(path):
-        return {"kind": "absent"}
-    if not os.path.isfile(path):
-        return {"kind": "other"}
-    status = os.stat(path)
-    with open(path, "rb") as file:
-        content = file.read()
-    return {
-        "kind": "file",
-        "content": content,
-        "mode": stat.S_IMODE(status.st_mode),
-        "uid": status.st_uid,
-        "gid": status.st_gid,
-    }
-
-
-def desired(item: dict) -> dict:
-    """The same form for what the task asks for."""
-    if item["state"] == "absent":
-        return {"kind": "absent"}
-    if item["link"] is not None:
-        return {"kind": "link", "link": item["link"]}
-    return {
-        "kind": "file",
-        "content": to_bytes(item["content"]),
-        "mode": int(item["mode"], 8),
-        "uid": pwd.getpwnam(item["owner"]).pw_uid,
-        "gid": grp.getgrnam(item["group"]).gr_gid,
-    }
-
-
-def establish(path: str, state: dict) -> None:
-    """Brings a path to a state: atomically, so that nobody reads half a file."""
-    if state["kind"] == "file":
-        write_file(path, state["content"], state["mode"], state["uid"], state["gid"])
-    elif state["kind"] == "link":
-        replace_link(path, state["link"])
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def described(path: str, state: dict) -> str:
-    """A state as a person reads it in a diff."""
-    if state["kind"] == "file":
-        return to_text(state["content"], errors="surrogate_or_replace")
-    if state["kind"] == "link":
-        return "%s -> %s\n" % (path, state["link"])
-    return ""
+PUT_BACK = "The files were put back as they were."
+NOT_LOADED = "An interrupted run may have left them. They were not loaded."
 
 
 def differences(module: AnsibleModule) -> list:
@@ -178,7 +189,7 @@ def differences(module: AnsibleModule) -> list:
     return found
 
 
-def apply(module: AnsibleModule, changes: list) -> None:
+def apply(module: AnsibleModule, changes: list, services: Services) -> None:
     """Establishes the changes; puts everything back where one or the check of the whole fails."""
     done = []
     try:
@@ -192,16 +203,43 @@ def apply(module: AnsibleModule, changes: list) -> None:
     if problem:
         for path, before in reversed(done):
             establish(path, before)
-        module.fail_json(msg=problem + ". The files were put back as they were.", changed_files=[])
+        services.forget()
+        module.fail_json(msg="%s. %s" % (problem, PUT_BACK if changes else NOT_LOADED), changed_files=[])
 
 
 def refusal(module: AnsibleModule) -> str:
-    """What the check of the new files says against them; nothing where they are good."""
+    """What the check of the files says against them; nothing where they are good."""
     if not module.params["validate"]:
         return ""
     code, out, err = module.run_command(module.params["validate"])
     said = (module.params["validate"], code, (err or out).strip())
     return "`%s` refused the new configuration (exit code %d): %s" % said if code else ""
+
+
+def bring_about(module: AnsibleModule) -> tuple:
+    """Writes what differs, and loads what is not in effect; the changes, and who was told what, or would be."""
+    services = Services(module, module.params["services"], [item["dest"] for item in module.params["files"]])
+    changes = differences(module)
+    paths = [path for path, dummy, dummy in changes]
+    plan = services.plan(paths)
+    if not module.check_mode:
+        services.mark(paths)
+        if changes or plan or not services.readers:
+            apply(module, changes, services)
+        try:
+            services.load(plan)
+        except LoadError as error:
+            module.fail_json(msg=str(error), changed=True, changed_files=paths)
+    return changes, describe(plan)
+
+
+def diff_of(changes: list, loaded: list) -> list:
+    """What a person sees of it."""
+    files = [
+        dict(before_header=path, after_header=path, before=described(path, before), after=described(path, after))
+        for path, before, after in changes
+    ]
+    return files + ([dict(prepared="".join(text + "\n" for text in loaded))] if loaded else [])
 
 
 def main() -> None:
@@ -215,6 +253,13 @@ def main() -> None:
         group=dict(type="str", default="root"),
         mode=dict(type="str", default="0644"),
     )
+    service_options = dict(
+        name=dict(type="str", required=True),
+        files=dict(type="list", elements="path", default=[]),
+        action=dict(type="str", choices=["reload", "restart"], default="restart"),
+        state=dict(type="str", choices=["started", "stopped"], default="started"),
+        command=dict(type="str"),
+    )
     module = AnsibleModule(
         argument_spec=dict(
             files=dict(
@@ -226,25 +271,17 @@ def main() -> None:
                 required_if=[("state", "present", ("content", "link"), True)],
             ),
             validate=dict(type="str"),
+            services=dict(type="list", elements="dict", default=[], options=service_options),
         ),
         supports_check_mode=True,
     )
-    changes = differences(module)
-    if changes and not module.check_mode:
-        apply(module, changes)
-    diff = [
-        dict(
-            before_header=path,
-            after_header=path,
-            before=described(path, before),
-            after=described(path, after),
-        )
-        for path, before, after in changes
-    ]
+    with alone() if module.params["services"] and not module.check_mode else contextlib.nullcontext():
+        changes, loaded = bring_about(module)
     module.exit_json(
-        changed=bool(changes),
+        changed=bool(changes or loaded),
         changed_files=[path for path, dummy, dummy in changes],
-        **diff_result(module, diff),
+        loaded=loaded,
+        **diff_result(module, diff_of(changes, loaded)),
     )
 
 
