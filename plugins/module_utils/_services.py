@@ -53,12 +53,17 @@ def changed_at(path: str) -> float:
     return os.stat(path).st_mtime
 
 
+def is_below(path: str, folders: list) -> bool:
+    """Whether a path is one of these or in one of these."""
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
 class Reader:
     """Who reads some of the files, and a record of what it has loaded."""
 
     def __init__(self, params: dict, paths: list, folder: str, identity: str) -> None:
         self.name = params["name"]
-        self.paths = params["files"] or paths
+        self.paths = [path for path in paths if is_below(path, params["files"])] if params["files"] else paths
         self.path = os.path.join(folder, self.name + ".json")
         self.identity = identity
         self.known = self._read()

@@ -91,7 +91,9 @@ options:
         type: str
         required: true
       files:
-        description: Those of the files that it reads. Without any, it reads all of them.
+        description: >-
+          Those of the files that it reads; a folder stands for all of the files in it. Without any, it reads
+          all of them.
         type: list
         elements: path
         default: []
