@@ -39,6 +39,12 @@ def installed(name):
     return shutil.which(name, path=SBIN)
 
 
+def test_nothing_is_left_to_a_handler_which_is_lost_with_its_run():
+    files = [*ROLES.glob("*/tasks/*.yml"), *ROLES.parent.glob("playbooks/*.yml")]
+    assert [path.name for path in files if re.search(r"notify:|flush_handlers", path.read_text())] == []
+    assert list(ROLES.glob("*/handlers")) == []
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_is_rendered_and_says_who_wrote_it(template, deployment, render):

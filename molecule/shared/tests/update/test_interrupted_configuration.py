@@ -20,7 +20,7 @@ class Case(NamedTuple):
 
 TIMER = f"flask-{APP}-backup.timer"
 RECORDS = "/var/lib/selfhost/loaded"
-# The timer is the last one: systemd reads the files of all units at once.
+# systemd is the last one, since it reads the files of all units at once.
 CASES = {
     "nginx": Case(
         "/etc/nginx/conf.d/selfhost.conf", "$a server { listen 127.0.0.1:4711; return 204; }",
@@ -48,9 +48,9 @@ CASES = {
         "/etc/systemd/journald.conf.d/selfhost.conf", "s/^SystemMaxUse=.*/SystemMaxUse=77M/",
         "systemctl restart systemd-journald", "systemctl show -P MainPID systemd-journald",
     ),
-    "systemd": Case(
-        "/etc/systemd/system.conf.d/selfhost.conf", "s/^DefaultLimitCORE=.*/DefaultLimitCORE=77/",
-        f"rm -f {RECORDS}/manager.json; systemctl daemon-reload", "systemctl show -P DefaultLimitCORE",
+    "timer": Case(
+        f"/etc/systemd/system/{TIMER}", "$a # older",
+        f"systemctl stop {TIMER}", f"systemctl is-active {TIMER} || true",
     ),
     "permissions": Case(
         "/etc/tmpfiles.d/selfhost-permissions.conf", "$a # older",
@@ -60,10 +60,9 @@ CASES = {
         f"/etc/tmpfiles.d/{APP}.conf", "$a # older",
         f"rm -f {RECORDS}/{APP}.folders.json; chmod 0711 {ROOT}/gate", f"stat -c %a {ROOT}/gate",
     ),
-    "timer": Case(
-        f"/etc/systemd/system/{TIMER}", "s/^OnCalendar=.*/OnCalendar=monthly/",
-        f"systemctl daemon-reload; systemctl restart {TIMER}",
-        f"systemctl show -P TimersCalendar {TIMER} | grep -o 'OnCalendar=[^;]*'",
+    "systemd": Case(
+        "/etc/systemd/system.conf.d/selfhost.conf", "s/^DefaultLimitCORE=.*/DefaultLimitCORE=77/",
+        f"rm -f {RECORDS}/manager.json; systemctl daemon-reload", "systemctl show -P DefaultLimitCORE",
     ),
 }
 # Whatever the file is replaced by, it gets its times now, as it does when a run writes it.

@@ -235,10 +235,11 @@ def test_a_service_that_nobody_wants_is_stopped(loads):
     assert loads(dict(NGINX, state="stopped"), files={"site": None}) == ["stop nginx"]
 
 
-def test_only_the_service_s_own_files_count(loads):
-    service = dict(NGINX, files=["site"])
-    assert loads(service, files={"site": "new", "page": "old"}) == ["reload nginx"]
-    assert loads(service, files={"site": "new", "page": "new"}) == []
+@pytest.mark.parametrize("own", ["etc/site", "etc"])
+def test_only_the_service_s_own_files_count(own, loads):
+    service = dict(NGINX, files=[own])
+    assert loads(service, files={"etc/site": "new", "page": "old"}) == ["reload nginx"]
+    assert loads(service, files={"etc/site": "new", "page": "new"}) == []
 
 
 def test_what_others_have_set_beside_it_stays_known(loads, systemd):
