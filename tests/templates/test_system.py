@@ -202,3 +202,21 @@ def test_what_finds_a_host_by_its_local_name_stays(given, stays, evaluate):
 def test_auditd_is_installed_only_by_choice(evaluate):
     assert "auditd" not in evaluate("system", "system_packages")
     assert "auditd" in evaluate("system", "system_packages", "nasty")
+
+
+@pytest.mark.parametrize("said, given, loaded", [
+    ("container none\n", {}, False),
+    ("container none\n", {"system_auditd_enabled": True}, True),
+    ("container none\naudit installed\n", {}, True),  # its rules may have been switched off just now
+    ("container podman\naudit installed\n", {"system_auditd_enabled": True}, False),
+])
+def test_audit_rules_are_loaded_where_something_reads_them(said, given, loaded, evaluate):
+    look = {"__system_look": {"stdout": said, "stdout_lines": said.splitlines()}}
+    names = [service["name"] for service in evaluate("system", "__system_audit_services", **look, **given)]
+    assert names == (["audit"] if loaded else [])
+
+
+def test_each_setting_that_something_has_to_load_is_loaded(evaluate):
+    files = [path for service in evaluate("system", "__system_services") for path in service["files"]]
+    assert {path.split("/")[2] for path in files} == {"systemd", "sysctl.d", "tmpfiles.d"}
+    assert "/etc/systemd/journald.conf.d/selfhost.conf" in files
