@@ -87,6 +87,7 @@ requirements:
   returned: when the release is there
 """
 
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -111,6 +112,10 @@ COMPLETE = ".complete"
 TOOLS = "/usr/local/lib/selfhost-flask"
 LOCK = "/run/selfhost-flask-uv.lock"  # not /run/lock, where everybody may put a link
 PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
+NO_UV = (
+    "uv can't be installed from the package index: %s\nCheck the host's network, its disk and app_index_url, then run "
+    "the playbook again. The served version is untouched."
+)
 FAILED = "The requirements of %s can't be installed (exit code %d). The served version is untouched. %s"
 
 
@@ -181,6 +186,7 @@ class Environment:
         for packages in self.steps():
             self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
         seal_tree(self.path)
+        os.sync()  # or the loss of the power leaves empty files in what is said to be complete
         write_file(os.path.join(self.path, COMPLETE), b"", 0o644)
 
     def steps(self) -> list:
@@ -219,26 +225,39 @@ class Environment:
 
 
 def installed_uv(module: AnsibleModule) -> str:
-    """The path of uv, which Debian's own pip installs once, from the index."""
-    path = os.path.join(TOOLS, "bin", "uv")
+    """The path of uv, which Debian's own pip installs once, from the index, and again where it does not run."""
     with open(LOCK, "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two applications of one host may be deployed at once
-        if not os.access(path, os.X_OK):
+        if not runs(module, TOOLS):
             install_uv(module)
-    return path
+    return os.path.join(TOOLS, "bin", "uv")
+
+
+def runs(module: AnsibleModule, folder: str) -> bool:
+    """Whether there is a uv that is whole."""
+    path = os.path.join(folder, "bin", "uv")
+    with contextlib.suppress(OSError):
+        return os.access(path, os.X_OK) and module.run_command([path, "--version"], handle_exceptions=False)[0] == 0
+    return False
 
 
 def install_uv(module: AnsibleModule) -> None:
+    """Puts it beside its place and moves it there when it is whole."""
     wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
     if not wheels:
         module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
+    new = TOOLS + ".new"
+    shutil.rmtree(new, ignore_errors=True)
     pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
     code, dummy, error = module.run_command(
-        pip + ["--no-cache-dir", "--no-compile", "--disable-pip-version-check", "--upgrade", "--target", TOOLS, "uv"],
+        pip + ["--no-cache-dir", "--no-compile", "--disable-pip-version-check", "--target", new, "uv"],
         environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
     )
     if code != 0:
-        module.fail_json(msg="uv can't be installed from the package index: %s" % error.strip()[-2000:])
+        module.fail_json(msg=NO_UV % error.strip()[-2000:])
+    os.sync()
+    shutil.rmtree(TOOLS, ignore_errors=True)
+    os.rename(new, TOOLS)
 
 
 def main() -> None:

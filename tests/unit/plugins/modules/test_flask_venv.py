@@ -28,16 +28,25 @@ class Host:
     def run_command(self, module, argv, environ_update=None, **ignored):
         if "-c" in argv:
             return (0, self.python, "") if argv[0] != "/nowhere" else (2, "", "No such file\n")
+        if argv[-1] == "--version":
+            self.start(Path(argv[0]))
+            return 0, "uv 0.9\n", ""
         command = " ".join(argv)
         self.ran.append(command)
         self.variables.append(environ_update)
         if self.failing and self.failing in command:
             return 1, "", "\n".join("line %d" % number for number in range(100))
-        made = self.uv if "--target" in argv else Path(argv[-1], "bin/python") if "venv" in argv else None
+        target = Path(argv[-2], "bin/uv") if "--target" in argv else None
+        made = target or (Path(argv[-1], "bin/python") if "venv" in argv else None)
         if made:
             made.parent.mkdir(parents=True)
             made.touch(0o755)
         return 0, "", ""
+
+    def start(self, program):
+        """As the kernel: a program that is cut off is none."""
+        if program.read_bytes() == b"half":
+            raise OSError(8, "Exec format error")
 
     def installed(self):
         """What uv was asked to install, each time."""
@@ -101,6 +110,17 @@ def test_uv_comes_from_the_index_once(venv, root, host):
     (root / "releases/v1/requirements.txt").write_text("flask<4\n")
     venv()
     assert len([command for command in host.ran if "--target" in command]) == 1
+
+
+@pytest.mark.parametrize("folder", ["tools", "tools.new"])
+def test_uv_that_is_not_whole_is_installed_again(folder, venv, host, tmp_path):
+    half = tmp_path / folder / "bin/uv"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    half.chmod(0o755)
+    assert venv()["changed"]
+    assert host.uv.read_bytes() == b""
+    assert not (tmp_path / "tools.new").exists()
 
 
 def test_the_indexes_are_in_no_argument(venv, host):
