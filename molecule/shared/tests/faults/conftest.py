@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -79,9 +80,23 @@ def story(request: pytest.FixtureRequest, machine: Machine, second_version: None
             told.assert_next_update_converges()
             told.outcome = outcome
     finally:
-        name, _, rest = request.node.name.removeprefix("test_").partition("[")
-        step = rest.removesuffix("]").removeprefix(machine.name).lstrip("-")
-        request.config.stash[TABLE].append((name.replace("_", " "), step, told.outcome, told.seconds))
+        note(request, machine, told.outcome, told.seconds)
+
+
+def note(request: pytest.FixtureRequest, machine: Machine, outcome: str, seconds: float) -> None:
+    """Adds a row to the table: a test's name, and its case without the host's name."""
+    name, _, rest = request.node.name.removeprefix("test_").partition("[")
+    step = rest.removesuffix("]").removeprefix(machine.name).lstrip("-")
+    request.config.stash[TABLE].append((name.replace("_", " "), step, outcome, seconds))
+
+
+@pytest.fixture
+def noted(request: pytest.FixtureRequest, machine: Machine) -> Iterator[None]:
+    """A test that is a row of the table by itself."""
+    begin = time.time()
+    yield
+    passed = request.node.stash.get(PASSED, False)
+    note(request, machine, "the next run goes on" if passed else "NOT AS PROMISED", time.time() - begin)
 
 
 PASSED = pytest.StashKey[bool]()

@@ -5,7 +5,8 @@
 
 `freeze` waits until a module of Ansible is at a point of its work, stops it and all its children, and
 says so. Then it does what it is told, line by line: `kill` the module alone, `kill all` of them, or
-`go on`, which is also what it does at the end of its input.
+`go on`, which is also what it does at the end of its input. A point is one of those below, or
+`runs:WORDS` in the command line of a child, or `has:PATH` for what the module has made.
 """
 
 import contextlib
@@ -90,8 +91,19 @@ class Points:
     def __init__(self, app):
         self.root = "/srv/%s" % app
         self.backups = "/var/backups/%s/before-migration" % app
-        self.live = self.slot("run/live.sock")
+        self.live = self.slot("run/live.sock") if self.exists("run/live.sock") else "green"
         self.idle = {"blue": "green", "green": "blue"}[self.live]
+
+    def reached(self, point, pid):
+        """Whether a module is there."""
+        kind, _, word = point.partition(":")
+        return getattr(self, kind)(pid, *filter(None, [word]))
+
+    def runs(self, pid, words):
+        return any(words in " ".join(arguments(child)) for child in family(pid)[1:])
+
+    def has(self, pid, path):
+        return os.path.lexists(path)
 
     def slot(self, link):
         return os.readlink("%s/%s" % (self.root, link)).partition(".")[0]
@@ -136,20 +148,26 @@ def wait(condition, end):
         time.sleep(0.001)
 
 
+def stopped_at(points, point, module, known, end):
+    """A module at a point, stopped; one of the same name that ends before it is let go."""
+    while True:
+        wait(lambda: [name for name in set(glob.glob(PAYLOADS)) - known if module + "_payload" in name], end)
+        pid = wait(modules, end)[0]
+        wait(lambda: points.reached(point, pid) or not arguments(pid), end)
+        send([pid], signal.SIGSTOP)
+        if arguments(pid):
+            return pid
+
+
 def freeze(app, module, point, seconds):
     """Stops a module at a point, and does with it what the input says."""
     end, known, points = time.monotonic() + float(seconds), set(glob.glob(PAYLOADS)), Points(app)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(HALF_WAY)
     print("ready", flush=True)
-    wait(lambda: [name for name in set(glob.glob(PAYLOADS)) - known if module + "_payload" in name], end)
-    pid = wait(modules, end)[0]
-    wait(lambda: getattr(points, point)(pid) or not arguments(pid), end)
-    send([pid], signal.SIGSTOP)
+    pid = stopped_at(points, point, module, known, end)
     pids = family(pid)
     send(pids, signal.SIGSTOP)
-    if not arguments(pid):
-        sys.exit("the module has ended before that point")
     print("there", flush=True)
     obey(sys.stdin, pid, pids)
 

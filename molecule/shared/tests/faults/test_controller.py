@@ -9,10 +9,10 @@ import platform
 import pytest
 from machine import APP
 from playbook import run, spoken
-from update import COMPLETED, OLD, Frozen, Story, Update, every, tasks_of_update
+from update import COMPLETED, OLD, Frozen, Story, Update, every, tasks_of
 
 SERVING = "selfhost.flask.deployment : Migrate the database, launch the release and move the traffic to it"
-TASKS = tasks_of_update() if os.environ.get("FAULTS") == "all" else [SERVING]
+TASKS = tasks_of("update.yml") if os.environ.get("FAULTS") == "all" else [SERVING]
 AT = TASKS.index(SERVING)
 
 

@@ -130,13 +130,13 @@ class Frozen:
 
 
 class Update:
-    """update.yml in the background, read line by line."""
+    """update.yml, or another playbook, in the background, read line by line."""
 
-    def __init__(self, version: str, *arguments: str) -> None:
+    def __init__(self, version: str, *arguments: str, playbook: str = "update.yml") -> None:
         program = Path(sys.executable).with_name("ansible-playbook")
         inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
         wanted = ["-i", inventory, "-e", f"flask_version={version}", *arguments]
-        argv = [program, TOP / "playbooks/update.yml", *wanted]
+        argv = [program, TOP / "playbooks" / playbook, *wanted]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
         self.lines: list[str] = []
@@ -311,9 +311,9 @@ def checksum(rows: list[str]) -> tuple[int, str]:
     return len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
-def tasks_of_update() -> list[str]:
+def tasks_of(playbook: str) -> list[str]:
     """The names of all tasks, in their order, as they are shown when they begin."""
-    lines = run("update.yml", "--list-tasks").stdout.splitlines()
+    lines = run(playbook, "--list-tasks").stdout.splitlines()
     return [line.partition("TAGS:")[0].strip() for line in lines if "TAGS:" in line and "play #" not in line]
 
 
