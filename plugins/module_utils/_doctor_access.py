@@ -22,13 +22,13 @@ def firewall(code: int, text: str) -> Iterator[Finding]:
     if code == 127:
         yield Finding("firewall-off", "ufw is not installed, so there is no firewall.", "Run site.yml.")
     elif "Status: active" not in text:
-        yield Finding("firewall-off", "The firewall is off.", "`sudo ufw enable`, or run site.yml.")
+        yield Finding("firewall-off", "The firewall is off.", "Run site.yml: it lets ssh in before it turns the firewall on.")
     elif not re.search(r"^Default: (?:deny|reject) \(incoming\)", text, re.M):
         default = re.search(r"^Default: (.*?\(incoming\))", text, re.M)
         said = default.group(1) if default else "unknown"
         yield Finding(
             "firewall-default", "What no rule of the firewall names is let in: its default is %s." % said,
-            "`sudo ufw default deny incoming`",
+            "Run site.yml: it lets ssh in before it refuses the rest.",
         )
 
 

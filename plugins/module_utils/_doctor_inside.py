@@ -87,7 +87,7 @@ class Inside:
             ("Firewall", self.firewall),
             ("fail2ban", lambda: _doctor_access.jails(s.jails)),
             ("Application's log", self.application_log),
-            ("nginx's error log", lambda: _doctor_logs.proxy_errors("/var/log/nginx/%s.error.log" % s.name)),
+            ("nginx's error log", self.proxy_log),
             ("System's journal", _doctor_logs.journal_errors),
         ]
         return checks if s.brief else checks + [("Security updates", _doctor_host.updates)]
@@ -150,7 +150,11 @@ class Inside:
     def application_log(self) -> Iterator[Finding]:
         live = self.way.slots.live()
         names = ([live] if live else []) + list(self.settings.workers)
-        yield from _doctor_logs.application_errors([os.path.join(self.site.log, name + ".log") for name in names])
+        logs = {os.path.join(self.site.log, name + ".log"): self.way.launched() for name in names}
+        yield from _doctor_logs.application_errors(logs)
+
+    def proxy_log(self) -> Iterator[Finding]:
+        yield from _doctor_logs.proxy_errors("/var/log/nginx/%s.error.log" % self.site.name, self.way.started())
 
     def facts(self) -> dict:
         """What is compared with the view from outside."""

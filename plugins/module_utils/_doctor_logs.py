@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import calendar
+import json
 import os
 import re
 import time
@@ -22,6 +23,8 @@ EFFECT = re.compile(r"gunicorn\.errors\.HaltServer|SystemExit|KeyboardInterrupt"
 MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)")
 MISSING_KEY = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 DATABASE_DOWN = re.compile(r"OperationalError|InterfaceError|Can't connect to (?:local )?(?:MySQL|MariaDB)|Access denied for user")
+UNWRITABLE = re.compile(r"(?:PermissionError|OSError): \[Errno (?:13|30)\] .*'/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/([^']+)'")
+UPSTREAM = re.compile(r"\bupstream\b")
 PROXY_ERROR = re.compile(r"\[(?:error|crit|alert|emerg)\]")
 PROXY_NOISE = re.compile(r"SSL_do_handshake|limiting (?:requests|connections)|access forbidden|no live upstreams hint")
 # Whose errors are strangers', or are said elsewhere; and those of the kernel that are no fault of a host.
@@ -73,9 +76,9 @@ def stamp(line: str) -> float | None:
     return calendar.timegm(moment + (0, 0, 0)) - shift
 
 
-def recent(path: str, seconds: float = HOUR) -> list:
-    """The lines of the last hour; those without any time where the file was written to since."""
-    begin = time.time() - seconds
+def recent(path: str, seconds: float = HOUR, since: float = 0) -> list:
+    """The lines of the last hour, and since a moment; those without any time where the file was written to since."""
+    begin = max(time.time() - seconds, int(since))  # a log has whole seconds
     lines = list(lines_of(path))
     fresh = bool(lines) and os.path.getmtime(path) >= begin
     return [line.text for line in lines if (fresh if line.time is None else line.time >= begin)]
@@ -93,23 +96,36 @@ def tracebacks(lines: list) -> list:
     return found
 
 
-def application_errors(paths: list) -> Iterator[Finding]:
-    """Exceptions that the application did not catch, in the last hour."""
-    for path in paths:
-        raised = tracebacks(recent(path))
+def application_errors(paths: dict) -> Iterator[Finding]:
+    """Exceptions that the application did not catch, in the last hour, since what writes each log was started."""
+    for path, since in paths.items():
+        raised = tracebacks(recent(path, since=since))
         if raised:
             yield Finding(
                 "application-errors",
                 "%s has %d traceback%s of the last hour; the last one says: %s"
                 % (path, len(raised), "s" * (len(raised) > 1), clipped(raised[-1])),
-                "Read it: `sudo tail -n 50 %s`." % path,
+                unwritable(raised[-1]) or "Read it: `sudo tail -n 50 %s`." % path,
                 subject=os.path.basename(path),
             )
 
 
-def proxy_errors(path: str) -> Iterator[Finding]:
-    """What nginx could not do for visitors, in the last hour."""
-    found = [line for line in recent(path) if PROXY_ERROR.search(line) and not PROXY_NOISE.search(line)]
+def unwritable(raised: str) -> str:
+    """What to do for an application that writes beside its code, which is sealed; empty for another exception."""
+    found = UNWRITABLE.search(raised)
+    if not found:
+        return ""
+    return (
+        "The application writes to %s, which is a part of its release and can't be changed. Add the folder to "
+        "app_shared_paths, and run update.yml." % found.group(1)
+    )
+
+
+def proxy_errors(path: str, since: float = 0) -> Iterator[Finding]:
+    """What nginx could not do for visitors, in the last hour; for want of the application, since that was started."""
+    mended = set(recent(path)) - set(recent(path, since=since))
+    lines = [line for line in recent(path) if PROXY_ERROR.search(line) and not PROXY_NOISE.search(line)]
+    found = [line for line in lines if not (line in mended and UPSTREAM.search(line))]
     if found:
         said = re.sub(r"^.*?\[\w+\] \d+#\d+: (?:\*\d+ )?", "", found[-1])
         yield Finding(
@@ -119,38 +135,66 @@ def proxy_errors(path: str) -> Iterator[Finding]:
         )
 
 
+class Entry(NamedTuple):
+    """An error in the system's journal: whose it is, by its name and by its unit, and when it was written."""
+
+    identifier: str
+    unit: str
+    time: float
+    text: str
+
+
 def journal_errors() -> Iterator[Finding]:
-    """Errors that the kernel and the services wrote into the system's journal, in the last hour."""
-    said = ask("journalctl", "--priority=err", "--since=-1h", "--quiet", "--no-pager", "--output=short", "--lines=400")
-    found = [line for line in said.out.splitlines() if not is_noise(line)]
-    broken = [line for line in found if identifier(line) == "kernel" and DISK_ERROR.search(line)]
+    """Errors that the kernel and the services wrote into the system's journal, in the last hour, and that still matter."""
+    fields = "--output-fields=SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,MESSAGE"
+    said = ask("journalctl", "--priority=err", "--since=-1h", "--quiet", "--no-pager", "--output=json", fields, "--lines=400")
+    found = [entry for entry in map(entry_of, said.out.splitlines()) if not is_noise(entry)]
+    broken = [entry for entry in found if entry.identifier == "kernel" and DISK_ERROR.search(entry.text)]
     if broken:
         yield Finding(
             "disk-errors",
             "The kernel has %d errors of a disk in the last hour; the last one says: %s"
-            % (len(broken), clipped(broken[-1].partition(": ")[2])),
+            % (len(broken), clipped(broken[-1].text)),
             "Run backup.yml now, and fetch the backup. Then see `sudo dmesg --level=err` and the provider's console: "
             "the disk has to be replaced, or its file system mended.",
         )
-    rest = [line for line in found if line not in broken]
+    rest = without_mended([entry for entry in found if entry not in broken])
     if rest:
         yield Finding(
             "journal-errors",
             "The journal has %d errors of the last hour; the last one is from %s: %s"
-            % (len(rest), identifier(rest[-1]), clipped(rest[-1].partition(": ")[2])),
+            % (len(rest), rest[-1].identifier, clipped(rest[-1].text)),
             "Read them: `sudo journalctl --priority=err --since=-1h`.",
         )
 
 
-def is_noise(line: str) -> bool:
-    whose = identifier(line)
-    return bool(JOURNAL_NOISE.match(whose) or (whose == "kernel" and KERNEL_NOISE.search(line)))
+def entry_of(line: str) -> Entry:
+    """A line of the journal; what is no text in it is there as a list of bytes."""
+    found = json.loads(line)
+    text = found.get("MESSAGE") or ""
+    text = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
+    unit, moment = found.get("_SYSTEMD_UNIT", ""), int(found.get("__REALTIME_TIMESTAMP", 0)) / 1e6
+    return Entry(found.get("SYSLOG_IDENTIFIER", ""), unit, moment, text)
 
 
-def identifier(line: str) -> str:
-    """Whose line of the journal it is."""
-    words = line.split(None, 4)
-    return re.split(r"[\[:]", words[4])[0] if len(words) > 4 else ""
+def is_noise(entry: Entry) -> bool:
+    kernel = entry.identifier == "kernel" and KERNEL_NOISE.search(entry.text)
+    return bool(kernel or JOURNAL_NOISE.match(entry.identifier))
+
+
+def without_mended(entries: list) -> list:
+    """Without the errors of services that were started since, and run."""
+    units = sorted({entry.unit for entry in entries if entry.unit.endswith(".service")})
+    if not units:
+        return entries
+    said = ask("systemctl", "show", "--timestamp=unix", "--property=Id,ActiveState,ActiveEnterTimestamp,NRestarts", *units)
+    shown = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in said.out.split("\n\n")]
+    since = {
+        one.get("Id"): float(one["ActiveEnterTimestamp"].lstrip("@")) for one in shown
+        if one.get("ActiveState") == "active" and one.get("NRestarts", "0") == "0"  # else it ends again and again
+        and one.get("ActiveEnterTimestamp", "").startswith("@")
+    }
+    return [entry for entry in entries if entry.time >= since.get(entry.unit, 0)]
 
 
 def out_of_memory() -> str:
@@ -160,9 +204,9 @@ def out_of_memory() -> str:
     return found[-1] if found else ""
 
 
-def reason(path: str, env_path: str, seconds: float = 0) -> Finding | None:
-    """Why a slot does not stay up, by the last of what it said, or said in the last seconds; None for nothing."""
-    lines = recent(path, seconds) if seconds else [line.text for line in lines_of(path, 64 << 10)][-200:]
+def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Finding | None:
+    """Why a slot does not stay up, by the last of what it said since a moment, or in the last seconds; None for nothing."""
+    lines = recent(path, seconds or time.time(), since)[-200:]
     raised = tracebacks(lines) or [line for line in lines if RAISED.fullmatch(line.strip())]
     if not raised:
         return None
@@ -189,5 +233,5 @@ def reason(path: str, env_path: str, seconds: float = 0) -> Finding | None:
     return Finding(
         "slot-crashing",
         "The application ends at its start; %s says last: %s" % (path, last),
-        "Mend that and run update.yml, or run rollback.yml.",
+        unwritable(last) or "Mend that and run update.yml, or run rollback.yml.",
     )

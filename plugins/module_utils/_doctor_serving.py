@@ -27,6 +27,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
 CLOSED_HOURS = 4  # after which maintenance was rather forgotten
 PATIENCE = 5  # seconds that the application has to answer
+CONFIGURED_IN = re.compile(r" in (/\S+):\d+$")
+OWN_FOLDER, AVAILABLE = "/etc/nginx/selfhost/", "/etc/nginx/sites-available/"
+OWN_FILES = ("/etc/nginx/nginx.conf", "/etc/nginx/conf.d/selfhost.conf")
 CERTIFICATE_GONE = re.compile(r"cannot load certificate(?: key)? \"([^\"]+)\"")
 
 
@@ -54,16 +57,29 @@ class Way:
         test, state = ask("nginx", "-t"), state_of("nginx.service")
         if test.code:
             refused = [line for line in test.err.splitlines() if "[emerg]" in line] or test.err.splitlines() or [""]
-            said = clipped(refused[0].partition("[emerg] ")[2] or refused[0])
-            gone = CERTIFICATE_GONE.search(said)
-            yield Finding(
-                "certificate-missing" if gone else "nginx-config-invalid",
-                "nginx is %s, and its configuration is refused: %s" % (state, said),
-                "Run site.yml, which writes %s anew, then `sudo systemctl restart nginx`."
-                % (gone.group(1) if gone else "its own files"),
-            )
+            yield self.refused(state, clipped(refused[0].partition("[emerg] ")[2] or refused[0]))
         elif state != "active":
-            yield Finding("nginx-stopped", "nginx is %s, so nobody is served." % state, "`sudo systemctl restart nginx`")
+            yield Finding("nginx-stopped", "nginx is %s, so nobody is served." % state, "`sudo systemctl start nginx`")
+
+    def refused(self, state: str, said: str) -> Finding:
+        """nginx goes on with what it has loaded: whatever is done, it must not be stopped now."""
+        gone, place = CERTIFICATE_GONE.search(said), CONFIGURED_IN.search(said)
+        path = place.group(1) if place else ""
+        what = "nginx is %s, and its configuration is refused: %s" % (state, said)
+        if gone:
+            return Finding("certificate-missing", what, "Run site.yml, which writes %s again." % gone.group(1))
+        if not path or self.is_own(path):
+            return Finding("nginx-config-invalid", what, "Do not restart nginx. Run site.yml, which writes its files again.")
+        return Finding(
+            "nginx-config-invalid", what,
+            "Do not restart nginx. %s is not a file of this collection: correct it, or move it away with "
+            "`sudo mv %s /root/`. Then `sudo nginx -t && sudo systemctl reload-or-restart nginx`." % (path, path),
+        )
+
+    def is_own(self, path: str) -> bool:
+        """Whether site.yml writes a file of nginx's configuration."""
+        real = os.path.realpath(path)
+        return real.startswith(OWN_FOLDER) or real in OWN_FILES + (AVAILABLE + self.site.name,)
 
     def application(self) -> Iterator[Finding]:
         live = self.slots.live()
@@ -121,7 +137,7 @@ class Way:
         visit = health.visit(self.site.path("run", live + ".sock"), release, PATIENCE)
         answer, log = visit.answer, self.slots.log(live)
         if visit.is_error():
-            raised = _doctor_logs.tracebacks(_doctor_logs.recent(log))
+            raised = _doctor_logs.tracebacks(_doctor_logs.recent(log, since=self.launched()))
             because = "; its log says last: %s" % clipped(raised[-1]) if raised else ": " + clipped(answer.text)
             yield Finding(
                 "application-error",
@@ -146,12 +162,27 @@ class Way:
             )
         log = self.slots.log(live)
         hangs = isinstance(error, TimeoutError) or "timed out" in str(error)
-        why = _doctor_logs.reason(log, self.env, LATELY if hangs else 0)
+        why = _doctor_logs.reason(log, self.env, LATELY if hangs else 0, self.launched())
         return why or Finding(
             "slot-silent",
             "The live slot %s is %s and does not answer on its socket (%s)." % (live, info["statename"].lower(), error),
             "Read `sudo tail -n 50 %s`; `sudo supervisorctl restart %s` starts it anew." % (log, self.slots.program(live)),
         )
+
+    def launched(self) -> float:
+        """When the live release was put into its slot: what its logs have from before is another one's."""
+        try:
+            return os.stat(self.site.path("slots", self.slots.live() + ".fingerprint")).st_mtime
+        except OSError:
+            return 0
+
+    def started(self) -> float:
+        """When the live slot's present process was started; 0 where none runs."""
+        try:
+            info = self.slots.supervisor.info(self.slots.program(self.slots.live()))
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+            return 0
+        return info.get("start", 0) if info["statename"] == "RUNNING" else 0
 
     def deployments(self) -> Iterator[Finding]:
         """What a deployment or maintenance has left behind."""

@@ -49,6 +49,7 @@ class Fault:
     undo: str = "true"
     inside: dict = field(default_factory=dict)
     outside: dict = field(default_factory=dict)
+    left: str = ""  # what is still found when the remedies have been carried out; "all" where the fault is pretended
 
 
 def certificate(kind: str) -> str:
@@ -67,7 +68,7 @@ def dropped(name: str, setting: str) -> dict:
 
 
 def written(path: str, content: str, touched: str = "now") -> dict:
-    return dict(inject=f"echo '{content}' >{path} && touch -d '{touched}' {path}", undo=f"rm {path}")
+    return dict(inject=f"echo '{content}' >{path} && touch -d '{touched}' {path}", undo=f"rm -f {path}")
 
 
 def restarted(program: str) -> str:
@@ -168,7 +169,7 @@ FAULTS = [
         f"mv {KEPT}/extensions.py {RELEASE}/demo/; " + restarted(f"{APP}-{SLOT}"),
     ),
     Fault(
-        "the application hangs", "slot-silent", f"pkill -STOP -u {APP} gunicorn", f"pkill -CONT -u {APP} gunicorn",
+        "the application hangs", "slot-silent", f"pkill -STOP -u {APP} gunicorn", f"pkill -CONT -u {APP} gunicorn || true",
     ),
     Fault("the health URL answers 404", "application-error", inside=dict(health_url="/no"), outside=dict(health_url="/no")),
     Fault("the text is missing", "health-text", inside=dict(health_text="pelican"), outside=dict(health_text="pelican")),
@@ -197,7 +198,8 @@ FAULTS = [
         **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}', "5 hours ago"),
     ),
     Fault("writes are refused", "writes-refused", **written(f"{ROOT}/gate/workers.closed", '{"retry_after": 5, "message": ""}')),
-    Fault("a deployment was cut off", "deployment-interrupted", **written(f"{OWN}/journal.json", '{"entry": {"release": "v9"}}')),
+    Fault("a deployment was cut off", "deployment-interrupted", left="all",
+          **written(f"{OWN}/journal.json", '{"entry": {"release": "v9"}}')),
     Fault(
         "a dead deployment has the lock", "deployment-lock-left",
         **written(f"{OWN}/lock.json", '{"id": "x", "owner": "ana@laptop", "reason": "v9", "machine": "x", "process": 1, "started": ""}', "1 hour ago"),
@@ -257,7 +259,8 @@ FAULTS = [
         f"umount {BACKUPS}; {FORGET}",
     ),
     Fault("the memory is short", "memory-low", inside=dict(memory_free=1 << 40)),
-    Fault("a unit has failed", "unit-failed", "systemd-run -q --unit=fails --wait false || true", "systemctl reset-failed fails"),
+    Fault("a unit has failed", "unit-failed", "systemd-run -q --unit=fails --wait false || true",
+          "systemctl reset-failed fails", left="all"),
     Fault("a reboot is due", "reboot-required", "touch /run/reboot-required", "rm /run/reboot-required"),
     Fault(
         "the machine is full and old", "disk-filling swap-full updates-pending",
@@ -280,6 +283,7 @@ FAULTS = [
     Fault("something listens", "port-listening", listening(8123), "systemctl stop listener"),
     Fault(
         "a port is open", "port-open", f"{listening(8123)}; ufw allow 8123", "systemctl stop listener; ufw delete allow 8123",
+        left="port-listening",
     ),
     Fault(
         "a jail is dead", "jail-missing", "fail2ban-client stop sshd", "fail2ban-client reload",

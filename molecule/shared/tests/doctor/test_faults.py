@@ -8,9 +8,10 @@ import pytest
 from conftest import QUIET, _doctor_exposure, done
 from faults import FAULTS, FORGET, Fault
 from machine import Machine, wait_for
+from remedies import carry_out
 
 
-def settled(examine: Callable, expected: set, fault: Fault) -> None:
+def settled(examine: Callable, expected: set, fault: Fault) -> list:
     """The findings become these: some faults need a moment."""
     last: list = []
 
@@ -22,6 +23,7 @@ def settled(examine: Callable, expected: set, fault: Fault) -> None:
         wait_for(found, fault.name, seconds=15)
     except AssertionError:
         raise AssertionError(f"{fault.name}: {last} instead of {expected}") from None
+    return last
 
 
 def test_a_host_that_is_well_has_no_findings(examine: Callable) -> None:
@@ -29,10 +31,15 @@ def test_a_host_that_is_well_has_no_findings(examine: Callable) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_a_fault_is_found(fault: Fault, patient: Machine, examine: Callable) -> None:
+def test_a_fault_is_found_and_mended_by_its_remedy(fault: Fault, patient: Machine, examine: Callable) -> None:
+    expected = set(fault.findings.split())
     try:
         done(patient, fault.inject)
-        settled(examine, set(fault.findings.split()), fault)
+        found = settled(examine, expected, fault)
+        mended = carry_out(patient, found) if fault.inject != "true" else set()
+        if mended:
+            left = expected if fault.left == "all" else expected - mended | set(fault.left.split())
+            settled(examine, left, fault)
     finally:
         done(patient, f"{fault.undo}\n{QUIET}")
 

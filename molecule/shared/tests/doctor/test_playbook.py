@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import playbook
 import pytest
 from conftest import QUIET, done
-from faults import FORGET
+from faults import CERTIFICATE, FORGET, OWN
 from machine import APP, ROOT, Machine
 
 PLAIN = "-e", '{"doctor_ignored": ["updates-pending"]}'
@@ -38,6 +38,37 @@ def test_the_run_fails_for_what_is_critical_and_writes_a_page(patient: Machine, 
     assert f"<code>sudo supervisorctl start {APP}.ticker</code>" in page and "env-exposed" in page
     assert "http://" not in page and "https://" not in page  # it loads nothing
     assert playbook.run("doctor.yml", *PLAIN, "-e", "doctor_fail_on=never").returncode == 0
+
+
+BROKEN = f"""echo nonsense >>/etc/nginx/selfhost/{APP}/proxy.conf
+sed -i 's/server_tokens off/server_tokens on/' /etc/nginx/nginx.conf
+rm {CERTIFICATE}.pem
+ufw disable"""
+FAILED = f"""echo '{{"ok": false, "problem": "no room", "time": "now"}}' >{OWN}/last-backup.json
+echo '{{"ok": false, "problem": "rows", "backup": "x"}}' >{OWN}/drill.json"""
+
+
+@pytest.mark.parametrize("inject, findings, playbooks", [
+    (BROKEN, "nginx-config-invalid firewall-off", "site.yml"),
+    (f"echo COLOUR=blue >>{ROOT}/shared/.env", "settings-pending", "update.yml"),
+    (FAILED, "backup-failed drill-failed", "backup.yml drill.yml"),
+])
+def test_the_playbooks_that_remedies_name_mend_it(
+    inject: str, findings: str, playbooks: str, patient: Machine, examine: Callable, tmp_path: Path
+) -> None:
+    done(patient, inject)
+    found = examine({}, {})
+    assert {one.id for one in found} >= set(findings.split())
+    for name in playbooks.split():
+        assert any(f"{name}" in one.remedy for one in found), found
+        answer = playbook.run(name, "-e", f"flask_backup_fetch={tmp_path}/made/here")
+        assert answer.returncode == 0, playbook.spoken(answer)
+    if "backup.yml" in playbooks:
+        (fetched,) = (tmp_path / "made/here").iterdir()
+        assert fetched.stat().st_mode & 0o777 == 0o600 and fetched.parent.stat().st_mode & 0o777 == 0o700
+        assert not patient.shell().file(f"/var/backups/{APP}/.fetched.tar").exists
+    done(patient, f"{QUIET}\n{FORGET}")
+    assert examine({}, {}) == []
 
 
 def test_a_host_without_a_login_is_looked_at_from_outside(patient: Machine) -> None:

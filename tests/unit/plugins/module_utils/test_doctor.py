@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -174,15 +175,32 @@ def test_a_hanging_slot_is_not_explained_by_an_old_traceback(log):
 
 def test_tracebacks_of_the_last_hour_are_counted(log):
     log.write_text("".join(TRACEBACK % (ago(age), "ValueError: %d" % age) for age in (9000, 4000, 300, 20)))
-    (found,) = _doctor_logs.application_errors([str(log), str(log) + ".missing"])
+    (found,) = _doctor_logs.application_errors({str(log): 0, str(log) + ".missing": 0})
     assert "2 tracebacks" in found.what and found.what.endswith("ValueError: 20")
+
+
+def test_what_an_earlier_release_has_logged_is_nobodys_fault_now(log):
+    log.write_text("".join(TRACEBACK % (ago(age), "ValueError: %d" % age) for age in (900, 300)))
+    launched = time.time() - 600
+    (found,) = _doctor_logs.application_errors({str(log): launched})
+    assert "1 traceback " in found.what
+    assert list(_doctor_logs.application_errors({str(log): time.time() - 60})) == []
+    assert _doctor_logs.reason(str(log), "", since=time.time() - 60) is None
+
+
+def test_a_release_that_is_written_to_is_told_of_shared_folders(log):
+    raised = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1-7f7c99a2/uploads/cat.png'"
+    log.write_text(TRACEBACK % (ago(5), raised))
+    (found,) = _doctor_logs.application_errors({str(log): 0})
+    assert "writes to uploads/cat.png" in found.remedy and "app_shared_paths" in found.remedy
+    assert "app_shared_paths" in _doctor_logs.reason(str(log), "").remedy
 
 
 def test_lines_without_a_time_count_while_the_file_is_fresh(log):
     log.write_text("Traceback (most recent call last):\n  File x\nValueError: one\n")
-    assert len(list(_doctor_logs.application_errors([str(log)]))) == 1
+    assert len(list(_doctor_logs.application_errors({str(log): 0}))) == 1
     os.utime(log, (time.time() - 7200,) * 2)
-    assert list(_doctor_logs.application_errors([str(log)])) == []
+    assert list(_doctor_logs.application_errors({str(log): 0})) == []
 
 
 def test_what_scanners_do_is_no_error_of_the_proxy(log):
@@ -196,6 +214,15 @@ def test_what_scanners_do_is_no_error_of_the_proxy(log):
     assert "1 errors" in found.what and found.what.endswith("says: connect() to unix:/x failed")
 
 
+def test_what_nginx_missed_before_the_application_was_started_again_is_mended(log):
+    moment = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(time.time() - 60))
+    log.write_text(moment + " [error] 1#1: *1 connect() failed while connecting to upstream\n")
+    assert list(_doctor_logs.proxy_errors(str(log), time.time() - 30)) == []
+    assert ids(_doctor_logs.proxy_errors(str(log), time.time() - 90)) == ["proxy-errors"]
+    log.write_text(moment + " [crit] 1#1: *1 open() failed (24: Too many open files)\n")
+    assert ids(_doctor_logs.proxy_errors(str(log), time.time() - 30)) == ["proxy-errors"]
+
+
 @pytest.mark.parametrize("line, seconds", [
     ("[2026-01-02 03:04:05 +0000] x", 1767323045),
     ("[2026-01-02 03:04:05 +0100] x", 1767319445),
@@ -207,32 +234,59 @@ def test_a_line_says_when_it_was_written(line, seconds):
 
 
 NOISE = [
-    "Nov 21 13:48:28 blog sshd[58]: error: kex_exchange_identification",
-    "Nov 21 13:48:28 blog systemd-networkd[58]: eth0: Could not set hostname",
-    "Nov 21 13:48:29 blog kernel: [UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.7",
-    "Nov 21 13:48:29 blog kernel: piix4_smbus 0000:00:07.3: SMBus Host Controller not enabled!",
-    "Nov 21 13:48:29 blog kernel: I/O error, dev fd0, sector 0 op 0x0:(READ)",
-    "Nov 21 13:48:29 blog kernel: I/O error, dev vda, sector 2048 op 0x3:(DISCARD)",
+    ("sshd", "error: kex_exchange_identification"),
+    ("systemd-networkd", "eth0: Could not set hostname"),
+    ("kernel", "[UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.7"),
+    ("kernel", "piix4_smbus 0000:00:07.3: SMBus Host Controller not enabled!"),
+    ("kernel", "I/O error, dev fd0, sector 0 op 0x0:(READ)"),
+    ("kernel", "I/O error, dev vda, sector 2048 op 0x3:(DISCARD)"),
 ]
 
 
-def journal(monkeypatch, *lines) -> list:
-    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, "\n".join([*NOISE, *lines]), ""))
+def journal(monkeypatch, *lines, states="") -> list:
+    """The findings for (identifier, text) or (identifier, text, unit, age in seconds)."""
+    said = []
+    for identifier, text, *more in NOISE + list(lines):
+        unit, age = more or ("", 60)
+        about = {"SYSLOG_IDENTIFIER": identifier, "MESSAGE": text, "_SYSTEMD_UNIT": unit}
+        said.append(json.dumps(dict(about, __REALTIME_TIMESTAMP=str(int((time.time() - age) * 1e6)))))
+    answers = {"journalctl": "\n".join(said), "systemctl": states}
+    monkeypatch.setattr(_doctor_logs, "ask", lambda program, *argv: _doctor.Said(0, answers[program], ""))
     return list(_doctor_logs.journal_errors())
 
 
-@pytest.mark.parametrize("line, said", [
-    ("mariadbd[9]: out of luck", "from mariadbd: out of luck"),
-    ("systemd-fsck[9]: fsck failed with exit status 4.", "from systemd-fsck: fsck failed with exit status 4."),
-    ("kernel: BUG: unable to handle page fault", "from kernel: BUG: unable to handle page fault"),
+@pytest.mark.parametrize("identifier, text", [
+    ("mariadbd", "out of luck"),
+    ("systemd-fsck", "fsck failed with exit status 4."),
+    ("kernel", "BUG: unable to handle page fault"),
 ])
-def test_the_journal_without_strangers(line, said, monkeypatch):
+def test_the_journal_without_strangers(identifier, text, monkeypatch):
     assert journal(monkeypatch) == []
-    (found,) = journal(monkeypatch, "Nov 21 13:48:30 blog " + line)
-    assert found.id == "journal-errors" and found.what.endswith("1 errors of the last hour; the last one is " + said)
+    (found,) = journal(monkeypatch, (identifier, text))
+    said = "1 errors of the last hour; the last one is from %s: %s" % (identifier, text)
+    assert found.id == "journal-errors" and found.what.endswith(said)
 
 
-@pytest.mark.parametrize("line", [
+def test_a_message_that_is_no_text_is_one_all_the_same(monkeypatch):
+    (found,) = journal(monkeypatch, ("mariadbd", list(b"out of \xff luck")))
+    assert found.what.endswith("from mariadbd: out of \ufffd luck")
+
+
+ENDED = "Id=mariadb.service\nActiveState=%s\nActiveEnterTimestamp=@%d\nNRestarts=%d\n\nId=cron.service\nActiveState=active\n"
+
+
+@pytest.mark.parametrize("state, age, restarts, said", [
+    ("active", 600, 0, []),  # somebody has mended it
+    ("active", 1800, 0, ["journal-errors"]),
+    ("failed", 600, 0, ["journal-errors"]),
+    ("active", 600, 3, ["journal-errors"]),  # systemd starts it again and again
+])
+def test_an_error_of_a_service_that_was_mended_since_is_not_said(state, age, restarts, said, monkeypatch):
+    states = ENDED % (state, time.time() - age, restarts)
+    assert ids(journal(monkeypatch, ("mariadbd", "out of luck", "mariadb.service", 900), states=states)) == said
+
+
+@pytest.mark.parametrize("text", [
     "blk_update_request: I/O error, dev sda, sector 7 op 0x0:(READ)",
     "Buffer I/O error on dev vda1, logical block 7, lost async page write",
     "EXT4-fs error (device vda1): ext4_find_entry:1455: inode #2: comm gunicorn: reading directory lblock 0",
@@ -241,11 +295,11 @@ def test_the_journal_without_strangers(line, said, monkeypatch):
     "nvme nvme0: I/O 7 QID 3 timeout, aborting",
     "critical medium error, dev sda, sector 7",
 ])
-def test_a_disk_that_fails_is_more_than_a_line_in_the_journal(line, monkeypatch):
-    found = journal(monkeypatch, "Nov 21 13:48:30 blog kernel: " + line, "Nov 21 13:48:31 blog kernel: Sense Key")
+def test_a_disk_that_fails_is_more_than_a_line_in_the_journal(text, monkeypatch):
+    found = journal(monkeypatch, ("kernel", text), ("kernel", "Sense Key"))
     assert ids(found) == ["disk-errors", "journal-errors"] and ids(settle(found)) == ["disk-errors"]
-    assert found[0].what.endswith(line)
-    (said,) = journal(monkeypatch, "Nov 21 13:48:30 blog gunicorn[7]: " + line)  # of whatever it speaks
+    assert found[0].what.endswith(text)
+    (said,) = journal(monkeypatch, ("gunicorn", text))  # of whatever it speaks
     assert said.id == "journal-errors"
 
 

@@ -394,3 +394,17 @@ def test_another_site_with_the_same_name_is_found(site, tmp_path, monkeypatch):
     (found,) = inside.namesakes()
     assert found.id == "site-name-taken"
     assert found.what.startswith("blog.example.com is the name of %s/sites/a and %s/sites/blog" % (tmp_path, tmp_path))
+
+
+OWN = "/etc/nginx/selfhost/blog/proxy.conf"
+
+
+@pytest.mark.parametrize("path, moves", [(OWN, False), ("/etc/nginx/nginx.conf", False), ("/etc/nginx/conf.d/own.conf", True)])
+def test_a_broken_file_of_nginx_is_never_a_reason_to_restart_it(path, moves, site, monkeypatch):
+    said = 'nginx: [emerg] unknown directive "x" in %s:3\nnginx: configuration file /etc/nginx/nginx.conf test failed' % path
+    answers = {"nginx": Said(1, "", said), "systemctl": Said(0, "active\n", "")}
+    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: answers[argv[0]])
+    (found,) = _doctor_serving.Way(site, "/", "blog", "").proxy()
+    assert "Do not restart nginx." in found.remedy and "`sudo systemctl restart nginx`" not in found.remedy
+    assert ("`sudo mv %s /root/`" % path in found.remedy) == moves
+    assert ("Run site.yml" in found.remedy) != moves
