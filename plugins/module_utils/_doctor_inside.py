@@ -154,7 +154,7 @@ class Inside:
         yield from _doctor_logs.application_errors(logs)
 
     def proxy_log(self) -> Iterator[Finding]:
-        yield from _doctor_logs.proxy_errors("/var/log/nginx/%s.error.log" % self.site.name, self.way.started())
+        yield from _doctor_logs.proxy_errors("/var/log/nginx/%s.error.log" % self.site.name, self.way.reachable())
 
     def facts(self) -> dict:
         """What is compared with the view from outside."""

@@ -176,13 +176,14 @@ class Way:
         except OSError:
             return 0
 
-    def started(self) -> float:
-        """When the live slot's present process was started; 0 where none runs."""
+    def reachable(self) -> float:
+        """Since when nginx has reached the live slot's process through its link; 0 where none runs."""
         try:
             info = self.slots.supervisor.info(self.slots.program(self.slots.live()))
+            linked = os.lstat(self.site.path("run", "live.sock")).st_mtime
         except (OSError, xmlrpc.client.Error, http.client.HTTPException):
             return 0
-        return info.get("start", 0) if info["statename"] == "RUNNING" else 0
+        return max(info.get("start", 0), linked) if info["statename"] == "RUNNING" else 0
 
     def deployments(self) -> Iterator[Finding]:
         """What a deployment or maintenance has left behind."""

@@ -101,7 +101,7 @@ def examine(patient: Machine) -> Callable:
 
         findings, _, looked = _doctor_outside.together(_doctor_outside.Outside(target), look)
         held = looked["facts"].get("lock")
-        findings += [lock_finding(held, False, "lock.json")] if held else []
+        findings += [lock_finding(held, False, looked["facts"]["lock_path"])] if held else []
         found = [_doctor.restored(one) for one in looked["findings"]] + findings
         return _doctor.settle(found, ignored)
 

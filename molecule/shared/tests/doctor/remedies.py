@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from conftest import _doctor
 
 COMMAND = re.compile(r"`(sudo [^`]+)`")
-READS = re.compile(r"sudo (tail|dmesg|journalctl|du|grep|nginx -T|sshd -[tT]|ufw status|fail2ban-client -t)\b")
+READS = re.compile(r"sudo (-u www-data namei|tail|dmesg|journalctl|du|grep|nginx -T|sshd -[tT]|ufw status|fail2ban-client -t)\b")
 # The host reboots in the scenario `default`; the distribution's updates are not this collection's to try.
 NOT_HERE = ("sudo reboot", "sudo apt-get")
 
