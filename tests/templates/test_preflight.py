@@ -57,6 +57,7 @@ BAD_FLASK = {
         "the name %s, which a host has" % name: ({"flask_app": name}, "flask_app is '%s', the name of an administrator or" % name)
         for name in ("shadow", "disk", "video", "docker", "journal", "apt", "default", "tmp", "pi", "sys", "letsencrypt")
     },
+    "a user of the system as administrator": ({"flask_admins": [{"name": "www-data"}]}, "flask_admins has www-data, the user of"),
     "a database of the server": ({"mysql_database": "mysql"}, "mysql_database is 'mysql', the server's own. Set it to"),
     "an account of the server": ({"mysql_user": "root"}, "mysql_user is 'root', the server's own. Set it to another"),
     "no repository": ({"flask_repo": ""}, "flask_repo is empty. Set it to the URL"),
@@ -184,6 +185,11 @@ def test_applications_may_have_what_is_their_own(blog, shop, refusals):
 def test_applications_of_one_host_have_names_of_their_own(blog, shop, message, refusals):
     (said,) = refusals("flask", **neighbours(blog, shop))
     assert said.startswith(message) and " Set " in said
+
+
+def test_the_user_of_another_application_is_no_administrator(refusals):
+    (said,) = refusals("flask", **neighbours({"flask_admins": [{"name": "ana"}, {"name": "shop"}]}, {}))
+    assert said.startswith("flask_admins has shop, the user of an application or of the system, who would get sudo.")
 
 
 def test_applications_of_two_hosts_may_have_the_same_names(refusals):
