@@ -17,12 +17,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside impo
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import Outside, together
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils._ssh_problem import CONSOLE
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
     "health_url", "health_text", "ports",
 )
-UNREACHABLE = "See in the provider's console whether the host runs; there: `systemctl status ssh`, `ufw status`."
+
 
 
 class ActionModule(ActionBase):
@@ -35,8 +36,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         ignored, problem = arguments.pop("ignored", []) or [], arguments.pop("login_problem", "")
+        remedy = arguments.pop("login_remedy", "")
         findings, checks, inside = together(
-            Outside(target_of(arguments)), lambda: self._inside(arguments, problem, task_vars)
+            Outside(target_of(arguments)), lambda: self._inside(arguments, (problem, remedy), task_vars)
         )
         if "problem" in inside:
             return dict(result, failed=True, msg=inside["problem"])
@@ -54,10 +56,10 @@ class ActionModule(ActionBase):
             time=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         )
 
-    def _inside(self, arguments: dict, problem: str, task_vars: dict) -> dict:
+    def _inside(self, arguments: dict, problem: tuple, task_vars: dict) -> dict:
         """What the module has found; that nobody can log in where that is so."""
-        if problem:
-            return unreachable(problem)
+        if problem[0]:
+            return unreachable(*problem)
         wanted = {name: value for name, value in arguments.items() if name in Settings._fields}
         wanted["host"] = arguments.get("domain")
         try:
@@ -82,10 +84,10 @@ def target_of(arguments: dict) -> Target:
     return Target(domain=arguments["domain"], **given)
 
 
-def unreachable(problem: str) -> dict:
+def unreachable(problem: str, remedy: str = "") -> dict:
     finding = _doctor.Finding(
         "ssh-unreachable", "Nobody can log in, so nothing was looked at from inside: " + _doctor.clipped(problem),
-        UNREACHABLE, _doctor.OUTSIDE,
+        remedy or CONSOLE, _doctor.OUTSIDE,
     )
     return dict(findings=[finding.described()], checks=[], facts={}, reached=False)
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
+import os
 import shlex
 import time
 
@@ -16,10 +17,12 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
-
+from ansible.utils.display import Display
+from ansible.utils.path import makedirs_safe, unfrackpath
+from ansible_collections.selfhost.flask.plugins.module_utils import _ssh_problem
+from ansible_collections.selfhost.flask.plugins.module_utils._ssh_memory import Login, Memory
+from ansible_collections.selfhost.flask.plugins.module_utils._ssh_search import WINDOW, Attempt, Search, shown
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe, read_names
-
-REFUSAL = re.compile("permission denied|too many authentication failures|incorrect password", re.I)
 
 # Prints one `name value` a line, and ends with 77 where the user can't become root.
 PROBE = """
@@ -34,9 +37,17 @@ sed 's/^/key /' ~/.ssh/authorized_keys 2>/dev/null
 true
 """
 
-
 ALONE = "-o ControlMaster=no -o ControlPath=none "
+SHARED = "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=%s "
 PAUSE = 6  # so that the tries alone are no reason for the firewall's limit, which is six within 30 seconds
+
+
+class Unreachable(AnsibleConnectionFailure):
+    """No sshd has looked at a login."""
+
+    def __init__(self, message: str, about: dict) -> None:
+        super().__init__(message)
+        self.about = about
 
 
 class ActionModule(ActionBase):
@@ -53,10 +64,11 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as error:
             if required:
                 raise
-            found = dict(failed=True, msg=str(error))
+            found = dict(getattr(error, "about", {}), failed=True, msg=str(error))
         if required or not found.get("failed"):
             return found
-        return dict(changed=False, user="", problem=found["msg"])
+        remedy = found.get("remedy", "")
+        return dict(changed=False, user="", problem=found["msg"].replace(remedy, "").strip(), remedy=remedy)
 
     def _run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars)
@@ -65,6 +77,7 @@ class ActionModule(ActionBase):
                 users=dict(type="list", elements="str", required=True),
                 ports=dict(type="list", elements="int", default=[]),
                 fresh=dict(type="bool", default=False),
+                since=dict(type="float", default=0),
                 wait=dict(type="int", default=0),
                 app=dict(type="str", default=""),
                 domains=dict(type="list", elements="str", default=[]),
@@ -73,72 +86,102 @@ class ActionModule(ActionBase):
         self._names = names_probe(arguments["app"], arguments["domains"]) if arguments["app"] else ""
         end = time.monotonic() + arguments["wait"]
         while True:
-            found, tried, error = self._search(arguments, task_vars)
+            search = self._search(arguments, task_vars)
+            found = search.run(arguments["ports"], arguments["users"])
             if found:
-                return dict(result, changed=False, **found)
+                return dict(result, changed=False, **self._described(found, task_vars))
             left = end - time.monotonic()
             if left <= 0:
                 break
             time.sleep(min(PAUSE, left))
-        if error and not arguments["fresh"] and not tried:
-            raise error
-        if error:
-            tried.append(to_text(error).strip()[-300:])
-        return dict(
-            result,
-            failed=True,
-            msg="Nobody of %s can log in to %s and become root. Set ansible_user to a user who can, with "
-            "an ssh key of yours. What was tried: %s"
-            % (", ".join(dict.fromkeys(arguments["users"])), task_vars["inventory_hostname"], "; ".join(tried)),
+        return dict(result, failed=True, **self._explained(search.failed, arguments, task_vars))
+
+    def _search(self, arguments: dict, task_vars: dict) -> Search:
+        """The proof of a change has its own way to wait."""
+        host = self._value(task_vars, "ansible_host") or task_vars["inventory_hostname"]
+        port = self._value(task_vars, "ansible_ssh_port", "ansible_port") or ""
+        return Search(
+            lambda login, port: self._probe(login, port, arguments, task_vars),
+            Memory(os.path.join(C.ANSIBLE_HOME, "selfhost.flask"), host, port),
+            0 if arguments["fresh"] else WINDOW,
+            Display().warning,
         )
 
-    def _search(self, arguments: dict, task_vars: dict) -> tuple:
-        """The login that works; else what each user got, and the error of a port that did not answer."""
-        tried, problem = [], None
-        for port in dict.fromkeys(arguments["ports"] or [0]):
-            for user in dict.fromkeys(arguments["users"]):
-                try:
-                    answer = self._probe(user, port, arguments["fresh"], task_vars)
-                except AnsibleConnectionFailure as error:
-                    problem = error
-                    break  # nobody answers here
-                if "login works" in answer.splitlines():
-                    known = port or task_vars.get("ansible_ssh_port") or task_vars.get("ansible_port")
-                    return dict(user=user, connect_port=known, **described(answer)), [], None
-                tried.append("%s%s: %s" % (user, " at port %d" % port if port else "", answer.strip()[-200:]))
-        return None, tried, problem
+    def _value(self, task_vars: dict, *names: str) -> object:
+        """The first of some variables that the inventory has."""
+        return next((self._templar.template(task_vars[name]) for name in names if task_vars.get(name)), None)
 
-    def _probe(self, user: str, port: int, fresh: bool, task_vars: dict) -> str:
-        """What the host answers to a user; the refusal where it does not let him in."""
-        connection = self._connection_as(user, port, fresh, task_vars)
+    def _described(self, found: Attempt, task_vars: dict) -> dict:
+        """The login as a result."""
+        known = found.port or self._value(task_vars, "ansible_ssh_port", "ansible_port")
+        extra = self._value(task_vars, "ansible_ssh_extra_args") or ""
+        if found.login.ssh_args not in extra:
+            extra = (extra + " " + found.login.ssh_args).strip()
+        return dict(user=found.login.user, connect_port=known, ssh_extra_args=extra, **described(found.answer))
+
+    def _explained(self, failed: list, arguments: dict, task_vars: dict) -> dict:
+        """Why nobody can log in; an exception where the host can't be reached at all."""
+        problem = _ssh_problem.telling([attempt.problem for attempt in failed])
+        about = dict(reason=problem.kind, remedy=problem.remedy)
+        tried = "; ".join(dict.fromkeys(shown(attempt) for attempt in failed))
+        heard = [attempt for attempt in failed if attempt.problem.kind in _ssh_problem.HEARD]
+        if not heard and not arguments["fresh"]:
+            raise Unreachable("%s. %s" % (tried, problem.remedy), about)
+        users = ", ".join(dict.fromkeys(arguments["users"]))
+        said = (users, task_vars["inventory_hostname"], tried, problem.remedy)
+        return dict(about, msg="Nobody of %s can log in to %s and become root. What was tried: %s. %s" % said)
+
+    def _probe(self, login: Login, port: int, arguments: dict, task_vars: dict) -> tuple:
+        """The exit code, what the probe printed and what ssh said."""
+        connection = self._connection_as(login, port, arguments, task_vars)
         known = task_vars.get("ansible_become_password") or self._play_context.become_pass
-        password = "yes" if known else "no"
-        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", password) + self._names)
+        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", "yes" if known else "no") + self._names)
         try:
             code, out, err = connection.exec_command(command, in_data=None, sudoable=False)
         except (AnsibleAuthenticationFailure, AnsibleConnectionFailure) as error:
-            if not REFUSAL.search(str(error)):
-                raise
-            return str(error)
+            return 255, "", str(error)
         finally:
             connection.close()
-        return "logged in, but `sudo -n true` fails" if code == 77 else to_text(out + err)
+        return code, to_text(out), to_text(err)
 
-    def _connection_as(self, user: str, port: int, fresh: bool, task_vars: dict) -> ConnectionBase:
+    def _connection_as(self, login: Login, port: int, arguments: dict, task_vars: dict) -> ConnectionBase:
         """The task's connection as another user, and not through an open one where it is to be fresh."""
         play_context = self._play_context.copy()
-        play_context.remote_user = user
+        play_context.remote_user = login.user
         connection = connection_loader.get(self._connection.ansible_name, play_context)
-        variables = dict(task_vars, **dict.fromkeys(variables_of(connection, "remote_user"), user))
+        variables = dict(task_vars, **dict.fromkeys(variables_of(connection, "remote_user"), login.user))
         if port:
             play_context.port = port
             variables.update(dict.fromkeys(variables_of(connection, "port"), port))
         names = set(variables) & set(C.config.get_plugin_vars("connection", connection._load_name))
         options = {name: self._templar.template(variables[name]) for name in names}
         connection.set_options(task_keys={"timeout": play_context.timeout}, var_options=options)
-        if fresh:  # ssh takes the first of two values, so that these come before all others
-            connection.set_option("ssh_args", ALONE + (connection.get_option("ssh_args") or ""))
+        if variables_of(connection, "ssh_args"):
+            self._set_arguments(connection, login, arguments)
         return connection
+
+    def _set_arguments(self, connection: ConnectionBase, login: Login, arguments: dict) -> None:
+        """What ssh is to do otherwise; it takes the first of two values, so that these come before all others."""
+        own = ""
+        if arguments["fresh"]:
+            own = SHARED % shlex.quote(shared_path(connection, arguments["since"])) if arguments["since"] else ALONE
+        connection.set_option("ssh_args", "-v " + own + (connection.get_option("ssh_args") or ""))
+        extra = connection.get_option("ssh_extra_args") or ""
+        if login.ssh_args not in extra:
+            connection.set_option("ssh_extra_args", (extra + " " + login.ssh_args).strip())
+        connection.set_option("reconnection_retries", 0)  # each would count as another failure
+
+
+def shared_path(connection: ConnectionBase, since: float) -> str:
+    """The socket of a connection that was opened after a moment, for all inventory names of a host."""
+    folder = unfrackpath(connection.get_option("control_path_dir"))
+    makedirs_safe(folder, 0o700)
+    about = " ".join(str(connection.get_option(name)) for name in ("host", "port", "remote_user"))
+    # No longer than Ansible's own names: the path of a socket has to be short.
+    path = os.path.join(folder, "p" + hashlib.sha256(about.encode()).hexdigest()[:9])
+    if os.path.exists(path) and os.stat(path).st_mtime < since:
+        os.unlink(path)
+    return path
 
 
 def variables_of(connection: ConnectionBase, option: str) -> list:

@@ -123,6 +123,10 @@ options:
     description: Why nobody can log in; then only the outside is looked at.
     type: str
     default: ""
+  login_remedy:
+    description: What to do about that.
+    type: str
+    default: ""
   ignored:
     description: Findings that are not to be said.
     type: list
@@ -228,6 +232,7 @@ OUTSIDE = dict(
     ssh_user=dict(type="str", default="root"),
     ssh_args=dict(type="str", default=""),
     login_problem=dict(type="str", default=""),
+    login_remedy=dict(type="str", default=""),
     ignored=dict(type="list", elements="str", default=[]),
 )
 

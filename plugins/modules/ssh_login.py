@@ -14,6 +14,11 @@ description:
     for the host, until one of them can log in and become root.
   - So the same inventory works before and after root was refused, and a changed ssh server is proven
     to let an administrator in before the connection that changed it is given up.
+  - Failed logins count for sshd's penalties, for fail2ban and for the firewall's limit. So who worked the last time is
+    tried first, as the controller remembers it; root's own hint, such as C(Please login as the user "ubuntu"), and the
+    distribution in sshd's greeting decide who is next; and there are pauses where sshd counts.
+  - Where ssh offers more keys than sshd lets it try, as with many in the agent, the others are offered a few at a time.
+  - Where the host refuses connections for the time being, it is asked again after half a minute.
   - Runs on the controller and needs no Python on the host. It says what the host lacks.
 author: The selfhost.flask developers (@selfhost)
 extends_documentation_fragment: selfhost.flask.reading
@@ -50,6 +55,12 @@ options:
     type: list
     elements: str
     default: []
+  since:
+    description:
+      - With O(fresh), a connection will do that was opened for another inventory name of this host after this moment,
+        in seconds since 1970. One proof is enough for all that were changed before it.
+    type: float
+    default: 0
   required:
     description: Whether it is a failure that nobody can log in, or that the host can't be reached.
     type: bool
@@ -75,6 +86,19 @@ problem:
   description: Why nobody can log in.
   type: str
   returned: when nobody can log in, and O(required=false)
+reason:
+  description: What kind of problem it is, such as V(denied), V(keys), V(limit), V(penalty) or V(silent).
+  type: str
+  returned: when nobody can log in
+remedy:
+  description: What to do about it.
+  type: str
+  returned: when nobody can log in
+ssh_extra_args:
+  description: The inventory's C(ansible_ssh_extra_args), with what this login needs beside them.
+  type: str
+  returned: success
+  sample: -o IdentitiesOnly=yes
 user:
   description: The user who can log in; empty where nobody can.
   type: str

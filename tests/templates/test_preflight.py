@@ -70,6 +70,10 @@ BAD_FLASK = {
     "a pattern for passwords": ({"flask_login_urls": ["/login*"]}, "flask_login_urls is /login*. Set it to paths"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
     "no administrators": ({"flask_admins": []}, "flask_admins is empty, so nobody could log in afterwards."),
+    "a key that is none": (
+        {"flask_admins": [{"name": "ana", "ssh_keys": ["ssh-ed25519 AAAA ana", "~/.ssh/id.pub"]}, {"name": "bob"}]},
+        "flask_admins has ssh_keys that are no public keys, for ana. Set each to the line",
+    ),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }
 
@@ -222,6 +226,11 @@ def test_another_application_may_be_served_at_the_hosts_address(evaluate):
 def host_refusals(evaluate, found):
     checks = evaluate("flask", "__flask_host_checks", __flask_login={**LOGIN, **found})
     return [check["message"] for check in checks if not check["valid"]]
+
+
+@pytest.mark.parametrize("shop, turns", [({}, 1), ({"ansible_host": "192.0.2.8"}, 0)])
+def test_names_of_one_host_take_turns(shop, turns, evaluate):
+    assert evaluate("flask", "__flask_turns", **neighbours({}, shop)) == turns
 
 
 def neighbours(blog, shop):

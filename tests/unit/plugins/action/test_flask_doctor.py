@@ -79,8 +79,9 @@ def test_without_a_login_the_outside_is_said(said, doctor):
 
 
 def test_a_known_problem_with_the_login_asks_no_module(doctor):
-    result = doctor(answer(DISK), [], login_problem="Permission denied")
+    result = doctor(answer(DISK), [], login_problem="Permission denied", login_remedy="Set ansible_user.")
     assert [one["id"] for one in result["findings"]] == ["ssh-unreachable"] and doctor.asked == []
+    assert result["findings"][0]["remedy"] == "Set ansible_user."
 
 
 def test_a_module_that_fails_fails_the_task(doctor):

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.selfhost.flask.plugins.action import ssh_login
+from ansible_collections.selfhost.flask.plugins.module_utils._ssh_memory import Login
+from ansible_collections.selfhost.flask.plugins.module_utils._ssh_search import Attempt
 
 ANSWER = """\
 login works
@@ -80,7 +84,7 @@ def host(**users):
     return exec_command
 
 
-REFUSED = AnsibleConnectionFailure("root@host: Permission denied (publickey).")
+REFUSED = AnsibleConnectionFailure("Failed to connect to the host via ssh: root@host: Permission denied (publickey).")
 WORKS = "login works\nport 22\n"
 
 # what each user gets, and who is found
@@ -93,8 +97,9 @@ LOGINS = {
 
 
 @pytest.fixture
-def action(monkeypatch):
+def action(monkeypatch, tmp_path):
     """The plugin, with connections that answer as a host would."""
+    monkeypatch.setattr(ssh_login.C, "ANSIBLE_HOME", str(tmp_path))
 
     def action(answers, users, ports=(), wait=0, fresh=False, required=True, **variables):
         arguments = dict(users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
@@ -104,9 +109,10 @@ def action(monkeypatch):
         made = ssh_login.ActionModule(task, connection, play, None, SimpleNamespace(template=lambda value: value), None)
         closed = []
 
-        def connect(user, port, fresh, task_vars):
+        def connect(login, port, arguments, task_vars):
             return SimpleNamespace(
-                exec_command=lambda command, **ignored: answers(user, port), close=lambda: closed.append(user)
+                exec_command=lambda command, **ignored: answers(login.user, port),
+                close=lambda: closed.append(login.user),
             )
 
         monkeypatch.setattr(made, "_connection_as", connect)
@@ -127,7 +133,7 @@ def test_finds_the_first_who_can_log_in_and_become_root(case, action):
 def test_says_who_was_tried_and_how_it_went(action):
     result, dummy = action(host(deploy=77, root=REFUSED), ["deploy", "root", "deploy"])
     assert result["msg"].startswith("Nobody of deploy, root can log in to blog.example.com and become root.")
-    assert "Set ansible_user" in result["msg"]
+    assert "add -K to the command" in result["msg"] and "set ansible_user" in result["msg"]
     assert "deploy: logged in, but `sudo -n true` fails; root: root@host: Permission denied" in result["msg"]
 
 
@@ -190,7 +196,15 @@ def test_no_try_comes_so_soon_that_the_firewall_would_go_on_to_refuse(action, mo
 
 def test_a_proof_that_nobody_answers_to_has_failed(action):
     result, dummy = action(at_ports(), ["deploy"], ports=[2222], fresh=True)
-    assert result["failed"] and result["msg"].endswith("What was tried: Connection refused")
+    assert result["failed"] and "What was tried: deploy at port 2222: Connection refused." in result["msg"]
+
+
+def test_what_the_inventory_says_by_other_variables_is_resolved():
+    templar = Templar(DataLoader(), {"key": "/keys/ana"})
+    made = ssh_login.ActionModule(None, None, PlayContext(), None, templar, None)
+    given = {"ansible_ssh_extra_args": trust_as_template("-i {{ key }}"), "inventory_hostname": "blog"}
+    found = Attempt(Login("deploy", "-o IdentitiesOnly=yes"), 22, "login works", "", None)
+    assert made._described(found, given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
 
 
 @pytest.fixture
@@ -202,7 +216,9 @@ def options():
         made = ssh_login.ActionModule(
             None, SimpleNamespace(ansible_name="ansible.builtin.ssh"), context, None, Templar(DataLoader(), {}), None
         )
-        found = made._connection_as(user, port, False, dict(variables, inventory_hostname="blog.example.com"))
+        found = made._connection_as(
+            Login(user, ""), port, dict(fresh=False), dict(variables, inventory_hostname="blog.example.com")
+        )
         return found.get_option("remote_user"), found.get_option("port")
 
     return options
@@ -213,3 +229,45 @@ def test_the_one_who_is_tried_is_who_logs_in_whatever_the_inventory_says(names, 
     inventory = dict(zip(names, ["root", 2200]))
     assert options("deploy", 2222, **inventory) == ("deploy", 2222)
     assert options("deploy", 0, **inventory) == ("deploy", 2200)
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """The arguments for ssh, of a login that is proven."""
+
+    def arguments(ssh_args="", **given):
+        variables = dict(ansible_control_path_dir=str(tmp_path), ansible_ssh_args="-C", ansible_ssh_retries=3)
+        made = ssh_login.ActionModule(
+            None, SimpleNamespace(ansible_name="ansible.builtin.ssh"), PlayContext(), None, Templar(DataLoader(), {}), None
+        )
+        return made._connection_as(Login("deploy", ssh_args), 22, given, dict(variables, **given))
+
+    return arguments
+
+
+def test_a_proof_goes_over_no_open_connection(arguments):
+    found = arguments(fresh=True, since=0)
+    assert found.get_option("ssh_args") == "-v -o ControlMaster=no -o ControlPath=none -C"
+    assert found.get_option("reconnection_retries") == 0
+
+
+def test_names_of_one_host_share_the_connection_that_was_opened_since(arguments):
+    path = arguments(fresh=True, since=5).get_option("ssh_args").partition("ControlPath=")[2].split()[0]
+    open(path, "w", encoding="ascii").close()
+    assert path in arguments(fresh=True, since=5).get_option("ssh_args") and os.path.exists(path)
+    assert path in arguments(fresh=True, since=time.time() + 5).get_option("ssh_args") and not os.path.exists(path)
+
+
+def test_what_a_login_needs_comes_after_what_the_inventory_has(arguments):
+    found = arguments("-o IdentitiesOnly=yes", fresh=False, ansible_ssh_extra_args="-o Compression=no")
+    assert found.get_option("ssh_extra_args") == "-o Compression=no -o IdentitiesOnly=yes"
+    found = arguments("-o IdentitiesOnly=yes", fresh=False, ansible_ssh_extra_args="-o IdentitiesOnly=yes")
+    assert found.get_option("ssh_extra_args") == "-o IdentitiesOnly=yes"
+
+
+def test_the_reason_is_a_result_that_others_can_act_on(action):
+    limited = AnsibleConnectionFailure("Failed to connect to the host via ssh: x: Too many authentication failures")
+    result, dummy = action(host(deploy=limited), ["deploy"], fresh=True)
+    assert result["reason"] == "keys" and result["remedy"] in result["msg"]
+    result, dummy = action(host(deploy=SILENT), ["deploy"], required=False)
+    assert "ansible_port" in result["remedy"] and result["remedy"] not in result["problem"]
