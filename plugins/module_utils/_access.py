@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways into one host, by sshd and through the firewall: how they are, how they should be, and the change.
+"""The ways into one host, by sshd, the firewall and keys: how they are, how they should be, and the change.
 
 It is made under the guard, so that the host takes it back unless somebody proves that he can log in.
 """
@@ -21,12 +21,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _sshd_exceptions,
     _sshd_match,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._accounts import content
+from ansible_collections.selfhost.flask.plugins.module_utils._admins import Admins, Refused
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._guard import UNIT, Guard
-
-
-class Refused(Exception):
-    """Why a configuration is not put into effect."""
 
 
 class Access:
@@ -36,6 +34,7 @@ class Access:
         self.module = module
         self.params = module.params
         self.guard = guard
+        self.admins = Admins(module)
         self.config = _sshd.supported(module, module.params["sshd_config"])
         self.unit = _sshd.listener(module)
         self.ports = _sshd.listening_ports(module, self.unit)
@@ -63,6 +62,7 @@ class Access:
             wanted[_sshd.MODULI] = _sshd.strong_moduli(moduli, self.params["moduli_bits"]) or moduli
         if self.has_ufw:
             wanted[_firewall.DEFAULTS] = _firewall.with_ipv6(content(_firewall.DEFAULTS) or "")
+        wanted.update(self.admins.files())
         found = {path: (content(path), text) for path, text in wanted.items()}
         return {path: (old, new) for path, (old, new) in found.items() if old != new}
 
@@ -152,14 +152,18 @@ class Access:
         Who calls it holds the lock. The deadline counts from the last step.
         """
         wanted = self.wanted_settings()
+        self._make_accounts()
         self.check_users(wanted)
         new_keys = {kind: _sshd.make_key(self.module, kind) for kind in self.keys}
         before = dict(LISTENER=self.unit, FIREWALL=self.firewall_state())
         if before["FIREWALL"] == "inactive":
             before["POLICIES"] = _firewall.policies(self.module)
+        farewells = self.admins.farewells()
+        before["MEMBERS"] = "".join("gpasswd -a %s %s; " % tuple(command[2:]) for command in farewells)
         token = self.guard.arm(self._guarded_paths(), before, self.params["deadline"])
         try:
             self._write(new_keys)
+            self.admins.run(farewells)
             self.check_overrides(wanted)
             if before["FIREWALL"] == "active" and _firewall.DEFAULTS in self.files:
                 self._step()
@@ -178,6 +182,12 @@ class Access:
             raise Refused(str(error)) from error
         return token, ports, commands
 
+    def _make_accounts(self) -> None:
+        """An account by itself opens nothing; nobody is shut out of a group that he is about to be in."""
+        self.admins.check_sudoers()
+        self.admins.run(self.admins.accounts())
+        self._look_at_files()
+
     def _step(self) -> None:
         """Nothing is changed any more where the host could not take it back."""
         if not self.guard.start_clock():
@@ -186,20 +196,24 @@ class Access:
     def _guarded_paths(self) -> list:
         keys = [path + suffix for path in _sshd.KEYS.values() for suffix in ("", ".pub")]
         ours = [self.params["sshd_path"], _sshd_match.MAIN, _sshd.SOCKET_DROP_IN, _sshd.MODULI]
-        return [*ours, *keys, *_firewall.FILES]
+        return [*ours, *keys, *_firewall.FILES, *self.admins.guarded()]
 
     def _write(self, new_keys: dict) -> None:
         for path, (dummy, new) in self.files.items():
             if new is None:
                 os.unlink(path)
             else:
-                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-                mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
-                write_file(path, new.encode(errors="surrogateescape"), mode, 0, 0)
+                write_file(path, new.encode(errors="surrogateescape"), *self._place(path))
         for kind, path in new_keys.items():
             os.replace(path, _sshd.KEYS[kind])
             os.replace(path + ".pub", _sshd.KEYS[kind] + ".pub")
         self._run(["sshd", "-t"])
+
+    def _place(self, path: str) -> tuple:
+        """The mode and the owner of a file, whose folder is made."""
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
+        return self.admins.place(path) or (mode, 0, 0)
 
     def _future_ports(self) -> list:
         """Where sshd will listen once the new configuration is in effect."""
@@ -230,9 +244,10 @@ class Access:
         found = [
             dict(before_header=path, after_header=path, before=shown(old), after=shown(new))
             for path, (old, new) in self.files.items()
-            if path != _sshd.MODULI
+            if path != _sshd.MODULI and not path.startswith(self.admins.folder)
         ]
         notes = ["new host key: %s" % _sshd.KEYS[kind] for kind in self.keys]
+        notes += [shlex.join(command) for command in self.admins.accounts() + self.admins.farewells()]
         notes += ["short moduli removed"] if _sshd.MODULI in self.files else []
         text = "".join(line + "\n" for line in notes + commands)
         return found + ([dict(prepared=text)] if text else [])
@@ -241,11 +256,3 @@ class Access:
 def shown(text: str | None) -> str:
     """A file's text for a person, whatever it is encoded in."""
     return (text or "").encode(errors="surrogateescape").decode(errors="replace")
-
-
-def content(path: str) -> str | None:
-    """A file's text; None where there is no file."""
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        return file.read()

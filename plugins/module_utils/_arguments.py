@@ -35,6 +35,26 @@ REPOSITORY = dict(
     key=dict(type="str", no_log=True),
     subfolder=dict(type="str", default=""),
 )
+ADMINS = dict(
+    admins=dict(
+        type="dict",
+        options=dict(
+            owner=dict(type="str", required=True),
+            users=dict(
+                type="list",
+                elements="dict",
+                required=True,
+                options=dict(
+                    name=dict(type="str", required=True),
+                    ssh_keys=dict(type="list", elements="str", no_log=False),
+                ),
+            ),
+            groups=dict(type="list", elements="str", default=[]),
+            login_keys=dict(type="str", default="", no_log=False),
+            sudoers=dict(type="str", required=True),
+        ),
+    )
+)
 
 
 def lock_options(reason: str) -> dict:

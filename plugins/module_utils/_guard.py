@@ -27,10 +27,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, sync_folder, write_file
 
 UNIT = "selfhost-guard"
+FOLDER = "/var/lib/selfhost/guard"
 
 REVERT = """\
 #!/bin/sh
-# Puts sshd and the firewall back as they were before a change that nobody confirmed.
+# Puts sshd, the firewall and the administrators' keys back as they were before a change that nobody confirmed.
 set -u
 cd @folder@ || exit 1
 # Who makes a change starts the clock again at each step, which ends this program while it waits here.
@@ -45,6 +46,7 @@ if [ "$FIREWALL" = inactive ]; then
     eval "${POLICIES-}"
 fi
 tar -xpf reverting/files.tar -C /
+eval "${MEMBERS-}"
 xargs -0 -r rm -f -- <reverting/absent
 sync
 systemctl daemon-reload
@@ -149,6 +151,7 @@ class Guard:
         if not self._restart_timer():
             self.module.fail_json(msg="Nothing was changed: %s.timer does not start." % UNIT)
         if self.armed():
+            self._keep_also(paths, before.get("MEMBERS", ""))
             with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
                 file.write(token + "\n")
         else:
@@ -218,6 +221,23 @@ class Guard:
         os.sync()
         os.rename(self.own("arming"), self.own("armed"))
         sync_folder(self.folder)
+
+    def _keep_also(self, paths: list, members: str) -> None:
+        """Copies what the changes before had no reason to touch, such as another application's keys."""
+        archive, absent = self.own("armed/files.tar"), self.own("armed/absent")
+        with tarfile.open(archive) as kept, open(absent, encoding="utf-8") as file:
+            known, gone = {"/" + name for name in kept.getnames()}, file.read()
+        new = [path for path in paths if path not in known.union(gone.split("\0"))]
+        shutil.copy2(archive, archive + ".new")
+        with tarfile.open(archive + ".new", "a") as more:
+            for path in filter(os.path.lexists, new):
+                more.add(path, arcname=path.lstrip("/"))
+        os.replace(archive + ".new", archive)
+        gone += "".join(path + "\0" for path in new if not os.path.lexists(path))
+        write_file(absent, gone.encode(), 0o600)
+        with open(self.own("armed/before"), "a", encoding="utf-8") as file:
+            file.write("MEMBERS=${MEMBERS-}%s\n" % shlex.quote(members))
+        os.sync()
 
     def _write_units(self, deadline: int) -> None:
         """The program and its units; at boot, the service runs where a change is pending."""

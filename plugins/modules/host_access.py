@@ -7,19 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_access
-short_description: Configures sshd and the firewall, and takes it back unless a login proves that it works
+short_description: Configures who gets in, and takes it back unless a login proves that it works
 version_added: 0.1.0
 description:
-  - Compares sshd's drop-in, port, host keys and moduli and ufw's rules with what is asked for. Where nothing
-    differs, nothing is done.
+  - Compares sshd's drop-in, port, host keys and moduli, ufw's rules, and the administrators' accounts, keys and sudo
+    with what is asked for. Where nothing differs, nothing is done.
   - Otherwise it keeps what is there, starts a timer on the host, makes all the changes at once and puts them
     into effect. When the timer runs out, or the host is restarted, before O(state=confirmed) says that somebody
     could log in, the host brings back what was there before. It needs nobody for that.
   - sshd itself says what it would do. When a setting is overridden by another file, or when somebody who logs
     in by key today could not do so any more, nothing is changed.
+  - A key that leaves the list of an administrator is taken away, and so is all that an administrator got who leaves the
+    list, unless another application gives it, too. A key that somebody added by hand stays, and is a warning.
   - A C(Match) block that lets some log in by password, or as root, where nobody else may, is a warning. So is a
     rule of ufw that makes the limit for ssh void.
 author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment: selfhost.flask.admins
 attributes:
   check_mode:
     description: Says what would change.
@@ -113,6 +116,10 @@ EXAMPLES = r"""
     sshd_config: "{{ lookup('ansible.builtin.template', 'sshd.conf.j2') }}"
     port: 2222
     firewall: {owner: blog, incoming: [80/tcp, 443/tcp]}
+    admins:
+      owner: blog
+      users: [{name: deploy, ssh_keys: [ssh-ed25519 AAAA… alice@laptop]}]
+      sudoers: "deploy ALL=(ALL:ALL) NOPASSWD: ALL\n"
   register: change
 
 - name: Prove that somebody can log in
@@ -156,8 +163,9 @@ firewall_commands:
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils import _arguments
 from ansible_collections.selfhost.flask.plugins.module_utils._access import Access, Refused
-from ansible_collections.selfhost.flask.plugins.module_utils._guard import Guard
+from ansible_collections.selfhost.flask.plugins.module_utils._guard import FOLDER, Guard
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 
 BECAME = {
@@ -174,14 +182,16 @@ def applied(module: AnsibleModule) -> dict:
         guard.hold()
     access = Access(module, guard)
     commands = access.firewall_commands([module.params["port"]] if module.params["port"] else access.ports)
-    changed = bool(access.files or access.keys or commands or guard.pending())
+    accounts = access.admins.accounts() + access.admins.farewells()
+    changed = bool(access.files or access.keys or commands or accounts or guard.pending())
     before, token, wanted = access.ports, "", access.wanted_settings()
+    notes = access.admins.notes()
     ports = [module.params["port"]] if changed and module.params["port"] else before
     if not changed:
         access.check_overrides(wanted)
     elif not module.check_mode:
         token, ports, commands = access.apply()
-    for text in access.warnings(wanted, ports):
+    for text in notes + access.warnings(wanted, ports):
         module.warn(text)
     lines = [shlex.join(command) for command in commands]
     return dict(
@@ -242,9 +252,10 @@ def main() -> None:
             moduli_bits=dict(type="int", default=3071),
             user=dict(type="str", default="root"),
             firewall=dict(type="dict", options=firewall),
-            folder=dict(type="path", default="/var/lib/selfhost/guard"),
+            folder=dict(type="path", default=FOLDER),
+            **_arguments.ADMINS,
         ),
-        required_if=[("state", "applied", ("sshd_config", "firewall")), ("state", "confirmed", ("token",))],
+        required_if=[("state", "applied", ("sshd_config", "firewall", "admins")), ("state", "confirmed", ("token",))],
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
@@ -252,7 +263,7 @@ def main() -> None:
     try:
         result = states[module.params["state"]](module)
     except Refused as error:
-        module.fail_json(msg="sshd and the firewall are as they were before, because %s." % error)
+        module.fail_json(msg="sshd, the firewall and the administrators' keys are as they were before, because %s." % error)
     module.exit_json(**result)
 
 

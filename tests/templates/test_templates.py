@@ -17,11 +17,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml
-from ansible.template import trust_as_template
 from deployments import DEPLOYMENTS, ROLES
 
-WRITE = "selfhost.flask.config_files"
 PAGE = "report.html.j2"  # of the doctor, which is for a browser
 TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2") if path.name != PAGE)
 SBIN = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
@@ -248,15 +245,6 @@ def test_sshd_refuses_passwords_and_root(name, release, render, tmp_path):
         (tmp_path / "sshd.conf").write_text(text)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
         run(installed("sshd"), "-t", "-f", tmp_path / "sshd.conf", "-h", tmp_path / "key")
-
-
-def test_each_application_has_sudoers_of_its_own(evaluate):
-    tasks = yaml.safe_load((ROLES / "hardening/tasks/admins.yml").read_text())
-    files = [task[WRITE]["files"] for task in tasks if WRITE in task]
-    paths = [evaluate("hardening", "path", path=trust_as_template(files[0][0]["dest"]), flask_app=name) for name in ("blog", "admins")]
-    assert len({*paths, *(file["dest"] for file in files[0])}) == 4
-    assert all(re.fullmatch("/etc/sudoers.d/[a-z-]+", path) for path in paths)
-    assert files == [[files[0][0], {"dest": "/etc/sudoers.d/selfhost-admins", "state": "absent"}]]
 
 
 def test_key_exchanges_are_in_their_order_at_each_run(evaluate):

@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from deployments import DEPLOYMENTS
 
+from ansible_collections.selfhost.flask.plugins.module_utils import _ssh_problem
+
 PASSWORD = "p%4$#'\"@/ :\\w"
 
 
@@ -55,6 +57,12 @@ def test_the_login_that_is_known_is_tried_first(user, evaluate):
 def test_a_user_by_the_old_name_is_tried_too(evaluate):
     users = evaluate("flask", "__flask_logins", flask_admins=ADMINS, ansible_user="pi", ansible_ssh_user="mia")
     assert users[:5] == ["ana", "bob", "eva", "mia", "pi"]
+
+
+def test_what_a_change_could_have_broken_is_blamed_for_nothing_else(evaluate):
+    remedies = evaluate("hardening", "__hardening_remedies")
+    assert set(remedies) <= set(_ssh_problem.ORDER) - {*_ssh_problem.PASSING, "keys", "host key"}
+    assert "hardening_ssh_port" in remedies["silent"] and "ssh_keys" in remedies["denied"]
 
 
 @pytest.mark.parametrize("given, port", [

@@ -16,6 +16,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._access import Acce
 ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
 
 
+NOBODY = SimpleNamespace(
+    folder="/none", accounts=list, farewells=list, files=dict, guarded=list, notes=list,
+    place=lambda path: (), check_sudoers=lambda: None, run=lambda commands: None,
+)  # administrators for whom there is nothing to do
+
+
 class Guard:
     """A guard that notes what it is told, and whose change is gone after some steps."""
 
@@ -23,6 +29,7 @@ class Guard:
         self.steps, self.said = steps, said
 
     def arm(self, paths, before, deadline):
+        assert before["MEMBERS"] == ""
         assert before.get("POLICIES") == ("iptables -P INPUT DROP" if before["FIREWALL"] == "inactive" else None)
         self.said.append("arm")
         return "token"
@@ -45,6 +52,7 @@ def access(monkeypatch):
     def access(steps, status="inactive", files=()):
         made, said = Access.__new__(Access), []
         made.guard, made.params, made.unit, made.keys = Guard(steps, said), {"deadline": 60}, "ssh.service", []
+        made.admins = NOBODY
         made.files = dict.fromkeys(files)
         answers = dict(wanted_settings={}, firewall_state=status, _future_ports=[22],
                        firewall_commands=[ALLOW, ENABLE], _guarded_paths=[])
@@ -52,7 +60,7 @@ def access(monkeypatch):
             monkeypatch.setattr(made, name, lambda *ignored, answer=answer: answer)
         monkeypatch.setattr(_access._firewall, "policies", lambda module: "iptables -P INPUT DROP")
         made.module = None
-        for name in ("check_users", "check_overrides"):
+        for name in ("check_users", "check_overrides", "_look_at_files"):
             monkeypatch.setattr(made, name, lambda *ignored: None)
         monkeypatch.setattr(made, "_write", lambda *ignored: said.append("write"))
         monkeypatch.setattr(made, "_put_into_effect", lambda: said.append("reload"))
@@ -106,7 +114,7 @@ def firewall(monkeypatch, tmp_path):
         options = dict(owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
         made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071,
                            main_config="")
-        made.config, made.unit, made.has_ufw = None, "ssh.service", True
+        made.config, made.unit, made.has_ufw, made.admins = None, "ssh.service", True, NOBODY
         (tmp_path / "ufw").write_text(settings + 'DEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n')
         monkeypatch.setattr(_access._firewall, "DEFAULTS", str(tmp_path / "ufw"))
         monkeypatch.setattr(_access._firewall, "ADDRESSES", str(tmp_path))
@@ -168,7 +176,7 @@ def test_a_file_in_another_encoding_stays_as_it_is_but_for_the_change(monkeypatc
     (tmp_path / "ufw").write_bytes(b"# d\xe9sactiv\xe9\nIPV6=no\n")
     text = _access.content(str(tmp_path / "ufw"))
     made = Access.__new__(Access)
-    made.files, made.keys = {str(tmp_path / "ufw"): (text, text.replace("no", "yes"))}, []
+    made.files, made.keys, made.admins = {str(tmp_path / "ufw"): (text, text.replace("no", "yes"))}, [], NOBODY
     monkeypatch.setattr(made, "_run", lambda command: None)
     written = []
     monkeypatch.setattr(_access, "write_file", lambda path, data, *ignored: written.append(data))

@@ -30,7 +30,7 @@ class Host:
         (root / "bin").mkdir()
         (root / "units").mkdir()
         self.calls.write_text("")
-        for name in ("systemctl", "ufw", "iptables"):
+        for name in ("systemctl", "ufw", "iptables", "gpasswd"):
             program = root / "bin" / name
             program.write_text('#!/bin/sh\necho "%s $*" >>%s\n' % (name, self.calls))
             program.chmod(0o755)
@@ -173,6 +173,19 @@ def test_a_second_change_goes_back_to_what_was_there_before_the_first(guard, hos
     host.fire()
     assert content(files[0]) == "old\n"
     assert guard.confirm(first) == guard.confirm(second) == "reverted"
+
+
+def test_a_second_change_keeps_what_the_first_had_no_reason_to_touch(guard, host, files, tmp_path):
+    other, absent = tmp_path / "other", tmp_path / "absent"
+    other.write_text("old\n")
+    armed(guard, files, dict(BEFORE, MEMBERS="gpasswd -a bob sudo; "), 60)
+    change(files)
+    armed(guard, [*files, str(other), str(absent)], dict(BEFORE, MEMBERS="gpasswd -a 'ana' sudo; "), 60)
+    change([str(other), str(absent)])
+    host.fire()
+    assert content(files[0]) == content(other) == "old\n" and not absent.exists()
+    calls = host.calls.read_text()
+    assert calls.index("gpasswd -a bob sudo\n") < calls.index("gpasswd -a ana sudo\n")
 
 
 def test_only_the_last_of_two_changes_can_be_confirmed_and_counts_for_both(guard, host, files):
