@@ -41,6 +41,14 @@ class Database:
         """The database's revisions, from alembic's table; none where it has no such table."""
         raise NotImplementedError
 
+    def schema(self) -> dict:
+        """The columns of each table, and the type of each column."""
+        raise NotImplementedError
+
+    def shape(self) -> dict:
+        """All that only a migration changes."""
+        return {"revision": self.revision(), "tables": self.schema()}
+
     def content(self) -> Iterator[bytes]:
         """A consistent copy, in pieces."""
         raise NotImplementedError
@@ -114,6 +122,29 @@ def compare(manifest: dict, tables: dict, revision: list) -> None:
         wrong.append("the revision is %s instead of %s" % (", ".join(revision), ", ".join(manifest["revision"])))
     if wrong:
         raise DatabaseError("What was restored differs from the dump: " + "; ".join(wrong))
+
+
+def differences(before: dict, after: dict) -> list:
+    """What of a database's revision, tables and columns is not as it was."""
+    old, new = before["tables"], after["tables"]
+    said = ["the table %s is %s" % (name, "gone" if name in old else "new") for name in sorted(set(old) ^ set(new))]
+    for name in sorted(set(old) & set(new)):
+        said += _differing_columns(name, old[name], new[name])
+    if before["revision"] != after["revision"]:
+        revisions = (", ".join(shape["revision"]) or "none" for shape in (after, before))
+        said.append("the revision is %s instead of %s" % tuple(revisions))
+    return said
+
+
+def _differing_columns(table: str, old: dict, new: dict) -> list:
+    said = ["%s has lost the column %s" % (table, name) for name in old if name not in new]
+    said += ["%s has the new column %s" % (table, name) for name in new if name not in old]
+    said += [
+        "the column %s of %s is %s instead of %s" % (name, table, new[name], old[name])
+        for name in old
+        if new.get(name, old[name]) != old[name]
+    ]
+    return said
 
 
 def compare_counts(tables: dict, now: dict) -> str:

@@ -16,14 +16,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils import _program
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError, FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading, inspect, sandbox_of
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, seal_tree
+from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, read_seal, seal_tree
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings, read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
@@ -31,7 +32,17 @@ from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
-PROBLEMS = (Unhealthy, MigrationError, DatabaseError, CommandError, StillWriting, OSError, xmlrpc.client.Error)
+PROBLEMS = (
+    Unhealthy,
+    ApplicationError,
+    MigrationError,
+    DatabaseError,
+    CommandError,
+    StillWriting,
+    OSError,
+    xmlrpc.client.Error,
+)
+CHANGED = "%(release)s changed the database when it was loaded, and no migration was pending: %(changes)s. %(copy)s"
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
 STUCK = (
     "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
@@ -118,13 +129,52 @@ class Deployment:
         database = self.database()
         return database.revision() if database else []
 
-    def pending(self, folder: str, revision: str = "head") -> Migrations | None:
-        """What lies between the database and a release's revision; None where that is nothing for sure."""
-        if not os.path.isdir(os.path.join(folder, self.params["migrations"])):
-            return None
-        if revision == "head" and self._is_up_to_date(folder):
+    def has_migrations(self, folder: str) -> bool:
+        return os.path.isdir(os.path.join(folder, self.params["migrations"]))
+
+    def pending(self, revision: str = "head") -> Migrations | None:
+        """What lies between the database and a revision, as the live release says; None where it has no migrations."""
+        folder = self.slots.release(self.slots.live())
+        if not folder or not self.has_migrations(folder):
             return None
         return Migrations(self.application(folder), self.params["migrations"], revision)
+
+    def current(self) -> list | None:
+        """The database's present revision, by the live release where the database can't be asked; None if unknown."""
+        database = self.database()
+        if database:
+            return database.revision()
+        folder = self.slots.release(self.slots.live())
+        if not folder or not self.has_migrations(folder):
+            return None
+        question = dict(directory=self.params["migrations"], revision="head")
+        return self.application(folder).answer("database", **question).get("current")
+
+    def inspect(self, folder: str, current: list | None = None) -> Loading:
+        """Loads a release without a way to live data; with the database's revision, it also says what is pending."""
+        question = {} if current is None else dict(directory=self.params["migrations"], current=current)
+        return inspect(self.sandboxed(folder), **question)
+
+    def sandboxed(self, folder: str) -> FlaskApp:
+        sandbox = sandbox_of(self.site, self.site.release_name(folder), self.database())
+        return FlaskApp(self.module, folder, sandbox=sandbox, settings=self._coming_settings())
+
+    def loading(self, folder: str) -> Loading:
+        """How a sealed release is loaded; it is looked at where its seal does not say so yet."""
+        release = self.site.path("releases", self.site.release_name(folder))
+        return Loading.kept(read_seal(release)) or self.inspect(folder)
+
+    def is_settled(self, folder: str) -> bool:
+        """Whether nothing is pending for a release: by its files, by the database, and if it is live, by itself."""
+        if not self.has_migrations(folder):
+            return True
+        if self.database():
+            return self._is_up_to_date(folder)
+        found = self.pending() if self._is_live(folder) else None
+        return found is not None and not found.pending
+
+    def _is_live(self, folder: str) -> bool:
+        return self.site.release_name(folder) == self.site.release_name(self.slots.release(self.slots.live()))
 
     def _is_up_to_date(self, folder: str) -> bool:
         """Whether the database is where the release's migrations end, or where the live release left it.
@@ -132,11 +182,9 @@ class Deployment:
         To read the files takes a tenth of the time that it takes to load the application.
         """
         database, release = self.database(), self.site.release_name(folder)
-        if database is None:
-            return False
         known, unreadable = revisions(Tree(folder, folder), self.params["migrations"])
         ends = [] if unreadable else [sorted(heads(known))]
-        if release == self.site.release_name(self.slots.release(self.slots.live())):
+        if self._is_live(folder):
             ends.append(sorted(Records(self.site).served(release).get("revision", [])))
         return database.revision() in [end for end in ends if end]
 
@@ -156,8 +204,30 @@ class Deployment:
         staged = self.settings.staged()
         return [staged if staged and path == self.settings.path else path for path in self.params["config"]]
 
-    def launch(self, transaction: Transaction, folder: str) -> None:
+    def protect(self, transaction: Transaction, online: bool = False) -> None:
+        """From here on nobody else writes to the database, and there is a copy of it, which a failure brings back."""
+        live, database = transaction.journal["live"], self.database()
+        if live and not online:
+            transaction.close_writes([live], self.params["patience"])
+        if database:
+            transaction.dump(database, undo=not online)
+
+    def launch(self, transaction: Transaction, folder: str, asked: bool) -> None:
+        """Starts the release, and looks at what that has done to the database, where nobody asked for a change."""
         transaction.launch(folder, self.params["config"], self.health)
+        changes = [] if asked or not transaction.journal["live"] else transaction.changes()
+        if changes:
+            entry = transaction.journal["entry"]
+            entry["changes"] = changes
+            about = dict(release=entry["release"], changes="; ".join(changes), copy=copy_in_words(entry))
+            self.module.warn(CHANGED % about)
+
+    def note_revision(self, transaction: Transaction) -> None:
+        """The records get the revision that the database is really at."""
+        database = self.database()
+        if database:
+            transaction.journal["entry"]["revision"] = database.revision()
+            transaction.note()
 
     def complete(self, transaction: Transaction) -> None:
         """Ends a change that was made; a problem with that does not make it undone."""
@@ -180,11 +250,20 @@ class Deployment:
                 return
         except PROBLEMS as reason:
             self.module.fail_json(msg=STUCK % dict(about, reason=reason))
-        if journal.get("restored"):
+        if transaction.left:
+            about["database"] = " What is left of it in the database: %s." % "; ".join(transaction.left)
+        elif journal.get("restored"):
             about["database"] = " The database is as it was."
-        elif journal["entry"].get("dump"):
-            about["database"] = " A copy of the database from before is %s.gz." % journal["entry"]["dump"]
+        if not journal.get("restored") and (transaction.left or journal["entry"].get("dump")):
+            about["database"] += " " + copy_in_words(journal["entry"])
         self.module.fail_json(msg=UNDONE % about)
+
+
+def copy_in_words(entry: dict) -> str:
+    """Where the copy of the database is that a change has made."""
+    if not entry.get("dump"):
+        return "There is no copy from before."
+    return "A copy of the database from before is %s.gz." % entry["dump"]
 
 
 def said(error: Exception, release: str = "the release") -> str:
@@ -200,9 +279,12 @@ def said(error: Exception, release: str = "the release") -> str:
     return str(error)
 
 
-def seal(site: Site, folder: str, **about: str) -> None:
-    """Gives a release to root and marks it as complete."""
+def seal(site: Site, folder: str, loading: Loading, **about: str) -> None:
+    """Gives a release to root and marks it as complete, with how it was loaded last."""
     release = site.path("releases", site.release_name(folder))
-    if not is_sealed(release):
+    before = read_seal(release)
+    if not before:
         seal_tree(release)
+    about = dict(before or about, application=loading.to_keep())
+    if about != before:
         write_file(os.path.join(release, SEAL), json.dumps(about).encode() + b"\n", 0o644)

@@ -32,6 +32,7 @@ OPTIONS = dict(
 LAST_LINES = 20
 FOREIGN = re.compile("LD_|PYTHON|FLASK_APP$")  # what root's own programs would read, or the task says
 PROBE = (_flask_watch, _flask_facts, _flask_inspection, _flask_probe)  # each by its own name, which the last one imports
+SAID = ("problem", "why")  # what of an answer may have secrets in it
 PROGRAM = """
 import sys, types
 for name, source in %r:
@@ -48,6 +49,10 @@ class Result(NamedTuple):
     code: int
     out: str
     err: str
+
+
+class ApplicationError(Exception):
+    """What is wrong with an application, and what to do about it."""
 
 
 class FlaskApp:
@@ -130,7 +135,14 @@ class FlaskApp:
             advice = "The application %s does not start. Mend that first." % self.name
             return {"problem": self.report(result, advice)}
         answer = json.loads(result.out.splitlines()[-1])
-        return {"problem": self.mask(answer["problem"])} if "problem" in answer else answer
+        return {key: self.mask(value) if key in SAID else value for key, value in answer.items()}
+
+    def load(self, question: str = "load", **arguments: object) -> dict:
+        """The same from within a change that has been begun: ApplicationError where there is a problem."""
+        answer = self.answer(question, **arguments)
+        if "problem" in answer:
+            raise ApplicationError(answer["problem"])
+        return answer
 
     def fail(self, result: Result, advice: str, **returned: object) -> None:
         """Ends the module with a report of a command that failed."""

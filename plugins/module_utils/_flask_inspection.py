@@ -20,14 +20,15 @@ CHANGES = {"create_all", "drop_all", "create_tables", "upgrade", "downgrade", "i
 DEPTH = 3  # functions that call each other
 
 
-def inspect(answer: Callable) -> dict:
+def inspect(answer: Callable, directory: str = "", current: list | None = None) -> dict:
     """Whether the application can be loaded, and what is known of it then."""
     from _flask_facts import facts_of
     from _flask_probe import load_app
     from _flask_watch import Watch
 
     watch, app, why = Watch(), None, ""
-    give_up_in(DEADLINE, lambda: answer(dict(describe(watch, None, "it takes too long"), **facts_of(None, watch.engines))))
+    late = "it takes too long"
+    give_up_in(DEADLINE, lambda: answer(dict(describe(watch, None, late), **facts_of(None, watch.engines))))
     watch.begin()
     try:
         app = load_app()
@@ -35,7 +36,23 @@ def inspect(answer: Callable) -> dict:
         why = "".join(traceback.format_exception_only(type(error), error)).strip()
     watch.end()
     signal.alarm(0)
-    return dict(describe(watch, app, why), **facts_of(app, watch.engines))
+    found = dict(describe(watch, app, why), **facts_of(app, watch.engines))
+    if app is not None and current is not None:
+        found["revisions"] = revisions_of(app, directory, current)
+    return found
+
+
+def revisions_of(app: object, directory: str, current: list) -> dict:
+    """What lies between the database and the application's migrations, or the problem with that."""
+    from _flask_probe import Problem, explained, foreseen
+
+    try:
+        return foreseen(app, directory, current)
+    except Exception as error:
+        problem = error if isinstance(error, Problem) else explained(error)
+        if problem is None:
+            raise
+        return {"problem": str(problem)}
 
 
 def describe(watch: object, app: object | None, why: str) -> dict:

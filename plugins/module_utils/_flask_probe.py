@@ -39,14 +39,16 @@ def database(directory: str | None, revision: str) -> dict:
         with load_app().app_context():
             return _revisions(directory, revision)
     except Exception as error:
-        problem = _explained(error)
+        problem = explained(error)
         if problem is None:
             raise
         raise problem from error
 
 
-def _explained(error: Exception) -> Problem | None:
+def explained(error: Exception) -> Problem | None:
     """The problem behind an exception of alembic or of the connection; None where it is another."""
+    if getattr(error, "statement", None):  # it was reached, and refused what it was told
+        return None
     names = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
     if names & {("sqlalchemy", "OperationalError"), ("sqlalchemy", "InterfaceError")}:
         return Problem(
@@ -58,8 +60,16 @@ def _explained(error: Exception) -> Problem | None:
     return None
 
 
-def _revisions(directory: str | None, revision: str) -> dict:
-    from alembic.runtime.environment import EnvironmentContext
+def foreseen(app: object, directory: str, current: list) -> dict:
+    """The same without the database, which is known to be at these revisions."""
+    with app.app_context():
+        migrate, config, script = _script(directory)
+        answer = _compared(script, [tuple(current)], _desired(script, "head"), "head")
+        return dict(answer, command=getattr(migrate.migrate, "command", "db"))
+
+
+def _script(directory: str | None) -> tuple:
+    """Flask-Migrate's extension, and the migrations in a folder as alembic has them."""
     from alembic.script import ScriptDirectory
     from flask import current_app
 
@@ -70,7 +80,13 @@ def _revisions(directory: str | None, revision: str) -> dict:
     if not os.path.isfile(os.path.join(directory, "env.py")):
         raise Problem("%s has no env.py, so there are no migrations there. Set directory." % os.path.abspath(directory))
     config = migrate.migrate.get_config(directory)
-    script = ScriptDirectory.from_config(config)
+    return migrate, config, ScriptDirectory.from_config(config)
+
+
+def _revisions(directory: str | None, revision: str) -> dict:
+    from alembic.runtime.environment import EnvironmentContext
+
+    migrate, config, script = _script(directory)
     desired = _desired(script, revision)
     databases = []
 
@@ -197,6 +213,31 @@ def _texts(compiled: bytes) -> dict | None:
     return texts
 
 
+def compile_catalogues(catalogues: list) -> dict:
+    """Compiles catalogues without the application; which of them, or none where babel is not installed."""
+    try:
+        from babel.messages.mofile import write_mo
+    except ImportError:
+        return {"compiled": []}
+    for path in catalogues:
+        with open(path, "rb") as source, open(os.path.splitext(path)[0] + ".mo", "wb") as target:
+            write_mo(target, _read_catalogue(source, path))
+    return {"compiled": catalogues}
+
+
+def _read_catalogue(source: object, path: str) -> object:
+    """In the language that its folder is named after, whose plurals it has."""
+    from babel.core import UnknownLocaleError
+    from babel.messages.pofile import read_po
+
+    language = os.path.basename(os.path.dirname(os.path.dirname(os.path.abspath(path))))
+    try:
+        return read_po(source, language)
+    except (UnknownLocaleError, ValueError):
+        source.seek(0)
+        return read_po(source)
+
+
 def _has_command(path: list) -> bool:
     """Whether the application has a command such as `translate compile`."""
     command, context = _commands(load_app())
@@ -248,14 +289,26 @@ def _route(rule: object) -> dict:
     return {"rule": rule.rule, "methods": methods, "endpoint": rule.endpoint}
 
 
-def inspect() -> dict:
-    """How it is loaded, which of its databases it reaches for meanwhile, and what it is configured for."""
+def inspect(directory: str = "", current: list | None = None) -> dict:
+    """How it is loaded, which of its databases it reaches for meanwhile, and what it is configured for.
+
+    With the revisions that the database is at, also what lies between them and those of the application.
+    """
     from _flask_inspection import inspect
 
-    return inspect(write_answer)
+    return inspect(write_answer, directory, current)
 
 
-QUESTIONS = {"about": about, "database": database, "inspect": inspect, "translations": translations}
+def load() -> dict:
+    """Loads it, and that is all."""
+    load_app()
+    return {}
+
+
+QUESTIONS = {
+    "about": about, "compile": compile_catalogues, "database": database, "inspect": inspect, "load": load,
+    "translations": translations,
+}
 answer_to = 1
 
 
@@ -274,3 +327,5 @@ def main() -> None:
     except Problem as problem:
         answer = {"problem": str(problem)}
     write_answer(answer)
+    sys.stderr.flush()
+    os._exit(0)  # whatever the application has started, such as threads that never end

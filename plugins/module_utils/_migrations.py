@@ -21,11 +21,12 @@ class MigrationError(Exception):
 class Migrations:
     """What lies between the database and a desired revision."""
 
-    def __init__(self, app: FlaskApp, directory: str, revision: str = "head") -> None:
+    def __init__(self, app: FlaskApp, directory: str, revision: str = "head", state: dict | None = None) -> None:
+        """With the state where it is known already; else the application says it."""
         self.app = app
         self.directory = directory
         self.revision = revision
-        self.state = app.ask(**self._question())
+        self.state = state or app.ask(**self._question())
         self.before = self.state["current"]
         self.pending = self.state["pending"]
         self.downgrade = self.state["downgrade"]

@@ -60,6 +60,16 @@ class MySQL(Database):
             return []
         return sorted(row[0] for row in self.ask("SELECT version_num FROM %s" % VERSION_TABLE, database))
 
+    def schema(self) -> dict:
+        rows = self.ask(
+            "SELECT table_name, column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = '%s' ORDER BY table_name, ordinal_position" % self.name
+        )
+        found = {}
+        for table, column, kind in (row for row in rows if len(row) == 3):
+            found.setdefault(table, {})[column] = kind
+        return found
+
     def size(self) -> int:
         rows = self.ask(
             "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables "

@@ -120,6 +120,7 @@ def sentence(entry: dict) -> str:
         "by %s" % entry["by"] if entry.get("by") else "",
         "database at %s" % ", ".join(entry["revision"]) if entry.get("revision") else "",
         "(%s)" % steps if steps else "",
+        "changed unasked: %s" % "; ".join(entry["changes"]) if entry.get("changes") else "",
         "- " + reason(entry) if entry.get("problem") else "",
     ]
     return " ".join(part for part in parts if part)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -64,6 +65,14 @@ def is_sealed(folder: str) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_uid == 0
+
+
+def read_seal(folder: str) -> dict:
+    """What the seal of a release says; nothing where it is not sealed."""
+    if not is_sealed(folder):
+        return {}
+    with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
+        return json.load(file)
 
 
 def give_tree(folder: str, user: str) -> None:

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._deployment import PROBLEMS, Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils._way_back import WayBack
+
+NO_COPY = (
+    "%(release)s may change its database when it is loaded (%(reason)s), and the database is none that can be copied "
+    "here. Set flask_rollback_database to keep, and it is loaded without a copy. Nothing was changed."
+)
 
 
 class Rollback:
@@ -48,16 +55,28 @@ class Rollback:
             revision=entry["revision"] if change else self.way_back.revision(),
             abandons=True,
         )
+        loading = deployment.loading(self.folder)
+        self.check_copy(loading)
         transaction = Transaction.begin(deployment.site, self.folder, deployment.params["keep"], **about)
         try:
+            transaction.observe(deployment.database())
             if change:
                 change = self.guarded(transaction, change)
+            elif loading.is_risky() and (loading.has_database() or deployment.database()):
+                deployment.protect(transaction)
             self.launch(transaction, change)
         except PROBLEMS as error:
             deployment.take_back(transaction, error)
         else:
             deployment.complete(transaction)
         return transaction
+
+    def check_copy(self, loading: Loading) -> None:
+        """What may change the database when it is loaded is not, without a copy, unless somebody says so."""
+        risk = loading.is_risky() and loading.has_database() and self.deployment.database() is None
+        if risk and self.deployment.params["database"] != "keep":
+            about = dict(release=self.target, reason=loading.reason())
+            raise DatabaseError(NO_COPY % about)
 
     def guarded(self, transaction: Transaction, change: Callable) -> Callable:
         """The change of the database, which nobody writes to from here on, and of which there is a copy."""
@@ -77,12 +96,14 @@ class Rollback:
     def launch(self, transaction: Transaction, change: Callable | None) -> None:
         """An older release mostly lives with a newer database, and the other way round not: so it is first."""
         try:
-            self.deployment.launch(transaction, self.folder)
+            self.deployment.launch(transaction, self.folder, asked=False)
         except Unhealthy:
             if change is None:
                 raise
             change()
-            self.deployment.launch(transaction, self.folder)
+            self.deployment.launch(transaction, self.folder, asked=True)
+        if change is None:
+            self.deployment.note_revision(transaction)
         transaction.switch()
         if change:
             if not change.done:

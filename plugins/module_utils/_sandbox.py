@@ -21,6 +21,7 @@ LISTENS = 0x10000  # the flag of such a socket in /proc/net/unix
 SCRIPT = """
 set -eu
 path=$PATH PATH=%s
+here=$(pwd -P)  # PWD is what whoever started root's shell was in
 discard() {
     mount -t tmpfs -o size=64m tmpfs /root  # nothing of an application is in there
     mkdir /root/upper /root/work
@@ -42,7 +43,7 @@ while [ "$1" != -- ]; do
     shift 2
 done
 shift
-cd "$PWD"
+cd "$here"
 PATH=$path
 exec "$@"
 """ % TOOLS

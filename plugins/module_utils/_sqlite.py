@@ -36,6 +36,9 @@ class SQLite(Database):
     def revision(self) -> list:
         return self._about()["revision"]
 
+    def schema(self) -> dict:
+        return json.loads(run(self._argv("schema"), self.user).decode())
+
     def size(self) -> int:
         return self._about()["size"]
 

@@ -4,6 +4,7 @@
 """What the owner of a SQLite file does with it, in an interpreter of the system's own.
 
   FILE about                       prints {"tables": {name: rows}, "revision": […], "size": bytes}
+  FILE schema                      prints {table: {column: type}}
   FILE copy                        prints a consistent copy of the file
   FILE load replace|scratch EXPECTED
                                    reads a copy from standard input, and replaces the content by it, if
@@ -29,14 +30,28 @@ def connect(path: str) -> sqlite3.Connection:
     return sqlite3.connect("file:%s?mode=rw" % quote(path), TIMEOUT, uri=True)
 
 
+def quoted_names(connection: sqlite3.Connection) -> dict:
+    """The tables, each with its name as SQL takes it."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    return {name: '"%s"' % name.replace('"', '""') for (name,) in connection.execute(query).fetchall()}
+
+
+def schema(path: str) -> dict:
+    if not os.path.exists(path):
+        return {}
+    with contextlib.closing(connect(path)) as connection:
+        return {
+            name: {row[1]: row[2] for row in connection.execute("PRAGMA table_info(%s)" % quoted)}
+            for name, quoted in quoted_names(connection).items()
+        }
+
+
 def about(path: str) -> dict:
     if not os.path.exists(path):
         return {"tables": {}, "revision": [], "size": 0}
     with contextlib.closing(connect(path)) as connection:
-        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         tables = {}
-        for (name,) in connection.execute(query).fetchall():
-            quoted = '"%s"' % name.replace('"', '""')
+        for name, quoted in quoted_names(connection).items():
             tables[name] = connection.execute("SELECT COUNT(*) FROM " + quoted).fetchone()[0]
         revision = []
         if "alembic_version" in tables:
@@ -80,8 +95,8 @@ def load(path: str, purpose: str, expected: str) -> None:
 
 def main() -> None:
     path, action, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
-    if action == "about":
-        json.dump(about(path), sys.stdout)
+    if action in ("about", "schema"):
+        json.dump(about(path) if action == "about" else schema(path), sys.stdout)
     elif action == "copy":
         copy(path)
     else:

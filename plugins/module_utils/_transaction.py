@@ -15,7 +15,11 @@ import json
 import os
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
+from ansible_collections.selfhost.flask.plugins.module_utils._database import (
+    Database,
+    DatabaseError,
+    differences,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
@@ -70,6 +74,7 @@ class Transaction:
         self.settings = Settings(site)
         self.file = Journal(site)
         self.journal = journal
+        self.left = []  # what of the database is not as it was after the change was taken back
         self.problems = []  # of workers that do not run; the change is made all the same
 
     @classmethod
@@ -98,6 +103,16 @@ class Transaction:
         begin = time.monotonic()
         yield
         self.journal["entry"]["seconds"][step] = round(time.monotonic() - begin, 2)
+
+    def observe(self, database: Database | None) -> None:
+        """Notes how the database is before anything is done to it."""
+        if database:
+            self.note(database=[database.kind, database.name], before=database.shape())
+
+    def changes(self) -> list:
+        """What of the database's revision, tables and columns is not as it was observed."""
+        before = self.journal.get("before")
+        return differences(before, self._database().shape()) if before else []
 
     def close_writes(self, slots: list, patience: float) -> None:
         """From here on nothing is written to the database but by the migration."""
@@ -212,8 +227,19 @@ class Transaction:
         self.open_writes()
         if self.journal["workers"] and live:
             self.slots.start_workers()
-        entry = {key: value for key, value in self.journal["entry"].items() if key not in ("revision", "dump")}
+        not_so = ("revision", "dump", "changes")
+        entry = {key: value for key, value in self.journal["entry"].items() if key not in not_so}
+        self.left = self._remaining_changes()
+        if self.left:
+            entry["changes"] = self.left
         Records(self.site).add(dict(entry, outcome=FAILED, problem=problem))
+
+    def _remaining_changes(self) -> list:
+        """The changes of a release that is not served; a server that is gone does not keep the change from its end."""
+        try:
+            return self.changes()
+        except (CommandError, DatabaseError) as error:
+            return ["that can't be asked, %s" % error]
 
     def open_writes(self) -> None:
         """Lets the requests in again, and the workers begin."""

@@ -36,7 +36,7 @@ class WayBack:
         database = self.deployment.database()
         if database:
             return database.revision()
-        found = self.deployment.pending(self.deployment.slots.release(self.deployment.slots.live()))
+        found = self.deployment.pending()
         return found.before if found else []
 
     def change(self) -> Callable | None:
@@ -81,8 +81,7 @@ class WayBack:
         """What the live release knows to lie between the two."""
         if len(self.wanted) > 1:
             raise DatabaseError("The revision %s is more than one; downgrade by hand." % named(self.wanted))
-        live = self.deployment.slots.release(self.deployment.slots.live())
-        return self.deployment.pending(live, (self.wanted or ["base"])[0])
+        return self.deployment.pending((self.wanted or ["base"])[0])
 
     def _restoration(self) -> Callable:
         """Brings back the newest copy that has the revision."""

@@ -19,6 +19,13 @@ description:
     with C(Retry-After), while reads go on, and the workers are stopped.
   - Settings that M(selfhost.flask.dotenv) has laid beside C(.env) take its place before that, and are taken back with the
     rest. C(.env) is always what the served release runs with.
+  - A release that was not served yet is loaded first in a sandbox, without a way to live data - no network, no
+    socket that somebody listens on, and what it writes to its database, to C(<root>/shared) and to itself is
+    thrown away. One that reaches for its database when it is loaded, or can't be loaded without it, always gets
+    the copy and the time in which nobody else writes, also where no revision is pending. It is loaded in that
+    time, alone, before it is started.
+  - The database's revision, tables and columns are compared before and after the start. What changed although no
+    revision was pending is warned of and recorded.
   - Whatever fails, or whoever is killed, the release is stopped, the database is brought back to the copy, the
     old release goes on serving, and the module fails with what happened.
   - Nothing is started when the live slot already serves this release with these files and is healthy, and no
@@ -118,45 +125,85 @@ NO_COPY = (
     "The database has pending migrations and is none that can be copied here. With flask_migration: online they run "
     "without a copy, and what fails is not undone. Nothing was changed."
 )
+NO_COPY_OF_RISK = (
+    "%(release)s may change its database when it is loaded (%(reason)s), and the database is none that can be copied "
+    "here. With flask_migration: online it is loaded without a copy, and what fails is not undone. Nothing was changed."
+)
 
 
-def migrate(deployment: Deployment, transaction: Transaction, pending: Migrations) -> None:
-    """Brings the database to the release's revision, with a copy of it from before."""
-    online = deployment.params["migration"] == "online"
-    live, database = transaction.journal["live"], deployment.database()
-    if live and not online:
-        transaction.close_writes([live], deployment.params["patience"])
-    if database:
-        transaction.dump(database, undo=not online)
-    with transaction.timed("migrate"):
-        pending.run()
+class Change:
+    """What a release is about to do to the database."""
+
+    def __init__(self, deployment: Deployment, folder: str, settled: bool) -> None:
+        self.deployment = deployment
+        self.folder = folder
+        self.settled = settled
+        self.current = None if settled else deployment.current()
+        self.loading = deployment.inspect(folder, self.current)
+        known = self.loading.revisions
+        self.is_pending = bool(known["pending"]) if known else not settled  # for all that is known
+
+    def needs_copy(self) -> bool:
+        """An application without a database may need something else to be loaded, such as the network."""
+        has_database = self.loading.has_database() or self.deployment.database() is not None
+        return self.is_pending or (self.loading.is_risky() and has_database)
+
+    def refusal(self) -> str:
+        """Why it can't be made with a copy; nothing where it can, or where there is no database."""
+        if not self.needs_copy():
+            return ""
+        if not self.loading.is_risky():
+            return NO_COPY
+        release = self.deployment.site.release_name(self.folder)
+        return NO_COPY_OF_RISK % dict(release=release, reason=self.loading.reason())
+
+    def revision(self) -> list:
+        """The database's, once all is done as it is meant to be."""
+        known = self.loading.revisions
+        if known and known["pending"]:
+            return known["desired"]
+        return self.deployment.revision() if self.current is None else self.current
+
+    def make(self, transaction: Transaction) -> None:
+        """Protects the database, loads the release once and alone, and runs what is pending."""
+        self.deployment.protect(transaction, self.deployment.params["migration"] == "online")
+        with transaction.timed("migrate"):
+            migrations = self.migrations()
+            if migrations and migrations.pending:
+                self.is_pending = True
+                transaction.journal["entry"]["revision"] = migrations.after
+                migrations.run()
+
+    def migrations(self) -> Migrations | None:
+        """What is pending; where only the loaded application can say so, it is loaded for that."""
+        app, directory = self.deployment.application(self.folder), self.deployment.params["migrations"]
+        state = self.loading.revisions
+        if state is None and not self.settled:
+            state = app.load("database", directory=directory, revision="head")
+        elif self.loading.is_risky() and not self.is_pending:
+            app.load()
+        return Migrations(app, directory, state=state) if state else None
 
 
 def deploy(deployment: Deployment) -> dict:
     """Serves the release; what the module returns."""
     params, slots, folder = deployment.params, deployment.slots, deployment.params["release"]
-    about = dict(version=params["version"], commit=params["commit"])
-    found = deployment.pending(folder)
-    pending = found.pending if found else []
-    release = deployment.site.release_name(folder)
-    if not pending and deployment.serves(folder):
+    settled, release = deployment.is_settled(folder), deployment.site.release_name(folder)
+    if settled and deployment.serves(folder):
         deployment.settings.take()  # they are those that it was launched with
         deployment.settings.keep()
         for problem in slots.dead_workers():
             deployment.module.warn(problem)
         return dict(changed=False, slot=slots.live(), release=release)
-    if pending and slots.live() and params["migration"] == "blocking" and deployment.database() is None:
-        deployment.module.fail_json(msg=NO_COPY)
-    seal(deployment.site, folder, **about)
-    revision = found.after if found else deployment.revision()
-    about.update(deployment.about(), revision=revision, folder=os.path.relpath(folder, deployment.site.root))
+    change = Change(deployment, folder, settled)
+    if slots.live() and params["migration"] == "blocking" and deployment.database() is None and change.refusal():
+        deployment.module.fail_json(msg=change.refusal())
+    about = dict(version=params["version"], commit=params["commit"])
+    seal(deployment.site, folder, change.loading, **about)
+    about.update(deployment.about(), revision=change.revision(), folder=os.path.relpath(folder, deployment.site.root))
     transaction = Transaction.begin(deployment.site, folder, params["keep"], **about)
     try:
-        transaction.take_settings()
-        if pending:
-            migrate(deployment, transaction, found)
-        deployment.launch(transaction, folder)
-        transaction.switch()
+        serve(deployment, transaction, change)
     except PROBLEMS as error:
         deployment.take_back(transaction, error)
     else:
@@ -165,10 +212,21 @@ def deploy(deployment: Deployment) -> dict:
         changed=True,
         slot=slots.live(),
         release=release,
-        revision=revision,
+        revision=transaction.journal["entry"]["revision"],
         seconds=transaction.journal["entry"]["seconds"],
         pruned=transaction.journal["pruned"],
     )
+
+
+def serve(deployment: Deployment, transaction: Transaction, change: Change) -> None:
+    """Brings the database to where the release wants it, launches the release, and moves the visitors."""
+    transaction.observe(deployment.database())
+    transaction.take_settings()
+    if change.needs_copy():
+        change.make(transaction)
+    deployment.launch(transaction, change.folder, asked=change.is_pending)
+    deployment.note_revision(transaction)
+    transaction.switch()
 
 
 def main() -> None:

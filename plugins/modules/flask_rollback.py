@@ -16,6 +16,8 @@ description:
     database. Without it the module refuses, and says what would be lost.
   - While the database is changed, requests that write are answered 503 with C(Retry-After). The database is
     copied before, and brought back to the copy where something fails.
+  - A release that changes its database when it is loaded, or can't be loaded without it, is started with the
+    same protection where the database stays as it is, too. Where no copy can be made, only O(database=keep) does it.
 extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.records

@@ -12,7 +12,11 @@ version_added: 0.1.0
 description:
   - Looks for catalogues (C(LC_MESSAGES/*.po)) and compares their texts with the compiled ones. Where
     one is missing or has other texts, the application's own command compiles them.
-  - An application without that command is left as it is.
+  - Where the application has no such command, or can't be loaded without its database, the release's Babel
+    compiles them, without any code of the application.
+  - With O(user), the application runs in a sandbox - without network, without a socket that somebody listens on,
+    and what it writes to C(<root>/shared) is thrown away. It may be a version that changes its data when it is
+    loaded, before there is a copy of them.
 extends_documentation_fragment: selfhost.flask.flask
 attributes:
   check_mode:
@@ -37,6 +41,12 @@ options:
   settings:
     description: Settings that are not in C(.env) yet, and win over it. The file may be missing.
     type: path
+  user:
+    description: System user who runs the application in a sandbox, which only root can make.
+    type: str
+  root:
+    description: The application's folder, such as V(/srv/blog). Needed with O(user).
+    type: path
 """
 
 EXAMPLES = r"""
@@ -44,14 +54,23 @@ EXAMPLES = r"""
   selfhost.flask.flask_translate:
     chdir: /srv/blog/releases/v1.2-7f7c99a2
     app: blog:app
-  become_user: blog
+    user: blog
+    root: /srv/blog
 """
 
 RETURN = r"""
 available:
-  description: Whether the application has the command.
+  description: Whether there is something that compiles them.
   type: bool
   returned: when a catalogue is not compiled
+compiler:
+  description: What compiled them, the application's V(command) or V(babel).
+  type: str
+  returned: when catalogues were compiled
+reason:
+  description: Why it was not the application's command.
+  type: str
+  returned: when Babel compiled them
 compiled:
   description: The compiled catalogues that were or would be written, relative to O(chdir).
   type: list
@@ -66,8 +85,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 
-USAGE_ERROR = 2
 FOREIGN = ("node_modules", "site-packages", "venv")
 
 
@@ -82,28 +101,38 @@ def catalogues(app: FlaskApp) -> list:
 
 
 def observe(app: FlaskApp) -> dict:
-    """Which catalogues are not compiled; the application is started only to look for its command."""
+    """Which catalogues are not compiled; the application is not loaded for that."""
     sources = catalogues(app)
     if not sources:
-        return dict(stale=[], skipped=[], available=False)
-    command = app.module.params["command"] if app.module.check_mode else []
-    return app.ask("translations", catalogues=sources, command=command)
+        return dict(stale=[], skipped=[])
+    return app.ask("translations", catalogues=sources, command=[])
 
 
-def lacks_command(app: FlaskApp, result: Result, stale: list) -> bool:
-    """Whether the application has no such command; flask says so as well of one that can't be loaded."""
-    if result.code != USAGE_ERROR or "No such command" not in result.err:
-        return False
-    return not app.ask("translations", catalogues=stale, command=app.module.params["command"])["available"]
-
-
-def compile_catalogues(app: FlaskApp, stale: list) -> list | None:
-    """Runs the application's command; the catalogues that are compiled now, None without a command."""
+def compile_catalogues(app: FlaskApp, stale: list) -> dict:
+    """Compiles them by the application's command, or without the application; what is compiled now, and by whom."""
     result = app.run("flask", *app.module.params["command"])
-    if lacks_command(app, result, stale):
-        return None
-    if result.code != 0:
+    if result.code == 0:
+        return dict(compiled=done_by_command(app, result, stale), compiler="command")
+    reason = why_not(app, stale)
+    if not reason:
         app.fail(result, "The translations are not compiled. Mend the catalogue or the command.")
+    compiled = app.ask("compile", catalogues=stale)["compiled"]
+    if not compiled:
+        app.module.warn("%s Babel is not installed in %s: %s stay as they are." % (reason, app.venv, ", ".join(stale)))
+    return dict(compiled=compiled, compiler="babel", reason=reason)
+
+
+def why_not(app: FlaskApp, stale: list) -> str:
+    """Why the application can't compile them at all; nothing where its command fails by itself."""
+    words = app.module.params["command"]
+    answer = app.answer("translations", catalogues=stale, command=words)
+    if "problem" in answer:
+        return "%s can't be loaded without its data." % app.name
+    return "" if answer["available"] else "%s has no command `flask %s`." % (app.name, " ".join(words))
+
+
+def done_by_command(app: FlaskApp, result: Result, stale: list) -> list:
+    """The catalogues that the command has compiled."""
     left = observe(app)["stale"]
     if set(left) >= set(stale):
         app.fail(result, "It compiled none of %s. Set command to what does." % ", ".join(stale))
@@ -115,28 +144,36 @@ def compile_catalogues(app: FlaskApp, stale: list) -> list | None:
     return [path for path in stale if path not in left]
 
 
+def sandbox(params: dict) -> Sandbox | None:
+    """What the application runs in, where it is another user's."""
+    return Sandbox(params["user"], discarded=(os.path.join(params["root"], "shared"),)) if params["user"] else None
+
+
 def main() -> None:
     options = dict(
         command=dict(type="list", elements="str", default=["translate", "compile"]),
         directory=dict(type="str", default="."),
         settings=dict(type="path"),
+        user=dict(type="str"),
+        root=dict(type="path"),
     )
-    module = AnsibleModule(argument_spec=dict(OPTIONS, **options), supports_check_mode=True)
-    app = FlaskApp(module, settings=read_settings(module.params["settings"] or ""))
+    module = AnsibleModule(
+        argument_spec=dict(OPTIONS, **options), required_by=dict(user="root"), supports_check_mode=True
+    )
+    app = FlaskApp(module, sandbox=sandbox(module.params), settings=read_settings(module.params["settings"] or ""))
     state = observe(app)
     for path in state["skipped"]:
         module.warn("%s is not compiled: it is marked fuzzy as a whole, by the comment above its header." % path)
     if not state["stale"]:
         module.exit_json(changed=False, compiled=[])
     if module.check_mode:
-        done = state["stale"] if state["available"] else None
+        done = dict(compiled=state["stale"])
     else:
         done = compile_catalogues(app, state["stale"])
-    if done is None:
-        module.exit_json(changed=False, compiled=[], available=False)
-    compiled = [os.path.splitext(path)[0] + ".mo" for path in done]
-    diff = dict(before="", after="".join("compiled %s\n" % path for path in compiled))
-    module.exit_json(changed=True, available=True, compiled=compiled, **diff_result(module, diff))
+    done["compiled"] = [os.path.splitext(path)[0] + ".mo" for path in done["compiled"]]
+    diff = dict(before="", after="".join("compiled %s\n" % path for path in done["compiled"]))
+    changed = bool(done["compiled"])
+    module.exit_json(changed=changed, available=changed, **done, **diff_result(module, diff))
 
 
 if __name__ == "__main__":

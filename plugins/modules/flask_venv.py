@@ -15,7 +15,8 @@ description:
     so an update of the code alone installs nothing.
   - Reads C(requirements.txt) with the files that it includes, or the dependencies of
     C(pyproject.toml).
-  - Packages are built and installed by O(user), not by root; the finished environment belongs to
+  - Packages are built and installed by O(user), not by root, in a sandbox that has the network, but neither
+    C(<root>/shared) nor a database server's socket; the finished environment belongs to
     root. One whose making was interrupted is made again.
   - C(uv) installs them. It is taken from the package index once for each host.
 extends_documentation_fragment: selfhost.flask.site
@@ -106,6 +107,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     seal_tree,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
 
 COMPLETE = ".complete"
@@ -197,9 +199,10 @@ class Environment:
 
     def run(self, command: list) -> None:
         """A command as the user; the last of what it said where it fails."""
-        command = ["runuser", "-u", self.params["user"], "--"] + command
+        # What builds a package is code of a version that is not served yet: it needs the network, and no data.
+        sandbox = Sandbox(self.params["user"], hidden=(os.path.join(self.params["root"], "shared"),), network=True)
         code, out, err = self.module.run_command(
-            command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_site.held
+            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_site.held
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])

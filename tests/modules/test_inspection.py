@@ -107,11 +107,11 @@ def inspect(release):
     """What an application that does something is seen to do, from its source."""
     from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
 
-    def inspect(act="", url=MYSQL):
+    def inspect(act="", url=MYSQL, **question):
         (release.path / "shop2.py").write_text(SHOP.format(url=url, act=act) % {"folder": release.path})
         with patch_module_args(release.arguments("shop2:app")):
             module = AnsibleModule(argument_spec=dict.fromkeys(("chdir", "app"), {}))
-        return FlaskApp(module).answer("inspect")
+        return FlaskApp(module).answer("inspect", **question)
 
     return inspect
 
@@ -157,3 +157,24 @@ def test_one_that_can_not_be_loaded_says_why(inspect):
     assert answer["loads"] is False
     assert "no_such_package" in answer["why"]
     assert answer["touches"] == []
+
+
+@pytest.mark.parametrize("current, pending", [([], ["a1", "b2"]), (["a1"], ["b2"]), (["b2"], [])])
+def test_what_is_pending_is_known_without_the_database(current, pending, inspect):
+    found = inspect("", directory="migrations", current=current)["revisions"]
+    assert [item["revision"] for item in found["pending"]] == pending
+    assert (found["current"], found["desired"], found["command"]) == (current, ["b2"], "db")
+
+
+def test_a_database_beyond_the_version_is_a_problem(inspect):
+    said = inspect("", directory="migrations", current=["c3"])["revisions"]["problem"]
+    assert "The database is at revision c3, which this version of the application does not have" in said
+
+
+def test_why_it_was_not_loaded_has_no_secret(inspect, release):
+    (release.path / ".env").write_text("SECRET_KEY='never-shown-2b5e'\n")
+    assert inspect("import os\nraise RuntimeError('no ' + os.environ['SECRET_KEY'])")["why"] == "RuntimeError: no ********"
+
+
+def test_a_thread_that_never_ends_is_not_waited_for(inspect):
+    assert inspect("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()")["loads"]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 FOLDER = "shop/translations/es/LC_MESSAGES/"
 
 
@@ -54,15 +56,19 @@ def test_a_catalogue_that_is_fuzzy_as_a_whole_is_left(run, release):
     assert check_run_and_run_again(run, release) == (False, [])
 
 
-def test_an_application_without_the_command(run, release):
-    for check in (True, False):
-        result = run("flask_translate", _ansible_check_mode=check, **release.arguments("plain:app"))
-        assert summary(result) == (False, []) and result["available"] is False
-
-
-def test_an_application_that_does_not_load(run, release):
-    for app in ("broken:app", "shop:nothing"):
-        assert run("flask_translate", **release.arguments(app))["failed"]
+@pytest.mark.parametrize("app, reason", [
+    ("plain:app", "plain:app has no command `flask translate compile`."),
+    ("broken:app", "broken:app can't be loaded without its data."),
+    ("shop:nothing", "shop:nothing can't be loaded without its data."),
+])
+def test_what_the_application_does_not_compile_babel_does(app, reason, run, release):
+    with open(release.path / FOLDER / "messages.po", "a", encoding="utf-8") as source:
+        source.write('\nmsgid "one"\nmsgid_plural "%d"\nmsgstr[0] "uno"\nmsgstr[1] "%d"\n')
+    result = run("flask_translate", **release.arguments(app))
+    assert summary(result) == (True, [FOLDER + "messages.mo"])
+    assert (result["compiler"], result["reason"]) == ("babel", reason)
+    assert b"Hola" in (release.path / FOLDER / "messages.mo").read_bytes()
+    assert summary(run("flask_translate", **release.arguments(app))) == (False, [])
 
 
 def test_a_catalogue_that_cannot_be_compiled(run, release):

@@ -18,9 +18,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils import _deployment,
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, compare
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import Result
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.modules import flask_deployment
 
 REVISION = 'revision = "%s"\ndown_revision = %r\n'
 LINKS = ("current", "run/live.sock", "slots/blue", "slots/green")
@@ -50,6 +52,9 @@ class Memory(Database):
     def revision(self) -> list:
         return list(self.at)
 
+    def schema(self) -> dict:
+        return {name: {"id": "int"} for name in self.rows}
+
     def size(self) -> int:
         return 0
 
@@ -70,8 +75,9 @@ class Migrations:
 
     host = None
 
-    def __init__(self, folder: str, directory: str, revision: str = "head") -> None:
-        self.host.asked.append(revision)
+    def __init__(self, app: App, directory: str, revision: str = "head", state: dict | None = None) -> None:
+        folder = app.folder
+        self.host.asked += [] if state else [revision]
         known = sorted(name[:-3] for name in os.listdir(os.path.join(folder, directory, "versions")))
         wanted = [name for name in known if revision == "head" or name <= revision != "base"]
         done = [name for name in known if [name] <= self.host.database.at]
@@ -96,6 +102,36 @@ class Migrations:
         database.at = self.after
 
 
+class App:
+    """The application of a release: what happens when it is loaded, in the sandbox and outside of it."""
+
+    host = None
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.name = os.path.relpath(folder, self.host.root / "releases").split("/")[0]
+
+    def inspect(self, directory: str = "", current: list | None = None) -> Loading:
+        self.host.reach("inspect")
+        harmless = dict(loads=True, touches=[], databases=[], secret_key="own")
+        about = dict(harmless, **self.host.loadings.get(self.name, {}))
+        if about["loads"] and current is not None:
+            about["revisions"] = self.state()
+        return Loading(**about)
+
+    def load(self, question: str = "load", **dummy: object) -> dict:
+        self.host.reach("load")
+        return self.state() if question == "database" else {}
+
+    def answer(self, dummy: str, **ignored: object) -> dict:
+        found = Migrations(self, "migrations")
+        return dict(current=found.before)
+
+    def state(self) -> dict:
+        found = Migrations(self, "migrations", state={"known": True})
+        return dict(current=found.before, desired=found.after, pending=found.pending, downgrade=False, command="db")
+
+
 class DeploymentHost:
     """Everything that a deployment meets; `steps` has what it did, and `on` what happens there."""
 
@@ -106,6 +142,7 @@ class DeploymentHost:
         self.broken = {}  # release -> what its servers answer; None where they end at once
         self.steps, self.states, self.on = [], {}, {}
         self.commands = []  # that were run as root
+        self.loadings = {}  # release -> what its loading in the sandbox shows
         self.asked = []  # for which revisions the application was asked
         self.database = Memory(self)
         self.irreversible = set()
@@ -143,11 +180,14 @@ class DeploymentHost:
                 host.reach("stop " + " ".join(names))
                 super().stop(*names)
 
-        Migrations.host = self
+        Migrations.host = App.host = self
         monkeypatch.setattr(_slots, "Supervisor", Client)
-        monkeypatch.setattr(_deployment, "Migrations", Migrations)
+        for module in (_deployment, flask_deployment):
+            monkeypatch.setattr(module, "Migrations", Migrations)
         monkeypatch.setattr(_deployment, "database_of", lambda site: self.database)
-        monkeypatch.setattr(_deployment.Deployment, "application", lambda dummy, folder: folder)
+        monkeypatch.setattr(_deployment.Deployment, "application", lambda dummy, folder: App(folder))
+        monkeypatch.setattr(_deployment.Deployment, "sandboxed", lambda dummy, folder: App(folder))
+        monkeypatch.setattr(_deployment, "inspect", lambda app, **question: app.inspect(**question))
         monkeypatch.setattr(_transaction, "SQLite", lambda name, user: self.database)
         monkeypatch.setattr(_transaction, "run", lambda argv: (self.reach("guard"), self.commands.append(argv)))
         for module in (_records, _transaction):

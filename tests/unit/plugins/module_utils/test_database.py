@@ -8,7 +8,12 @@ import re
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, compare, compare_counts
+from ansible_collections.selfhost.flask.plugins.module_utils._database import (
+    DatabaseError,
+    compare,
+    compare_counts,
+    differences,
+)
 
 MANIFEST = {"tables": {"posts": [2, 3], "users": [4, 4]}, "revision": ["b2", "a1"]}
 
@@ -37,3 +42,23 @@ def test_what_differs_is_named(tables, revision, said):
 ])
 def test_how_many_rows_there_are_more_by_table(now, said):
     assert compare_counts(MANIFEST["tables"], now) == said
+
+
+SHAPE = {"revision": ["a1"], "tables": {"posts": {"id": "int(11)", "body": "text"}, "users": {"id": "int(11)"}}}
+
+
+@pytest.mark.parametrize("changes, said", [
+    ({}, []),
+    ({"revision": ["b2"]}, ["the revision is b2 instead of a1"]),
+    ({"revision": []}, ["the revision is none instead of a1"]),
+    ({"posts": {"id": "int(11)"}}, ["posts has lost the column body"]),
+    ({"posts": {"id": "int(11)", "body": "text", "likes": "int(11)"}}, ["posts has the new column likes"]),
+    ({"posts": {"id": "int(11)", "body": "blob"}}, ["the column body of posts is blob instead of text"]),
+    ({"users": None, "likes": {}}, ["the table likes is new", "the table users is gone"]),
+])
+def test_what_of_revision_tables_and_columns_is_another_is_named(changes, said):
+    changes = dict(changes)
+    after = {"revision": changes.pop("revision", ["a1"])}
+    tables = dict(SHAPE["tables"], **changes)
+    after["tables"] = {name: columns for name, columns in tables.items() if columns is not None}
+    assert differences(SHAPE, after) == said

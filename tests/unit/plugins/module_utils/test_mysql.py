@@ -50,6 +50,8 @@ class Server:
             return [["utf8mb4", "utf8mb4_bin"]]
         if "data_length" in query:
             return [["4096.0"]]
+        if "information_schema.columns" in query:
+            return [["posts", "id", "int(11)"], ["posts", "kind", "enum('a','b')"], ["alembic_version", "version_num", "text"]]
         kind = re.search(r"information_schema\.(trigger|event|routine)s", query)
         if kind:
             kinds = ["PROCEDURE"] if kind[1] == "routine" else [kind[1].upper()]
@@ -100,6 +102,13 @@ def test_says_what_is_in_it(server):
     assert (database.revision(), database.size()) == (["a1"], 4096)
     server.databases["blog"] = {}
     assert (database.tables(), database.revision()) == ({}, [])
+
+
+def test_its_shape_is_revision_tables_and_columns(server):
+    assert MySQL("blog").shape() == {
+        "revision": ["a1"],
+        "tables": {"posts": {"id": "int(11)", "kind": "enum('a','b')"}, "alembic_version": {"version_num": "text"}},
+    }
 
 
 def test_names_are_quoted(server):

@@ -130,6 +130,13 @@ def test_nothing_else_is_changed(folder):
     assert (folder / "new").read_text() == "more\n"
 
 
+@pytest.mark.parametrize("stale", ["/usr", "/nowhere", ""])
+def test_the_working_folder_is_not_what_the_environment_says(stale, folder):
+    """sudo leaves there where its user was."""
+    done = inside(Sandbox(USER), "pwd", "-P", cwd=folder, env=dict(os.environ, PWD=stale))
+    assert done.stdout == "%s\n" % folder
+
+
 def test_root_runs_no_program_of_the_environment(folder, tmp_path):
     """The path begins with programs that others wrote."""
     for name in ("sh", "mount", "chown", "runuser", "unshare"):

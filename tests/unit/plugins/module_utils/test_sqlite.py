@@ -63,6 +63,13 @@ def test_a_dump_says_what_is_in_it_and_root_alone_reads_it(posts, tmp_path, runu
     assert runuser() == {"blog"}
 
 
+def test_its_shape_is_revision_tables_and_columns(posts):
+    shape = {"posts": {"title": "TEXT"}, "alembic_version": {"version_num": "TEXT"}}
+    assert posts.shape() == {"revision": ["a1"], "tables": shape}
+    os.unlink(posts.name)
+    assert posts.shape() == {"revision": [], "tables": {}}
+
+
 def test_a_restored_database_is_as_it_was(posts, tmp_path):
     path = str(tmp_path / "dump")
     posts.dump(path)

@@ -84,7 +84,9 @@ def test_a_release_is_sealed_before_it_is_started(host, deploy):
     folder.chmod(0o777)
     deploy("v1", commit="c" * 40)
     assert oct(folder.stat().st_mode)[-3:] == "755" and oct((folder / "code.py").stat().st_mode)[-3:] == "644"
-    assert json.loads((folder / ".release.json").read_text()) == {"version": "v1", "commit": "c" * 40}
+    application = {"loads": True, "touches": [], "databases": [], "secret_key": "own"}
+    said = json.loads((folder / ".release.json").read_text())
+    assert said == {"version": "v1", "commit": "c" * 40, "application": application}
 
 
 def test_a_slot_keeps_the_settings_that_it_was_launched_with(host, deploy):
@@ -278,7 +280,7 @@ class TestMigrating:
         result = served()
         assert (result["changed"], result["slot"], result["revision"]) == (True, "green", ["b2"])
         assert host.steps == [
-            "guard", "take", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
+            "inspect", "guard", "take", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
             "link live.sock", "link current", "link current", "open", "stop blog-blue", "open", "open", WORKERS,
             "start blog.mail", "start blog.queue", "add", "prune",
         ]
@@ -341,7 +343,7 @@ class TestMigrating:
             assert host.state() == AFTER and result["revision"] == ["b2"] and "dump" not in host.steps
         else:
             assert "With flask_migration: online" in result["msg"] and "Nothing was changed." in result["msg"]
-            assert host.steps == [] and host.look_anew() == before and len(host.records()) == 1
+            assert host.steps == ["inspect"] and host.look_anew() == before and len(host.records()) == 1
 
 
 class TestSettings:

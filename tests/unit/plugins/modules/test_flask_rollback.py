@@ -358,3 +358,43 @@ class TestLock:
         if not changed:
             assert result["holder"]["owner"] == "bob@pc" and 0 <= result["holder"]["since"] < 5
             assert Lock(host.site).holder()["id"] == "he"
+
+
+class TestRiskyLoading:
+    """A release that may change the database when it is loaded."""
+
+    @pytest.fixture
+    def risky(self, host, releases, back):
+        """v1 is one, and v2 is served; goes back to v1."""
+        host.loadings["v1"] = dict(touches=["connects to mysql"])
+        releases("v1", "v2")
+        host.look_anew()
+        return back
+
+    def test_it_is_launched_when_nobody_writes_and_there_is_a_copy(self, risky, host):
+        assert risky()["release"] == "v1"
+        assert host.steps.index("close") < host.steps.index("dump") < host.steps.index("start blog-blue")
+        assert "inspect" not in host.steps  # its seal says so
+
+    @pytest.mark.parametrize("happens", [dict(status=500), None], ids=["is not well", "is killed"])
+    def test_what_it_did_is_taken_back(self, happens, risky, host):
+        before = host.look_anew()
+        host.broken["v1"] = lambda: host.database.rows.update(likes=0) or {"status": 500}
+        if happens:
+            assert "The database is as it was." in risky()["msg"]
+        else:
+            host.on["switch"] = Killed()
+            host.broken["v1"] = lambda: host.database.rows.update(likes=0) or {}
+            with pytest.raises(Killed):
+                risky()
+            recover(host.site)
+        assert host.look_anew() == before
+
+    def test_without_a_copy_somebody_has_to_say_so(self, risky, host, monkeypatch):
+        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        assert "v1 may change its database when it is loaded (connects to mysql)" in risky()["msg"]
+        assert host.steps == [] and risky(database="keep")["release"] == "v1"
+
+    def test_one_that_was_sealed_by_an_earlier_deployment_is_looked_at(self, risky, host):
+        (host.root / "releases/v1/.release.json").write_text("{}")
+        assert risky()["changed"] and host.steps[0] == "inspect" and "dump" in host.steps

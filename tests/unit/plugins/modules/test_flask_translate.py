@@ -26,13 +26,17 @@ def state(*stale, available=True, skipped=()):
 MISSING = (2, "", "Usage: flask [OPTIONS] COMMAND\nError: No such command 'translate'.")
 NONE = state(ES, FR, available=False)
 
+LOADS_NOT = {"problem": "no database"}
+BY_BABEL = {"compiled": [ES + ".po", FR + ".po"]}
+
 # check mode, what the application and the commands answer, whether the command ran, changed, compiled
 CASES = {
     "stale": (False, [state(ES, FR), (0, "", ""), state()], True, True, [ES, FR]),
     "current": (False, [state()], False, False, []),
     "stale in check mode": (True, [state(ES)], False, True, [ES]),
-    "no such command": (False, [state(ES, FR), MISSING, NONE], True, False, []),
-    "no such command in check mode": (True, [NONE], False, False, []),
+    "no such command": (False, [state(ES, FR), MISSING, NONE, BY_BABEL], True, True, [ES, FR]),
+    "not without its database": (False, [state(ES, FR), (1, "", ""), LOADS_NOT, BY_BABEL], True, True, [ES, FR]),
+    "neither command nor Babel": (False, [state(ES, FR), MISSING, NONE, {"compiled": []}], True, False, []),
     "compiles only some": (False, [state(ES, FR), (0, "", ""), state(FR)], True, True, [ES]),
 }
 
@@ -48,27 +52,42 @@ def test_compiles_what_is_stale(case, run, commands, catalogues):
     assert not commands.answers
 
 
-@pytest.mark.parametrize("check, command", [(False, "[]"), (True, '["translate", "compile"]')])
-def test_starts_the_application_to_find_its_command_in_check_mode_only(check, command, run, commands, catalogues):
+@pytest.mark.parametrize("answer, reason", [
+    (NONE, "blog:app has no command `flask translate compile`."),
+    (LOADS_NOT, "blog:app can't be loaded without its data."),
+])
+def test_it_is_said_why_babel_compiles_them(answer, reason, run, commands, catalogues):
+    commands.expect(state(ES, FR), MISSING, answer, BY_BABEL)
+    result = run("flask_translate", chdir=str(catalogues), app="blog:app")
+    assert (result["compiler"], result["reason"]) == ("babel", reason)
+
+
+def test_it_is_said_that_nothing_can_compile_them(run, commands, catalogues, warnings):
+    commands.expect(state(ES), MISSING, NONE, {"compiled": []})
+    assert run("flask_translate", chdir=str(catalogues), app="blog:app")["available"] is False
+    assert "Babel is not installed" in warnings[0] and ES + ".po stay as they are" in warnings[0]
+
+
+def test_another_user_runs_it_in_a_sandbox(run, commands, catalogues):
+    commands.expect(state(ES), (0, "", ""), state())
+    run("flask_translate", chdir=str(catalogues), app="blog:app", user="daemon", root="/srv/blog")
+    for argv in commands.argv:
+        words = " ".join(argv)
+        assert "unshare --mount --net -- " in words and " discard /srv/blog/shared " in words
+        assert " -u daemon -- %s/.venv/bin/" % catalogues in words
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_application_is_not_loaded_to_see_what_is_stale(check, run, commands, catalogues):
     commands.expect(state())
     run("flask_translate", chdir=str(catalogues), app="blog:app", _ansible_check_mode=check)
-    question = '{"catalogues": ["%s.po", "%s.po"], "command": %s}' % (ES, FR, command)
+    question = '{"catalogues": ["%s.po", "%s.po"], "command": []}' % (ES, FR)
     assert commands.argv == [[str(catalogues / ".venv/bin/python"), "-", "translations", question]]
 
 
 def test_starts_nothing_where_there_are_no_catalogues(run, commands, release):
     result = run("flask_translate", chdir=str(release), app="blog:app")
     assert (result["changed"], result["compiled"], commands.argv) == (False, [], [])
-
-
-def test_an_application_without_the_command_is_no_failure(run, commands, catalogues):
-    commands.expect(state(ES), MISSING, NONE)
-    assert run("flask_translate", chdir=str(catalogues), app="blog:app")["available"] is False
-
-
-def test_an_application_that_does_not_load_is_one(run, commands, catalogues):
-    commands.expect(state(ES), MISSING, {"problem": "it can't be loaded"})
-    assert run("flask_translate", chdir=str(catalogues), app="blog:app")["msg"] == "it can't be loaded"
 
 
 def test_another_command_and_folder(run, commands, catalogues):
@@ -80,7 +99,7 @@ def test_another_command_and_folder(run, commands, catalogues):
 
 
 @pytest.mark.parametrize("answers, text", [
-    ([state(ES), (1, "", "bad plural")], "`flask translate compile` ended with exit code 1"),
+    ([state(ES), (1, "", "bad plural"), state(ES)], "`flask translate compile` ended with exit code 1"),
     ([state(ES), (0, "", ""), state(ES)], "compiled none of " + ES),
 ])
 def test_a_release_without_its_translations_fails(answers, text, run, commands, catalogues):

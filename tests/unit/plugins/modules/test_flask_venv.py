@@ -26,7 +26,7 @@ class Host:
         self.failing = None
 
     def run_command(self, module, argv, environ_update=None, **ignored):
-        if "-c" in argv:
+        if argv[1] == "-c":
             return (0, self.python, "") if argv[0] != "/nowhere" else (2, "", "No such file\n")
         if argv[-1] == "--version":
             self.start(Path(argv[0]))
@@ -99,8 +99,14 @@ def test_check_then_run_then_run_again(venv, root, host):
 
 def test_the_user_installs_and_root_does_not(venv, root, host):
     venv(extra=["gunicorn", "pymysql"])
-    assert [command.split()[:4] for command in host.ran[1:]] == [["runuser", "-u", "daemon", "--"]] * 2
+    assert ["runuser -u daemon -- %s " % host.uv in command for command in host.ran] == [False, True, True]
     assert host.installed() == ["-r %s/releases/v1/requirements.txt gunicorn pymysql" % root]
+
+
+def test_what_builds_packages_has_no_way_to_data(venv, root, host):
+    venv()
+    for command in host.ran[1:]:
+        assert "unshare --mount -- " in command and " hide %s/shared " % root in command and " hide /run/mysqld " in command
 
 
 def test_uv_comes_from_the_index_once(venv, root, host):
