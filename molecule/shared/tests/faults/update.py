@@ -102,8 +102,10 @@ class Guests(Visitors):
 class Frozen:
     """A module of an update on the host, stopped at a point of its work, until told what to do."""
 
-    def __init__(self, machine: Machine, module: str, point: str, seconds: float = 5 * DEADLINE) -> None:
-        argv = on_host(machine, "freeze", APP, module, point, str(seconds))
+    def __init__(
+        self, machine: Machine, module: str, point: str, seconds: float = 5 * DEADLINE, app: str = APP
+    ) -> None:
+        argv = on_host(machine, "freeze", app, module, point, str(seconds))
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -132,9 +134,9 @@ class Frozen:
 class Update:
     """update.yml, or another playbook, in the background, read line by line."""
 
-    def __init__(self, version: str, *arguments: str, playbook: str = "update.yml") -> None:
+    def __init__(self, version: str, *arguments: str, playbook: str = "update.yml", inventory: Path | None = None) -> None:
         program = Path(sys.executable).with_name("ansible-playbook")
-        inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
+        inventory = inventory or Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
         wanted = ["-i", inventory, "-e", f"flask_version={version}", *arguments]
         argv = [program, TOP / "playbooks" / playbook, *wanted]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
