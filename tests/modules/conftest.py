@@ -180,3 +180,15 @@ def release(venv, migrations, tmp_path):
     found.revision("a1", None, "users")
     found.revision("b2", "a1", "posts")
     return found
+
+
+OLD_GENERATION = (
+    "Flask==2.0.1", "Werkzeug==2.0.1", "Flask-SQLAlchemy==2.5.1", "SQLAlchemy==1.4.54", "python-dotenv==1.2.1", EXTRA[0],
+)
+
+
+@pytest.fixture(scope="session")
+def old_venv(kept):
+    """A virtual environment of the generation before: Flask 2.0 and Flask-SQLAlchemy 2."""
+    install = ["FOLDER/bin/python", *PIP, *OLD_GENERATION]
+    return kept(" ".join(OLD_GENERATION), [sys.executable, "-m", "venv", "FOLDER"], install)
