@@ -23,7 +23,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._backup_store impor
     moment,
     verify,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._dump import parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._restic import restic_of
 from ansible_collections.selfhost.flask.plugins.module_utils._retention import prune
@@ -32,8 +33,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, 
 
 PROGRAM = "backup.pyz"
 PARTS = (
-    "_backup _backup_creation _backup_store _database _database_url _dotenv _files _mysql _records _release _restic "
-    "_retention _shared_files _shared_owner _site _sqlite _sqlite_owner _stream"
+    "_backup _backup_creation _backup_store _data _database _database_url _databases _dotenv _dump _files _mysql _owner "
+    "_records _release _restic _retention _shared_files _shared_owner _site _sqlite _sqlite_owner _stream _tree"
 ).split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
 
@@ -115,16 +116,27 @@ def _drill(settings: Settings, name: str, report: dict) -> None:
     site, path = settings.site, chosen(settings.folder, name)
     report["backup"] = os.path.basename(path)
     manifest = verify(site, path)
-    report["files"] = count(os.path.join(path, SHARED))
+    report.update(count(os.path.join(path, SHARED)), missing=manifest.get("missing", []))
+    report["databases"] = [part["database"] for part in parts_of(manifest["database"] or dict(parts=[]))]
     if manifest["database"]:
         database = database_of(site)
         if database is None:
-            raise BackupError("The backup has a database, and the application's settings name none of this host's.")
+            raise BackupError("The backup has a database, and the application has none on this host.")
         database.restore(os.path.join(path, DATABASE), scratch=True)
         report["rows"] = sum(after for dummy, after in manifest["database"]["tables"].values())
     restic = restic_of(site)
     if restic:
         restic.check()
+    report["summary"] = summarise(report)
+
+
+def summarise(report: dict) -> str:
+    """What was found in a good backup, and what it has nothing of."""
+    lacks, names = (" and ".join(report[key]) for key in ("missing", "databases"))
+    lacks = " as far as it goes, but has nothing of %s" % lacks if lacks else ""
+    files = "%d files" % report["files"]
+    files += " (%d of them SQLite databases)" % len(report["sqlite"]) if report["sqlite"] else ""
+    return "is good%s: %s and %s." % (lacks, files, "%d rows of %s" % (report["rows"], names) if names else "no database")
 
 
 def reported(site: Site, name: str, work: Callable) -> dict:
@@ -151,5 +163,5 @@ def main() -> None:
         raise SystemExit(str(error)) from error
     if not report["ok"]:
         raise SystemExit(report["problem"])
-    done = "tried" if action == "drill" else "made"
-    sys.stdout.write("%s %s, %.1f s\n" % (done, report["backup"], report["seconds"]))
+    done = "%s %s" % ("tried" if action == "drill" else "made", report["backup"])
+    sys.stdout.write("%s, %.1f s. It %s\n" % (done, report["seconds"], report.get("summary", "is there.")))

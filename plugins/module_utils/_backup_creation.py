@@ -22,7 +22,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._backup_store impor
     check_room,
     described,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import data_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
@@ -82,13 +83,15 @@ def quiet(site: Site):
 
 def _fill(site: Site, folder: str, about: dict, held: bool) -> dict:
     """Writes the files of a backup, its manifest last. The files are copied while a deployment may run."""
+    data = data_of(site)
     with contextlib.nullcontext() if held else quiet(site):
         about.update(_served(site), time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-        about.update(database=_dump(site, os.path.join(folder, DATABASE), about))
+        about.update(database=_dump(data.database, os.path.join(folder, DATABASE), about), missing=list(data.missing))
+        about.update(notes=data.notes())
         with contextlib.suppress(FileNotFoundError):
             with open(site.path("shared", ".env"), "rb") as file:
                 write_file(os.path.join(folder, SETTINGS), file.read(), 0o600)
-    about.update(pack(site, os.path.join(folder, SHARED)))
+    about.update(pack(site, os.path.join(folder, SHARED), members_of(data.database)))
     about["files"] = {name: described(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
     write_json(os.path.join(folder, MANIFEST), about)
     return about
@@ -102,10 +105,9 @@ def _served(site: Site) -> dict:
     return dict(release=release, version=entry.get("version", ""), commit=entry.get("commit", ""))
 
 
-def _dump(site: Site, path: str, about: dict) -> dict | None:
-    """Copies the database; what is in the copy, or None where there is none that can be copied here."""
-    database = database_of(site)
+def _dump(database: Database | None, path: str, about: dict) -> dict | None:
+    """Copies the databases; what is in the copy, or None where there is none that can be copied here."""
     if database is None:
         return None
     manifest = database.dump(path, release=about["release"], reason=about["reason"])
-    return {name: manifest[name] for name in ("kind", "database", "revision", "tables")}
+    return {name: manifest[name] for name in ("kind", "database", "revision", "tables", "parts") if name in manifest}

@@ -15,23 +15,30 @@ import os
 import time
 from typing import BinaryIO, Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils._dump import (
+    DatabaseError,
+    assign,
+    match,
+    parts_of,
+    split,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of, write_compressed
 
 VERSION_TABLE = "alembic_version"
 
 
-class DatabaseError(Exception):
-    """What is wrong with a database or a dump."""
-
-
 class Database:
-    """What MySQL and SQLite have in common."""
+    """What MySQL, SQLite and several of them have in common."""
 
     kind = ""
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def members(self) -> list:
+        """The databases that this consists of."""
+        return [self]
 
     def tables(self) -> dict:
         """The number of rows of each table."""
@@ -64,37 +71,54 @@ class Database:
         """About how many bytes it has."""
         raise NotImplementedError
 
+    def folders(self) -> list:
+        """Where a copy needs its room, beside that of the dump."""
+        return []
+
     def dump(self, path: str, **about: object) -> dict:
         """Makes path.gz and path.json, readable by root alone; what the latter says."""
-        before, revision = self.tables(), self.revision()
+        before = [(one.tables(), one.revision()) for one in self.members()]
         digest = write_compressed(path + ".gz", self.content())
-        after = self.tables()
+        parts = [one.describe(*found) for one, found in zip(self.members(), before)]
         manifest = dict(
             about,
-            kind=self.kind,
-            database=self.name,
+            **self.summarise(parts),
             sha256=digest,
             bytes=os.path.getsize(path + ".gz"),
-            revision=revision,
-            tables={name: [before.get(name, 0), rows] for name, rows in after.items()},
             time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         write_json(path + ".json", manifest)
         sync_folder(os.path.dirname(path))
         return manifest
 
+    def describe(self, before: dict, revision: list) -> dict:
+        """What a dump that was made just now says of this database."""
+        rows = {name: [before.get(name, 0), after] for name, after in self.tables().items()}
+        return dict(kind=self.kind, database=self.name, revision=revision, tables=rows)
+
+    def summarise(self, parts: list) -> dict:
+        """What a dump says of all that is in it."""
+        return parts[0]
+
     def restore(self, path: str, scratch: bool = False) -> dict:
         """Brings the database to what is in a dump, and sees that it is so; what the dump has."""
         manifest = read_manifest(path)
-        if manifest["kind"] != self.kind:
-            raise DatabaseError("%s is a dump of %s, and the database is %s" % (path, manifest["kind"], self.kind))
+        pairs = assign(path, parts_of(manifest), self.members())
         if digest_of(path + ".gz") != manifest["sha256"]:
             raise DatabaseError("%s.gz is damaged: its checksum is not the one in %s.json" % (path, path))
         with gzip.open(path + ".gz", "rb") as dump:
-            self.load(dump, manifest, scratch)
-        if not scratch:
-            compare(dict(manifest, tables=dict.fromkeys(manifest["tables"])), self.tables(), self.revision())
+            for (part, database), content in zip(pairs, split(manifest, dump)):
+                if database:
+                    database.load(content, part, scratch)
+        for part, database in pairs:
+            if database and not scratch:
+                compare(dict(part, tables=dict.fromkeys(part["tables"])), database.tables(), database.revision())
         return manifest
+
+
+def members_of(database: Database | None) -> list:
+    """The databases that one consists of; none where there is none."""
+    return database.members() if database else []
 
 
 def read_manifest(path: str) -> dict:
@@ -151,3 +175,10 @@ def compare_counts(tables: dict, now: dict) -> str:
     """How many rows there are more now than in a dump, by table."""
     more = {name: rows - tables.get(name, [0, 0])[1] for name, rows in now.items() if name != VERSION_TABLE}
     return ", ".join("%+d in %s" % (rows, name) for name, rows in more.items() if rows)
+
+
+def compare_now(manifest: dict, database: Database) -> str:
+    """The same of all the databases that are in a dump, as they are at this moment."""
+    parts = parts_of(manifest)
+    pairs = zip(parts, match(parts, database.members()))
+    return ", ".join(filter(None, [compare_counts(part["tables"], one.tables()) for part, one in pairs if one]))

@@ -13,8 +13,8 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, application, concerns, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError, FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
@@ -66,6 +66,7 @@ class Deployment:
         self.settings = Settings(self.site)
         self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
         self.holder = {}
+        self.asked = None  # what the release that is to be served said of itself
 
     @contextlib.contextmanager
     def at_work(self):
@@ -109,6 +110,28 @@ class Deployment:
         seconds = {"build": round(time.time() - self.holder["since"], 1)} if self.holder else {}
         return dict(by=self.holder.get("owner", ""), session=self.holder.get("id", ""), seconds=seconds)
 
+    def follow(self, loading: Loading) -> bool:
+        """From here on the databases are those of the release that was asked; whether they are others than before."""
+        before = self.data()
+        self.asked = loading.to_keep()
+        now = self.data()
+        return (now.pairs(), now.missing) != (before.pairs(), before.missing)
+
+    def learn(self, folder: str) -> None:
+        """Asks a served release that was sealed when nobody asked, and says what there is to know of it."""
+        release = self.site.path("releases", self.site.release_name(folder))
+        loading = Loading.kept(read_seal(release))
+        if loading is None:
+            loading = self.inspect(folder)
+            seal(self.site, folder, loading)
+        self.warn_of(folder, loading)
+
+    def warn_of(self, folder: str, loading: Loading) -> None:
+        """Says what whoever deploys a release has to know of its data and its key."""
+        before = application(self.site) if self.slots.live() else None
+        for concern in concerns(self.site, self.site.release_name(folder), loading.to_keep(), before):
+            self.module.warn(concern)
+
     def application(self, folder: str) -> FlaskApp:
         """With the settings of the deployment, also while they are not in .env yet."""
         return FlaskApp(self.module, folder, self.site.name, settings=self._coming_settings())
@@ -121,8 +144,14 @@ class Deployment:
             found.pop("DATABASE_URL", None)
         return found
 
+    def data(self) -> Data:
+        """The databases of the release that is to be served, once it was asked; those of the served one before."""
+        return data_of(self.site, self.asked)
+
     def database(self) -> Database | None:
-        return database_of(self.site)
+        """The same as one, which can be copied and brought back; None where that is not true of all of them."""
+        data = self.data()
+        return None if data.missing else data.database
 
     def revision(self) -> list:
         """The database's present revision, where it can be asked for."""
@@ -206,7 +235,7 @@ class Deployment:
 
     def protect(self, transaction: Transaction, online: bool = False) -> None:
         """From here on nobody else writes to the database, and there is a copy of it, which a failure brings back."""
-        live, database = transaction.journal["live"], self.database()
+        live, database = transaction.journal["live"], self.data().database
         if live and not online:
             transaction.close_writes([live], self.params["patience"])
         if database:

@@ -12,8 +12,18 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import (
+    COPY_IT,
+    DIFFERS,
+    KEYS,
+    NOT_COPIED,
+    READ_KEY,
+    READ_URL,
+    Data,
+    application,
+    data_of,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
@@ -30,20 +40,40 @@ SERVERS = ("mariadb.service", "mysql.service")
 
 def database(site: Site, migrations: str) -> Iterator[Finding]:
     """Whether it answers, and is where the release expects it."""
-    found = database_of(site)
-    if found is None:
+    data = data_of(site)
+    yield from coverage(data)
+    for found in members_of(data.database):
+        try:
+            if isinstance(found, MySQL):
+                found.ask("SELECT 1")  # whose revision is none as well where there is no such database
+            found.revision()
+        except (CommandError, DatabaseError, OSError, ValueError) as error:
+            yield unreachable(found, error)
+            return
+    if data.database is None or data.missing:
         return
-    try:
-        if isinstance(found, MySQL):
-            found.ask("SELECT 1")  # whose revision is none as well where there is no such database
-        present = sorted(found.revision())
-    except (CommandError, DatabaseError, OSError, ValueError) as error:
-        yield unreachable(found, error)
-        return
+    present = sorted(data.database.revision())
     live = Slots(site).live()
     folder = Slots(site).release(live) if live else ""
     if folder and migrations:
         yield from revision(site, folder, migrations, present)
+
+
+def coverage(data: Data) -> Iterator[Finding]:
+    """What backups and updates don't copy, and what they copy instead of what DATABASE_URL names."""
+    for missing in data.missing:
+        yield Finding("database-not-copied", NOT_COPIED % missing, COPY_IT, subject=missing)
+    if data.differs:
+        yield Finding("database-differs", DIFFERS % data.differs, READ_URL)
+
+
+def secret_key(site: Site) -> Iterator[Finding]:
+    """Whether the served release signs with a key that nobody else has."""
+    state, remedy = application(site).get("secret_key"), READ_KEY + " Then run update.yml."
+    if state == "weak":
+        yield Finding("secret-key-weak", KEYS[state], remedy)
+    elif state == "foreign":
+        yield Finding("secret-key-foreign", KEYS[state], remedy)
 
 
 def unreachable(found: object, error: Exception) -> Finding:

@@ -74,6 +74,7 @@ class Inside:
             ("Background workers", lambda: _doctor_workers.workers(self.way.slots)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: _doctor_data.database(site, s.migrations)),
+            ("The application's secret key", lambda: _doctor_data.secret_key(site)),
             ("Settings in .env", lambda: _doctor_data.settings(site, s.required)),
             ("Who can read the secrets", self.secrets),
             ("Backups and their trials", self.backups),

@@ -42,8 +42,8 @@ def facts_of(app: object | None, engines: list) -> dict:
 
 def databases_of(app: object | None, engines: list) -> list:
     """Each with its bind, kind, host, port and name, which is the path of a file; unknown where nobody can tell."""
-    urls = bound_urls(app) + [("", getattr(engine, "url", None)) for engine in engines]
-    found = [described(*one) for one in sorted(urls, key=lambda one: one[0])]
+    urls = sorted(bound_urls(app), key=lambda one: one[0]) + [("", getattr(engine, "url", None)) for engine in engines]
+    found = [described(*one) for one in urls]
     found += [unknown(name) for name in MAPPERS if name in sys.modules]
     if not found and app is not None:
         found = configured(app) or [unknown(name) for name in DRIVERS if importlib.util.find_spec(name)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError, FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
@@ -61,8 +61,7 @@ def inspect(app: FlaskApp, **question: object) -> Loading:
 def sandbox_of(site: Site, release: str, database: Database | None) -> Sandbox:
     """The one that a release is loaded in: it writes neither to what is shared, nor to itself, nor to its database."""
     discarded = [site.path("shared"), site.path("releases", release)]
-    if database and database.kind == "sqlite":
-        folder = os.path.dirname(os.path.realpath(database.name))
+    for folder in (os.path.realpath(folder) for one in members_of(database) for folder in one.folders()):
         if os.path.isdir(folder) and not any((folder + "/").startswith(path + "/") for path in discarded):
             discarded.append(folder)
     return Sandbox(site.name, tuple(discarded))

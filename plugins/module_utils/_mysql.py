@@ -145,6 +145,13 @@ class MySQL(Database):
         return "".join("DROP %s IF EXISTS %s; " % (kind, _quoted(name)) for kind, name in found)
 
 
+def may_use(name: str, accounts: list) -> bool:
+    """Whether one of the accounts has rights on a database, whose name the application has chosen."""
+    texts = ", ".join("'%s'" % _checked(one) for one in accounts if one)
+    query = "SELECT COUNT(*) FROM mysql.db WHERE User IN (%s) AND '%s' LIKE Db" % (texts, _checked(name))
+    return MySQL(name).ask(query, "mysql") != [["0"]]
+
+
 def _checked(name: str) -> str:
     """A name that root's clients take for nothing else; whoever owns the database chooses it."""
     if not SAFE_NAME.fullmatch(name):

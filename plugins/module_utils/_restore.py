@@ -18,9 +18,11 @@ from typing import NamedTuple
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_creation import make
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import members_of
+from ansible_collections.selfhost.flask.plugins.module_utils._databases import as_one, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import data_of, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, read
+from ansible_collections.selfhost.flask.plugins.module_utils._dump import match, parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
@@ -42,6 +44,10 @@ DIFFERS = (
     "The database is now at revision %(now)s, and the served release %(release)s belongs to %(wanted)s. Run update.yml "
     "with -e flask_version=%(version)s to serve the version of the backup, or with a newer one, which migrates it."
 )
+OTHERS = (
+    "The backup's database is %s, and the one that the application uses on this host is %s. Set flask_database, and "
+    "run site.yml."
+)
 
 
 class Order(NamedTuple):
@@ -55,15 +61,36 @@ class Order(NamedTuple):
 
 def check(site: Site, path: str) -> dict:
     """A backup's manifest; BackupError where it can't be restored here. Nothing is touched."""
-    manifest, database = _backup_store.verify(site, path), database_of(site)
-    wanted, found = (manifest["database"] or {}).get("kind", "none"), database.kind if database else "none"
-    if wanted != found:
-        raise BackupError(
-            "The backup's database is %s, and the one that this host's settings name is %s. Set flask_database, and "
-            "run site.yml." % (wanted, found)
-        )
+    manifest = _backup_store.verify(site, path)
+    plan_of(site, path, manifest)
     _backup_store.check_room(site.path("shared"), manifest["unpacked"], "the restoration")
     return manifest
+
+
+class Plan(NamedTuple):
+    """How the application's databases come back."""
+
+    copied: list  # from their copies in the backup
+    lacking: list  # those that stay, because the backup has nothing of them
+    unused: list  # what the backup has of others
+
+    def notes(self) -> list:
+        found = ["The backup has nothing of %s, which is as it was." % one.name for one in self.lacking]
+        return found + ["The backup's copy of %s was left out: the application does not use it." % one for one in self.unused]
+
+
+def plan_of(site: Site, path: str, manifest: dict) -> Plan:
+    """BackupError where the backup is of other databases altogether. A SQLite file may be among its files as well."""
+    parts = parts_of(manifest["database"]) if manifest["database"] else []
+    members = members_of(database_of(site))
+    found = match(parts, members)
+    others = {one: _shared_files.inside(site, one) for one in members if one not in found}
+    files = _shared_files.count(os.path.join(path, _backup_store.SHARED))["sqlite"] if any(others.values()) else []
+    lacking = [one for one in others if others[one] not in files]
+    if (parts and not members) or (members and len(lacking) == len(members)):
+        kinds = [" and ".join(kinds) or "none" for kinds in ([part["kind"] for part in parts], [one.kind for one in members])]
+        raise BackupError(OTHERS % tuple(kinds))
+    return Plan([one for one in found if one], lacking, [part["database"] for part, one in zip(parts, found) if not one])
 
 
 class Restoration:
@@ -73,7 +100,7 @@ class Restoration:
         self.site = site
         self.order = order
         self.manifest = manifest
-        self.database = database_of(site)
+        self.plan = Plan([], [], [])
         self.env = site.path("shared", ".env")
         self.before = ""
         self.problems = []  # of workers
@@ -97,6 +124,7 @@ class Restoration:
     def _stage_noted(self, name: str) -> None:
         """What fails here is in no transaction that would note it."""
         try:
+            self.plan = plan_of(self.site, self.order.path, self.manifest)
             self._stage()
         except PROBLEMS as error:
             Records(self.site).add_failure(name, str(error), by=self.order.by)
@@ -128,11 +156,12 @@ class Restoration:
             folder = os.path.dirname(self.order.path)
             made = make(self.site, folder, _backup_store.BEFORE, held=True)
             self.before = os.path.join(folder, made["backup"])
-        if self.database:
+        database = as_one(self.plan.copied)
+        if database:
             dump = os.path.join(self.before, _backup_store.DATABASE)
-            transaction.note(dump=dump, database=[self.database.kind, self.database.name])
+            transaction.note(dump=dump, databases=pairs_of(database))
             with transaction.timed("database"):
-                self.database.restore(os.path.join(self.order.path, _backup_store.DATABASE))
+                database.restore(os.path.join(self.order.path, _backup_store.DATABASE))
         with transaction.timed("files"):
             self._replace_files()
         transaction.note(dump="")  # from here on there is nothing to be taken back
@@ -141,7 +170,8 @@ class Restoration:
         """The settings, where they are wanted, and what the application has written."""
         present = self._settings() if self.order.settings else b""
         try:
-            run(_shared_files.owner_argv(self.site, "swap", self.manifest["places"]), self.site.name)
+            kept = self.plan.copied + self.plan.lacking
+            run(_shared_files.owner_argv(self.site, "swap", self.manifest["places"], kept), self.site.name)
         except PROBLEMS:
             if present:
                 self._write_settings(present)
@@ -182,12 +212,13 @@ class Restoration:
 
     def _notice(self, release: str) -> str:
         """What is left to be done."""
-        found = list(self.problems)
+        found, data = self.problems + self.plan.notes(), data_of(self.site)
         wanted = Records(self.site).served(release).get("revision", [])
-        now = self.database.revision() if isinstance(self.database, Database) else []
+        now = data.database.revision() if data.database else []
         if release and sorted(now) != sorted(wanted):
             values = dict(now=", ".join(now) or "none", wanted=", ".join(wanted) or "none", release=release)
             found.append(DIFFERS % dict(values, version=self.manifest["version"] or "VERSION"))
         if self.order.settings:
             found.append("Run update.yml, so that the application starts with the settings of the backup.")
+        found += data.notes()
         return " ".join(found)

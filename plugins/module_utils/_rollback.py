@@ -16,8 +16,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 from ansible_collections.selfhost.flask.plugins.module_utils._way_back import WayBack
 
 NO_COPY = (
-    "%(release)s may change its database when it is loaded (%(reason)s), and the database is none that can be copied "
-    "here. Set flask_rollback_database to keep, and it is loaded without a copy. Nothing was changed."
+    "%(release)s may change its database when it is loaded (%(reason)s), and %(lacks)s can't be copied here. "
+    "Set flask_rollback_database to keep, and it is loaded without a copy. Nothing was changed."
 )
 
 
@@ -57,9 +57,10 @@ class Rollback:
         )
         loading = deployment.loading(self.folder)
         self.check_copy(loading)
+        deployment.warn_of(self.folder, loading)
         transaction = Transaction.begin(deployment.site, self.folder, deployment.params["keep"], **about)
         try:
-            transaction.observe(deployment.database())
+            transaction.observe(deployment.data().database)
             if change:
                 change = self.guarded(transaction, change)
             elif loading.is_risky() and (loading.has_database() or deployment.database()):
@@ -75,7 +76,8 @@ class Rollback:
         """What may change the database when it is loaded is not, without a copy, unless somebody says so."""
         risk = loading.is_risky() and loading.has_database() and self.deployment.database() is None
         if risk and self.deployment.params["database"] != "keep":
-            about = dict(release=self.target, reason=loading.reason())
+            lacks = self.deployment.data().lacks() or "the database"
+            about = dict(release=self.target, reason=loading.reason(), lacks=lacks)
             raise DatabaseError(NO_COPY % about)
 
     def guarded(self, transaction: Transaction, change: Callable) -> Callable:

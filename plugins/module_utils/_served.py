@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree

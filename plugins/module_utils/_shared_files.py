@@ -9,9 +9,10 @@ import gzip
 import json
 import os
 import tarfile
+from typing import Iterable
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _shared_owner
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils import _owner, _shared_owner, _sqlite_owner
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import output_of, write_compressed
@@ -29,30 +30,26 @@ def places(site: Site) -> list:
     return sorted(found)
 
 
-def database_files(site: Site) -> list:
-    """The files of a SQLite database in shared/, which is copied and restored as a database."""
-    database = database_of(site)
-    if not isinstance(database, SQLite):
-        return []
-    shared = os.path.realpath(site.path("shared"))
-    path = os.path.relpath(os.path.realpath(database.name), shared)
-    return [path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+def inside(site: Site, database: Database) -> str:
+    """The path in shared/ of a SQLite database; empty for any other."""
+    path = os.path.relpath(os.path.realpath(database.name), os.path.realpath(site.path("shared")))
+    return path if isinstance(database, SQLite) and not path.startswith("..") else ""
 
 
-def owner_argv(site: Site, action: str, folders: list) -> list:
-    """What the application's user runs to do something with its files."""
-    source = _shared_owner.__loader__.get_source(_shared_owner.__name__)
-    about = {"places": folders, "kept": database_files(site)}
-    return ["/usr/bin/python3", "-I", "-c", source, site.path("shared"), action, json.dumps(about)]
+def owner_argv(site: Site, action: str, folders: list, databases: Iterable[Database] = ()) -> list:
+    """What the application's user runs to do something with its files; these databases are left alone."""
+    files = list(filter(None, [inside(site, one) for one in databases]))
+    about = {"places": folders, "kept": [path + end for path in files for end in ("", *_shared_owner.COMPANIONS)]}
+    return _owner.owner_argv((_sqlite_owner, _shared_owner), site.path("shared"), action, json.dumps(about))
 
 
-def pack(site: Site, path: str) -> dict:
-    """Packs them; what the manifest says of them."""
+def pack(site: Site, path: str, databases: Iterable[Database] = ()) -> dict:
+    """Packs them, but for these databases, which are copied as such; what the manifest says of them."""
     folders, size = places(site), 0
 
     def counted():
         nonlocal size
-        for piece in output_of(owner_argv(site, "pack", folders), site.name):
+        for piece in output_of(owner_argv(site, "pack", folders, databases), site.name):
             size += len(piece)
             yield piece
 
@@ -60,8 +57,13 @@ def pack(site: Site, path: str) -> dict:
     return dict(places=folders, unpacked=size)
 
 
-def count(path: str) -> int:
-    """The number of files in an archive, which is read to its end."""
+def count(path: str) -> dict:
+    """The files in an archive, which is read to its end, and those of them that are SQLite databases."""
+    files, databases = 0, []
     with gzip.open(path) as file:
         with tarfile.open(fileobj=file, mode="r|") as archive:
-            return sum(member.isreg() for member in archive)
+            for member in filter(tarfile.TarInfo.isreg, archive):
+                files += 1
+                if archive.extractfile(member).read(len(_sqlite_owner.HEADER)) == _sqlite_owner.HEADER:
+                    databases.append(member.name)
+    return dict(files=files, sqlite=databases)

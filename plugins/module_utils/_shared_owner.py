@@ -15,15 +15,26 @@ ABOUT is {"places": [folders in FOLDER], "kept": [paths that are left alone]}.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import sys
 import tarfile
+from typing import Iterator
+
+from ansible_collections.selfhost.flask.plugins.module_utils._sqlite_owner import (
+    TEMPORARY,
+    copied,
+    is_database,
+    replace,
+)
 
 NEW, OLD = ".restored", ".replaced"
+COMPANIONS = ("-wal", "-shm", "-journal")  # of a SQLite file; what is in them is in a copy of that
 
 
 class Exactly(io.RawIOBase):
@@ -44,11 +55,31 @@ def pack(folder: str, places: list, kept: list) -> None:
     with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for place in places:
             for path, folders, files in os.walk(os.path.join(folder, place), onerror=refuse):
-                folders[:] = sorted(name for name in folders if name not in (NEW, OLD))
-                for name in folders + sorted(files):
-                    relative = os.path.relpath(os.path.join(path, name), folder)
-                    if relative not in kept:
-                        add(archive, os.path.join(path, name), relative)
+                folders[:] = sorted(name for name in folders if name not in (NEW, OLD) and not TEMPORARY.match(name))
+                for full in (os.path.join(path, name) for name in folders + sorted(files)):
+                    relative = os.path.relpath(full, folder)
+                    if relative not in kept and not is_companion(full):
+                        (add_database if is_database(full) else add)(archive, full, relative)
+
+
+def is_companion(path: str) -> bool:
+    return any(path.endswith(end) and is_database(path[:-len(end)]) for end in COMPANIONS)
+
+
+def add_database(archive: tarfile.TarFile, path: str, name: str) -> None:
+    """A SQLite file as it is at one moment, whoever writes to it."""
+    archive.inodes.clear()
+    try:
+        with copied(path) as copy, open(copy, "rb") as file:
+            info = archive.gettarinfo(path, name)
+            info.size = os.path.getsize(copy)
+            archive.addfile(info, file)
+    except sqlite3.OperationalError as error:  # it is locked, or there is no room
+        raise SystemExit("The SQLite file %s can't be copied: %s" % (path, error)) from error
+    except sqlite3.DatabaseError:  # it is damaged; better so than not at all
+        add(archive, path, name)
+    except OSError as error:
+        refuse(error)
 
 
 def refuse(error: OSError) -> None:
@@ -103,17 +134,40 @@ def lay(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
 
 
 def swap(folder: str, places: list, kept: list) -> None:
-    done = []
+    done = []  # what takes each step back
     try:
         for place in places:
             path = os.path.join(folder, place)
             os.mkdir(os.path.join(path, OLD), 0o700)
             spared = [os.path.relpath(os.path.join(folder, name), path) for name in kept]
-            exchange(path, "", spared, done)
+            open_ones = [name for name in databases_in(path) if name not in spared]
+            exchange(path, "", spared + [name + end for name in open_ones for end in ("", *COMPANIONS)], done)
+            for name in open_ones:
+                overwrite(path, name, done)
     except BaseException:
-        for before, after in reversed(done):
-            rename(after, before)
+        for undo in reversed(done):
+            undo()
         raise
+
+
+def databases_in(place: str) -> Iterator[str]:
+    """The SQLite files that were laid there, and are in the place as well: the application may have them open."""
+    for path, dummy, files in os.walk(os.path.join(place, NEW)):
+        for name in files:
+            inner = os.path.relpath(os.path.join(path, name), os.path.join(place, NEW))
+            here = os.path.join(place, inner)
+            if is_database(os.path.join(path, name)) and is_database(here) and os.path.realpath(here) == os.path.join(
+                os.path.realpath(place), inner
+            ):
+                yield inner
+
+
+def overwrite(place: str, name: str, done: list) -> None:
+    """Gives a SQLite file the content of the one that was laid there. A new file would not reach who has the old one open."""
+    here, new, old = (os.path.join(place, top, name) for top in ("", NEW, OLD))
+    replace(old, here)
+    done.append(functools.partial(replace, here, old))
+    replace(here, new)
 
 
 def exchange(place: str, inner: str, spared: list, done: list) -> None:
@@ -134,7 +188,7 @@ def exchange(place: str, inner: str, spared: list, done: list) -> None:
 
 def move(source: str, target: str, done: list) -> None:
     rename(source, target)
-    done.append((source, target))
+    done.append(functools.partial(rename, target, source))
 
 
 def rename(source: str, target: str) -> None:
@@ -165,7 +219,3 @@ def main() -> None:
         {"pack": pack, "swap": swap}[action](folder, about["places"], about["kept"])
     else:
         {"stage": stage, "clean": clean}[action](folder, about["places"])
-
-
-if __name__ == "__main__":
-    main()

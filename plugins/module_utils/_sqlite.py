@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import BinaryIO, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _sqlite_owner
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
+from ansible_collections.selfhost.flask.plugins.module_utils._owner import owner_argv
 from ansible_collections.selfhost.flask.plugins.module_utils._site import run
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed, output_of
 
@@ -24,8 +26,7 @@ class SQLite(Database):
         self.user = user
 
     def _argv(self, *arguments: str) -> list:
-        source = _sqlite_owner.__loader__.get_source(_sqlite_owner.__name__)
-        return ["/usr/bin/python3", "-I", "-c", source, self.name, *arguments]
+        return owner_argv((_sqlite_owner,), self.name, *arguments)
 
     def _about(self) -> dict:
         return json.loads(run(self._argv("about"), self.user).decode())
@@ -41,6 +42,9 @@ class SQLite(Database):
 
     def size(self) -> int:
         return self._about()["size"]
+
+    def folders(self) -> list:
+        return [os.path.dirname(self.name)]
 
     def content(self) -> Iterator[bytes]:
         yield from output_of(self._argv("copy"), self.user)

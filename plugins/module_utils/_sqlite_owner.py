@@ -16,13 +16,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
+import stat
 import sys
 import tempfile
+import time
+from typing import Callable, Iterator
 from urllib.parse import quote
 
 TIMEOUT = 60
+LOCKED = (5, 6)  # SQLite's codes: by another process, and by another connection of this one
+HEADER = b"SQLite format 3\0"
+TEMPORARY = re.compile(r"\.selfhost-(\d+)-")
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -64,22 +71,76 @@ def replace(target: str, source: str) -> None:
     if not os.path.exists(target):
         sqlite3.connect(target).close()
     with contextlib.closing(connect(source)) as old, contextlib.closing(connect(target)) as new:
-        old.backup(new)
+        old.backup(new, progress=give_up_at(time.monotonic() + TIMEOUT))
+
+
+def give_up_at(end: float) -> Callable:
+    """A copy waits for ever for who has the file locked, unless it is told not to."""
+
+    def look(status: int, *ignored: int) -> None:
+        if status in LOCKED and time.monotonic() > end:
+            raise sqlite3.OperationalError("database is locked")
+
+    return look
+
+
+def is_database(path: str) -> bool:
+    """Whether a file is a SQLite database, whatever its name is."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and os.read(descriptor, len(HEADER)) == HEADER
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def beside(path: str) -> Iterator[str]:
+    """A folder on the disk of a file; /tmp may be in the memory, and too small."""
+    folder = os.path.dirname(path)
+    for name in os.listdir(folder):
+        owner = TEMPORARY.match(name)
+        if owner and not is_running(int(owner.group(1))):  # it was killed
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".selfhost-%d-" % os.getpid(), dir=folder) as made:
+        yield made
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextlib.contextmanager
+def copied(path: str) -> Iterator[str]:
+    """The path of a consistent copy; of the file itself where its owner can't write, as nobody does then."""
+    if not os.access(os.path.dirname(path), os.W_OK):
+        yield path
+        return
+    with beside(path) as folder:
+        target = os.path.join(folder, "copy")
+        replace(target, path)
+        yield target
 
 
 def copy(path: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="sqlite-") as folder:
-        target = os.path.join(folder, "copy")
-        if os.path.exists(path):
-            replace(target, path)
-        else:
-            sqlite3.connect(target).close()
-        with open(target, "rb") as file:
+    """Of a file that is not there, nothing: that is an empty database."""
+    if os.path.exists(path):
+        with copied(path) as target, open(target, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def load(path: str, purpose: str, expected: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="sqlite-", dir=os.path.dirname(path)) as folder:
+    if not os.path.exists(path) and not any(json.loads(expected)):
+        return
+    with beside(path) as folder:
         source = os.path.join(folder, "copy")
         with open(source, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
@@ -101,7 +162,3 @@ def main() -> None:
         copy(path)
     else:
         load(path, *arguments)
-
-
-if __name__ == "__main__":
-    main()

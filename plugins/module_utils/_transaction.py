@@ -20,10 +20,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     differences,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._databases import databases_at, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
-from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
@@ -35,7 +35,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 WORKERS = "workers"  # the gate that they wait at before they begin
 RETRY_AFTER = 5  # seconds; what is said to those who write while the database is migrated
@@ -86,7 +85,7 @@ class Transaction:
         journal = {
             "site": site._asdict(), "live": live, "idle": slots.idle(), "keep": keep,
             "entry": dict({"seconds": {}}, **entry),
-            "dump": "", "database": None, "workers": False, "committed": None,
+            "dump": "", "databases": [], "workers": False, "committed": None,
         }
         transaction = cls(site, journal)
         transaction.note()
@@ -107,7 +106,7 @@ class Transaction:
     def observe(self, database: Database | None) -> None:
         """Notes how the database is before anything is done to it."""
         if database:
-            self.note(database=[database.kind, database.name], before=database.shape())
+            self.note(databases=pairs_of(database), before=database.shape())
 
     def changes(self) -> list:
         """What of the database's revision, tables and columns is not as it was observed."""
@@ -155,7 +154,7 @@ class Transaction:
             remove_dump(path)
             raise
         self.journal["entry"]["dump"] = path
-        self.note(dump=path if undo else "", database=[database.kind, database.name])
+        self.note(dump=path if undo else "", databases=pairs_of(database))
 
     def launch(self, release: str, config: list, health: Health) -> None:
         """Starts the release in the idle slot."""
@@ -247,8 +246,8 @@ class Transaction:
             self.gate.open(name)
 
     def _database(self) -> Database:
-        kind, name = self.journal["database"]
-        return MySQL(name) if kind == MySQL.kind else SQLite(name, self.site.name)
+        pairs = self.journal.get("databases") or [self.journal["database"]]  # as it was when there could be but one
+        return databases_at(pairs, self.site.name)
 
 
 def guard(site: Site) -> None:

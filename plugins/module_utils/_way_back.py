@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
-    compare_counts,
+    compare_now,
     read_manifest,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._deployment import Deployment
@@ -20,6 +20,7 @@ DIFFERS = (
     "%(target)s was served with the database at revision %(wanted)s, and it is at %(now)s. Set "
     "flask_rollback_database to one of these:\n%(ways)s\nNothing was changed."
 )
+NO_COPY = "The application uses %s, which can't be copied here, so no database is changed. Set keep."
 
 
 class WayBack:
@@ -48,13 +49,14 @@ class WayBack:
             values = dict(target=self.target, wanted=named(wanted), now=named(now), ways="\n".join(self.ways()))
             self.deployment.module.fail_json(msg=DIFFERS % values)
         if self.deployment.database() is None:
-            raise DatabaseError("The database is none that can be copied here, so it is not changed. Set keep.")
+            raise DatabaseError(NO_COPY % (self.deployment.data().lacks() or "a database"))
         return self._downgrade() if policy == "downgrade" else self._restoration()
 
     def ways(self) -> list:
         """What can be done, and what each of it loses."""
         lines = ["keep: the database stays as it is, and %s has to live with it." % self.target]
-        if self.deployment.database() is None:
+        database = self.deployment.database()
+        if database is None:
             return lines
         migrations = self._migrations()
         for item in migrations.pending if migrations.downgrade else []:
@@ -63,7 +65,7 @@ class WayBack:
         path = self._copy()
         if path:
             manifest = read_manifest(path)
-            changed = compare_counts(manifest["tables"], self.deployment.database().tables())
+            changed = compare_now(manifest, database)
             lines.append("restore: loses what was written since %s: %s." % (manifest["time"], changed or "no row less"))
         return lines
 

@@ -114,6 +114,25 @@ manifest:
   description: What the backup has.
   type: dict
   returned: with O(state=present) and O(state=restored)
+missing:
+  description: The application's databases that the backup does not have, in words.
+  type: list
+  elements: str
+  returned: with O(state=drilled)
+databases:
+  description: The databases of which the backup has a copy.
+  type: list
+  elements: str
+  returned: with O(state=drilled)
+sqlite:
+  description: The files in the backup that are SQLite databases.
+  type: list
+  elements: str
+  returned: with O(state=drilled)
+summary:
+  description: What was found in the backup, and what it has nothing of, as the end of a sentence.
+  type: str
+  returned: with O(state=drilled)
 pruned:
   description: Backups that were removed.
   type: list

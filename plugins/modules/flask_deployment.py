@@ -122,12 +122,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._results import dif
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 
 NO_COPY = (
-    "The database has pending migrations and is none that can be copied here. With flask_migration: online they run "
-    "without a copy, and what fails is not undone. Nothing was changed."
+    "There are pending migrations, and %(lacks)s can't be copied here. With flask_migration: online they run "
+    "without a copy of it, and what fails is not undone. Nothing was changed."
 )
 NO_COPY_OF_RISK = (
-    "%(release)s may change its database when it is loaded (%(reason)s), and the database is none that can be copied "
-    "here. With flask_migration: online it is loaded without a copy, and what fails is not undone. Nothing was changed."
+    "%(release)s may change its database when it is loaded (%(reason)s), and %(lacks)s can't be copied here. "
+    "With flask_migration: online it is loaded without a copy, and what fails is not undone. Nothing was changed."
 )
 
 
@@ -137,9 +137,15 @@ class Change:
     def __init__(self, deployment: Deployment, folder: str, settled: bool) -> None:
         self.deployment = deployment
         self.folder = folder
+        self.look(settled)
+        if deployment.follow(self.loading):  # it has other databases than the served one
+            self.look(deployment.is_settled(folder))
+
+    def look(self, settled: bool) -> None:
+        """Asks the release how it is loaded, and what is pending for it."""
         self.settled = settled
-        self.current = None if settled else deployment.current()
-        self.loading = deployment.inspect(folder, self.current)
+        self.current = None if settled else self.deployment.current()
+        self.loading = self.deployment.inspect(self.folder, self.current)
         known = self.loading.revisions
         self.is_pending = bool(known["pending"]) if known else not settled  # for all that is known
 
@@ -152,10 +158,9 @@ class Change:
         """Why it can't be made with a copy; nothing where it can, or where there is no database."""
         if not self.needs_copy():
             return ""
-        if not self.loading.is_risky():
-            return NO_COPY
-        release = self.deployment.site.release_name(self.folder)
-        return NO_COPY_OF_RISK % dict(release=release, reason=self.loading.reason())
+        release, lacks = self.deployment.site.release_name(self.folder), self.deployment.data().lacks()
+        about = dict(release=release, reason=self.loading.reason(), lacks=lacks or "the database")
+        return (NO_COPY_OF_RISK if self.loading.is_risky() else NO_COPY) % about
 
     def revision(self) -> list:
         """The database's, once all is done as it is meant to be."""
@@ -194,6 +199,7 @@ def deploy(deployment: Deployment) -> dict:
         deployment.settings.keep()
         for problem in slots.dead_workers():
             deployment.module.warn(problem)
+        deployment.learn(folder)
         return dict(changed=False, slot=slots.live(), release=release)
     change = Change(deployment, folder, settled)
     if slots.live() and params["migration"] == "blocking" and deployment.database() is None and change.refusal():
@@ -201,6 +207,7 @@ def deploy(deployment: Deployment) -> dict:
     about = dict(version=params["version"], commit=params["commit"])
     seal(deployment.site, folder, change.loading, **about)
     about.update(deployment.about(), revision=change.revision(), folder=os.path.relpath(folder, deployment.site.root))
+    deployment.warn_of(folder, change.loading)
     transaction = Transaction.begin(deployment.site, folder, params["keep"], **about)
     try:
         serve(deployment, transaction, change)
@@ -220,7 +227,7 @@ def deploy(deployment: Deployment) -> dict:
 
 def serve(deployment: Deployment, transaction: Transaction, change: Change) -> None:
     """Brings the database to where the release wants it, launches the release, and moves the visitors."""
-    transaction.observe(deployment.database())
+    transaction.observe(deployment.data().database)
     transaction.take_settings()
     if change.needs_copy():
         change.make(transaction)

@@ -91,8 +91,8 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
@@ -120,14 +120,16 @@ def check_disk(path: str, megabytes: int, inodes: int) -> None:
 
 def check_host(site: Site, disk_free: int) -> None:
     """NotReady where a deployment would fail later."""
-    size, database = 0, database_of(site)
-    if database:
+    needed = {site.root: 0, BACKUPS: 0}
+    for database in members_of(database_of(site)):
         try:
-            size = database.size()
+            size = database.size() // MEGABYTE
         except CommandError as error:
             raise NotReady("The database %s does not answer. Start it. %s" % (database.name, error)) from error
-    check_disk(site.root, disk_free, INODES)
-    check_disk(BACKUPS, disk_free + size // MEGABYTE, 0)
+        for folder in [BACKUPS, *filter(os.path.isdir, database.folders())]:
+            needed[folder] = needed.get(folder, 0) + size
+    for folder, megabytes in needed.items():
+        check_disk(folder, disk_free + megabytes, INODES if folder == site.root else 0)
 
 
 def begin(module: AnsibleModule, site: Site) -> None:

@@ -53,6 +53,21 @@ revision:
   type: list
   elements: str
   returned: always
+databases:
+  description: The databases of this host that the application keeps its data in; a SQLite file by its path.
+  type: list
+  elements: str
+  returned: always
+not_copied:
+  description: Its other databases, in words, which neither backups nor updates copy.
+  type: list
+  elements: str
+  returned: always
+notes:
+  description: What has to be said of its databases.
+  type: list
+  elements: str
+  returned: always
 closed:
   description: What maintenance has closed, V(all), V(writes) or V(nothing).
   type: str
@@ -81,8 +96,8 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records, reason
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, Site
@@ -103,10 +118,9 @@ def programs(slots: Slots) -> tuple[dict, dict]:
         return {"supervisor": "does not answer (%s)" % error}, {}
 
 
-def revision(site: Site) -> list:
-    database = database_of(site)
+def revision(data: Data) -> list:
     try:
-        return database.revision() if database else []
+        return data.database.revision() if data.database else []
     except (CommandError, DatabaseError):
         return ["does not answer"]
 
@@ -114,14 +128,17 @@ def revision(site: Site) -> list:
 def status(site: Site, entries: int) -> dict:
     """What the module returns."""
     slots, journal = Slots(site), Journal(site).read() or {}
-    live = slots.live()
+    live, data = slots.live(), data_of(site)
     states, ends = programs(slots)
     return dict(
         release=site.release_name(slots.release(live)) if live else "",
         slot=live,
         programs=states,
         ends=ends,
-        revision=revision(site),
+        revision=revision(data),
+        databases=[one.name for one in members_of(data.database)],
+        not_copied=list(data.missing),
+        notes=data.notes(),
         closed=Gate(site).closed(),
         lock=Lock(site).holder() or {},
         interrupted=journal.get("entry", {}).get("release", ""),
@@ -137,6 +154,7 @@ def table(found: dict) -> list:
         ended = ", ended by itself %d times in the last hour" % found["ends"][name] if name in found["ends"] else ""
         lines.append("%s: %s%s" % (name, state, ended))
     lines.append("database at " + (", ".join(found["revision"]) or "no revision"))
+    lines += found["notes"]
     if found["closed"] != "nothing":
         lines.append("MAINTENANCE: closed for %s" % found["closed"])
     if found["lock"]:

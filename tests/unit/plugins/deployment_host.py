@@ -15,6 +15,7 @@ import time
 from types import SimpleNamespace
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _records, _settings, _slots, _transaction
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, compare
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import Result
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
@@ -184,11 +185,11 @@ class DeploymentHost:
         monkeypatch.setattr(_slots, "Supervisor", Client)
         for module in (_deployment, flask_deployment):
             monkeypatch.setattr(module, "Migrations", Migrations)
-        monkeypatch.setattr(_deployment, "database_of", lambda site: self.database)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data(self.database))
         monkeypatch.setattr(_deployment.Deployment, "application", lambda dummy, folder: App(folder))
         monkeypatch.setattr(_deployment.Deployment, "sandboxed", lambda dummy, folder: App(folder))
         monkeypatch.setattr(_deployment, "inspect", lambda app, **question: app.inspect(**question))
-        monkeypatch.setattr(_transaction, "SQLite", lambda name, user: self.database)
+        monkeypatch.setattr(_transaction, "databases_at", lambda pairs, user: self.database)
         monkeypatch.setattr(_transaction, "run", lambda argv: (self.reach("guard"), self.commands.append(argv)))
         for module in (_records, _transaction):
             monkeypatch.setattr(module, "dump_folder", lambda site: str(self.backups))

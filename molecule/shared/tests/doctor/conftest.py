@@ -28,8 +28,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving imp
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target  # noqa: E402
 
 _doctor_exposure.SCAN, _doctor_web.TIMEOUT = 0.3, 3  # seconds; the host is near
-PARTS = """_backup _backup_creation _backup_store _database _database_url _doctor _doctor_access _doctor_data
-    _doctor_host _doctor_inside _doctor_logs _doctor_serving _doctor_sshd _dotenv _files _gate _mysql _records
+PARTS = """_backup _backup_creation _backup_store _data _database _database_url _databases _doctor _doctor_access
+    _doctor_data _doctor_host _doctor_inside _doctor_logs _doctor_serving _doctor_sshd _dotenv _dump _files _gate _mysql _owner _records
     _release _restic _retention _revisions _secrets _shared_files _shared_owner _site _slots _sqlite _sqlite_owner
     _sshd_match _stream _supervisor _transaction _tree _unix_http""".split()
 MAIN = f"""import json, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from machine import APP, ROOT
@@ -74,6 +75,17 @@ def written(path: str, content: str, touched: str = "now") -> dict:
 def restarted(program: str) -> str:
     """supervisorctl waits until a program has been up for some seconds, or has ended; nobody needs that here."""
     return f"supervisorctl stop {program}; timeout 1 supervisorctl start {program} || true"
+
+
+def said(**application: object) -> dict:
+    """What the served release said of itself when it was made."""
+    seal, kept = f"{RELEASE}/.release.json", f"{KEPT}/.release.json"
+    change = (
+        "import json, sys; about = json.load(sys.stdin); "
+        f"about.setdefault(\"application\", {{}}).update(json.loads(sys.argv[1])); json.dump(about, sys.stdout)"
+    )
+    inject = f"cp -a {seal} {kept} && python3 -c '{change}' '{json.dumps(application)}' <{kept} >{seal}"
+    return dict(inject=inject, undo=f"cp -a {kept} {seal}")
 
 
 def listening(port: int) -> str:
@@ -225,6 +237,12 @@ FAULTS = [
         f"{SQL} 'CREATE TABLE kept SELECT * FROM alembic_version; DELETE FROM alembic_version'",
         f"{SQL} 'INSERT INTO alembic_version SELECT * FROM kept; DROP TABLE kept'",
     ),
+    Fault("a bind is elsewhere", "database-not-copied", **said(databases=[
+        dict(kind="mysql", name=APP, host="localhost", port=0, bind=""),
+        dict(kind="postgresql", name="log", host="db.example.com", port=0, bind="log"),
+    ])),
+    Fault("the secret key is from a tutorial", "secret-key-weak", **said(secret_key="weak")),
+    Fault("the secret key is from the code", "secret-key-foreign", **said(secret_key="foreign")),
     Fault(
         "a setting is missing", "settings-missing",
         f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i /^SECRET_KEY/d {ROOT}/shared/.env", f"cp -a {KEPT}/.env {ROOT}/shared/",

@@ -46,6 +46,18 @@ def test_a_drill_loads_the_backup_and_touches_nothing(blog):
     assert blog.report("drill.json") == report
 
 
+def test_a_drill_says_what_the_backup_has_not_and_which_of_its_files_are_databases(blog):
+    blog.env.write_text("DATABASE_URL=postgresql://db/blog\n")
+    blog.make()
+    report = _backup.drill(settings(blog))
+    assert report["missing"] == ["the PostgreSQL database blog on db"] and "rows" not in report
+    assert (report["files"], report["sqlite"]) == (1, ["instance/blog.db"])
+    assert report["summary"] == (
+        "is good as far as it goes, but has nothing of the PostgreSQL database blog on db: 1 files (1 of them SQLite "
+        "databases) and no database."
+    )
+
+
 def resealed(path, name, content):
     """A file with the right checksum, and the wrong content."""
     (path / name).write_bytes(content)

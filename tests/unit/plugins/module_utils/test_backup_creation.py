@@ -37,7 +37,8 @@ def test_a_database_elsewhere_is_no_part_of_the_backup(blog):
     blog.env.write_text("DATABASE_URL=postgresql://db/blog\n")
     path = blog.make()
     assert not (path / "database.gz").exists()
-    assert _backup_store.verify(blog.site, str(path))["database"] is None
+    manifest = _backup_store.verify(blog.site, str(path))
+    assert manifest["database"] is None and manifest["missing"] == ["the PostgreSQL database blog on db"]
 
 
 @pytest.mark.parametrize("broken", ["_dump", "pack", "described"])

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 # what .env says, and the database's kind and name; None where it can't be dumped here

@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tarfile
 from contextlib import closing
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _restore, _shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _data, _restore, _shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._site import step
@@ -134,6 +135,93 @@ def test_a_database_of_another_kind_is_refused_before_anything_is_touched(blog):
     blog.env.write_text("DATABASE_URL=mysql+pymysql://localhost/blog\n")
     with pytest.raises(BackupError, match="The backup's database is sqlite, and the one .* mysql. Set flask_database"):
         _restore.check(blog.site, str(path))
+
+
+def says(monkeypatch, *names):
+    """The served application said that it has these SQLite files."""
+    databases = [dict(kind="sqlite", name=str(name), host="", port=0, bind="") for name in names]
+    monkeypatch.setattr(_data, "application", lambda site, folder="": {"databases": databases})
+
+
+def make_as_before(blog):
+    """A backup as it was when DATABASE_URL alone counted: of the empty database there, with the real one as a file."""
+    blog.env.write_text("DATABASE_URL=sqlite:///%s\n" % (blog.folder / "unused.db"))
+    path = blog.make()
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["missing"]
+    manifest["database"]["kind"] = "mysql"
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    blog.env.write_text("DATABASE_URL=mysql+pymysql://localhost/blog\n")
+    return path
+
+
+def test_a_backup_of_the_version_before_has_the_real_database_among_its_files(blog, monkeypatch):
+    path = make_as_before(blog)
+    says(monkeypatch, blog.database)
+    with closing(sqlite3.connect(blog.database)) as connection:
+        connection.execute("DELETE FROM post")
+        connection.commit()
+        result = restore(blog, path)
+        assert len(connection.execute("SELECT * FROM post").fetchall()) == 2
+    assert "copy of %s was left out" % (blog.folder / "unused.db") in result["notice"]
+    assert "keeps its data in the SQLite file %s, and not in the MySQL database blog" % blog.database in result["notice"]
+    assert not list(blog.shared.rglob("*-wal")) and blog.files() == {}
+
+
+def test_all_binds_come_back_together(blog, monkeypatch):
+    log = blog.shared / "instance/log"
+    says(monkeypatch, blog.database, log)
+    with closing(sqlite3.connect(log)) as connection, connection:
+        connection.execute("CREATE TABLE line (text TEXT)")
+    path = blog.make()
+    with tarfile.open(path / "shared.tar.gz") as archive:
+        assert archive.getnames() == []
+    blog.sql("DELETE FROM post")
+    with closing(sqlite3.connect(log)) as connection, connection:
+        connection.execute("DROP TABLE line")
+    restore(blog, path)
+    with closing(sqlite3.connect(log)) as connection:
+        assert connection.execute("SELECT * FROM line").fetchall() == []
+    assert blog.posts() == ["one", "two"]
+
+
+def test_a_database_that_came_after_the_backup_stays(blog, monkeypatch):
+    path = blog.make()
+    log = blog.shared / "instance/log"
+    with closing(sqlite3.connect(log)) as connection, connection:
+        connection.execute("CREATE TABLE line (text TEXT)")
+    says(monkeypatch, blog.database, log)
+    blog.sql("DELETE FROM post")
+    assert "The backup has nothing of %s, which is as it was." % log in restore(blog, path)["notice"]
+    assert blog.posts() == ["one", "two"] and log.exists()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sqlite_file_that_is_open_gets_the_content_of_the_backup(fails, blog, monkeypatch):
+    events = blog.shared / "instance/data/events"
+    events.parent.mkdir()
+    with closing(sqlite3.connect(events)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("CREATE TABLE event (name TEXT)")
+        path = blog.make()
+        connection.execute("INSERT INTO event VALUES ('later')")
+        connection.commit()
+        if fails:
+            (blog.shared / "instance/file").touch()
+            argv = _shared_files.owner_argv
+            broken = ("    replace(here, new)\\n", "    replace(here, new)\\n    raise OSError(28)\\n")
+            monkeypatch.setattr(_shared_files, "owner_argv", lambda *about: [word.replace(*broken) for word in argv(*about)])
+            with pytest.raises(BackupError, match="Everything is as it was before"):
+                restore(blog, path)
+        else:
+            restore(blog, path)
+        assert connection.execute("SELECT * FROM event").fetchall() == ([("later",)] if fails else [])
+        connection.execute("INSERT INTO event VALUES ('after')")
+        connection.commit()
+    with closing(sqlite3.connect(events)) as connection:
+        assert ("after",) in connection.execute("SELECT * FROM event").fetchall()
+    assert (blog.shared / "instance/file").exists() is fails
+    assert sorted(os.listdir(events.parent)) == ["events"]
 
 
 def test_a_restoration_needs_room(blog, monkeypatch):

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _sqlite_owner
+from ansible_collections.selfhost.flask.plugins.module_utils import _owner, _sqlite_owner
 
 POSTS = {"tables": {"posts": 2, "alembic_version": 1}, "revision": ["a1"]}
 
@@ -40,10 +40,10 @@ def titles(path):
 @pytest.fixture
 def owner():
     """Runs the program; its output, or its exit code and the last line of what it said."""
-    source = _sqlite_owner.__loader__.get_source(_sqlite_owner.__name__)
+    program = _owner.program_of(_sqlite_owner)
 
     def owner(path, *arguments, data=b""):
-        command = [sys.executable, "-I", "-c", source, str(path), *arguments]
+        command = [sys.executable, "-I", "-c", program, str(path), *arguments]
         done = subprocess.run(command, input=data, capture_output=True, check=False)
         return done.stdout if done.returncode == 0 else (done.returncode, done.stderr.decode().splitlines()[-1])
 
@@ -156,3 +156,17 @@ def test_from_scratch_only_looks(owner, path):
     execute(path, "INSERT INTO posts VALUES ('two')")
     assert owner(path, "load", "scratch", expected(posts=[1, 1], alembic_version=[1, 1]), data=copy) == b""
     assert titles(path) == ["one", "two"]
+
+
+def test_copies_are_on_the_disk_of_the_file_and_what_a_killed_process_left_there_goes(path):
+    make(path, "one")
+    left = path.parent / ".selfhost-4194304-x"  # one more than the highest process that there can be
+    left.mkdir()
+    with _sqlite_owner.copied(str(path)) as copy:
+        assert os.path.dirname(os.path.dirname(copy)) == str(path.parent)
+        assert titles(copy) == ["one"] and not left.exists()
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_an_empty_database_whose_folder_is_not_there_needs_nothing(owner, tmp_path):
+    assert owner(tmp_path / "no/site.db", "load", "replace", "[{}, []]") == b""

@@ -12,9 +12,10 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from deployment_host import Killed
+from deployment_host import Killed, Memory
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _health, _slots, _supervisor, _transaction
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
@@ -336,7 +337,7 @@ class TestMigrating:
 
     @pytest.mark.parametrize("migration", ["blocking", "online"])
     def test_a_database_that_cannot_be_copied_is_migrated_online_alone(self, migration, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
         before = host.look_anew()
         result = served(migration=migration)
         if migration == "online":
@@ -344,6 +345,43 @@ class TestMigrating:
         else:
             assert "With flask_migration: online" in result["msg"] and "Nothing was changed." in result["msg"]
             assert host.steps == ["inspect"] and host.look_anew() == before and len(host.records()) == 1
+
+    @pytest.mark.parametrize("migration", ["blocking", "online"])
+    def test_a_database_that_cannot_be_copied_beside_one_that_can(self, migration, served, host, monkeypatch):
+        """Nothing is promised, and all that can be copied is copied."""
+        lacking = Data(host.database, ("the PostgreSQL database log on db",))
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: lacking)
+        monkeypatch.setattr(_deployment, "concerns", lambda *about: ["No backup has it."])
+        host.look_anew()
+        result = served(migration=migration)
+        if migration == "online":
+            assert host.state() == AFTER and "dump" in host.steps and "No backup has it." in str(result["warnings"])
+        else:
+            assert "the PostgreSQL database log on db can't be copied here" in result["msg"] and host.steps == ["inspect"]
+
+    def test_a_version_with_another_database_has_that_one_migrated(self, served, host, deploy, monkeypatch):
+        """The database of the version before is where the new version wants it; that does not help."""
+        other = Memory(host)
+        other.name = "/srv/other.db"
+
+        def data_of(site, about):
+            host.database = other if about else host.database
+            return Data(host.database)
+
+        monkeypatch.setattr(_deployment, "data_of", data_of)
+        host.release("v3", migrations=["a1"])
+        assert deploy("v3")["revision"] == ["a1"] == other.at
+
+    def test_a_release_that_was_sealed_before_is_asked_though_nothing_changes(self, served, host, monkeypatch):
+        served()
+        (host.root / "releases/v2/.release.json").write_text('{"version": "v2"}')
+        monkeypatch.setattr(_deployment, "concerns", lambda *about: ["Its key is weak."])
+        result = served()
+        assert not result["changed"] and "Its key is weak." in str(result["warnings"])
+        sealed = json.loads((host.root / "releases/v2/.release.json").read_text())
+        assert sealed["version"] == "v2" and "databases" in sealed["application"]
+        host.look_anew()
+        assert not served()["changed"] and "inspect" not in host.steps
 
 
 class TestSettings:
@@ -365,7 +403,7 @@ class TestSettings:
         assert host.settings() == ("BY=hand\n", "640", [".env"])
 
     def test_what_fails_before_the_transaction_leaves_none_of_them(self, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
         assert served()["failed"]
         assert host.settings() == ("", "640", [".env"])
 

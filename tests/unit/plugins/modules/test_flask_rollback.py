@@ -11,6 +11,7 @@ import pytest
 from deployment_host import Killed
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
@@ -183,7 +184,7 @@ class TestRefusing:
         assert "restore" not in migrated("refuse")["msg"]
 
     def test_a_database_that_cannot_be_copied_can_only_be_kept(self, migrated, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
         message = migrated("refuse")["msg"]
         assert "keep: " in message and "downgrade" not in message and "restore" not in message
 
@@ -251,8 +252,8 @@ class TestTheDatabase:
 
     @pytest.mark.parametrize("policy", ["downgrade", "restore"])
     def test_is_not_touched_where_it_cannot_be_copied(self, policy, migrated, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
-        assert "none that can be copied here" in migrated(policy)["msg"] and host.steps == []
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data(host.database, ("the PostgreSQL database x",)))
+        assert "uses the PostgreSQL database x, which can't be copied here" in migrated(policy)["msg"] and host.steps == []
 
     def test_is_restored_from_the_newest_copy_of_the_revision(self, migrated, host, deploy):
         """The copy of the newer revision, which the first way back made, is not taken for one."""
@@ -391,7 +392,7 @@ class TestRiskyLoading:
         assert host.look_anew() == before
 
     def test_without_a_copy_somebody_has_to_say_so(self, risky, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
         assert "v1 may change its database when it is loaded (connects to mysql)" in risky()["msg"]
         assert host.steps == [] and risky(database="keep")["release"] == "v1"
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
@@ -18,7 +19,7 @@ from ansible_collections.selfhost.flask.plugins.modules import flask_status
 @pytest.fixture
 def status(run, host, monkeypatch):
     """Asks the module."""
-    monkeypatch.setattr(flask_status, "database_of", lambda site: host.database)
+    monkeypatch.setattr(flask_status, "data_of", lambda site: Data(host.database))
     return lambda **options: run(
         "flask_status", name="blog", root=str(host.root), log=str(host.root / "log"), **options
     )
@@ -81,3 +82,13 @@ def test_says_how_often_a_program_ended_since_the_release_was_launched(status, h
     result = status()
     assert result["ends"] == {"blog.mail": 2}
     assert "blog.mail: RUNNING, ended by itself 2 times in the last hour" in result["table"]
+
+
+def test_says_which_database_nobody_copies(status, host, monkeypatch):
+    lacking = Data(host.database, ("the PostgreSQL database shop on db",), ("the SQLite file /x.db", "the MySQL database shop"))
+    monkeypatch.setattr(flask_status, "data_of", lambda site: lacking)
+    result = status()
+    assert (result["databases"], result["not_copied"]) == (["/srv/blog.db"], ["the PostgreSQL database shop on db"])
+    lines = "\n".join(result["table"])
+    assert "Nothing here copies the PostgreSQL database shop on db" in lines
+    assert "keeps its data in the SQLite file /x.db, and not in the MySQL database shop, which DATABASE_URL names" in lines

@@ -12,6 +12,7 @@ import pytest
 from deployment_host import Killed
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
 
@@ -100,7 +101,7 @@ def test_online_it_is_loaded_while_others_write_and_there_is_a_copy(risky, host)
 
 @pytest.mark.parametrize("databases", [[{"kind": "postgresql"}], []], ids=["another database", "none that is known"])
 def test_without_a_copy_it_is_not_loaded(databases, risky, host, monkeypatch):
-    monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+    monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
     host.loadings["v2"] = dict(host.loadings["v2"], databases=databases)
     monkeypatch.setattr(_deployment.Deployment, "is_settled", lambda *dummy: True)
     result = risky()
