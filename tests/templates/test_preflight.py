@@ -24,6 +24,10 @@ FLASK = {
     "a name of one letter": {"flask_domain": "x"},
     "other names": {"flask_aliases": ["www.example.com", "*.example.com"]},
     "paths for passwords": {"flask_login_urls": ["/auth/login", "/"]},
+    "a database by its own name": {"mysql_database": "microblog", "mysql_user": "microblog"},
+    "a database by another name": {
+        "mysql_database": "x", "mysql_user": "y", "flask_env": {"DATABASE_URL": "mysql+pymysql://y@localhost/x"},
+    },
     "a database elsewhere": {"flask_database": "external", "flask_env": {"DATABASE_URL": "postgresql://db/blog"}},
 }
 
@@ -74,6 +78,8 @@ BAD_FLASK = {
         {"flask_admins": [{"name": "ana", "ssh_keys": ["ssh-ed25519 AAAA ana", "~/.ssh/id.pub"]}, {"name": "bob"}]},
         "flask_admins has ssh_keys that are no public keys, for ana. Set each to the line",
     ),
+    "a database that the application is not told": ({"mysql_database": "x"}, "mysql_database or mysql_user is not"),
+    "a user that the application is not told": ({"mysql_user": "x"}, "mysql_database or mysql_user is not"),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }
 
