@@ -46,6 +46,9 @@ class Data(NamedTuple):
     def pairs(self) -> list:
         return pairs_of(self.database) if self.database else []
 
+    def in_words(self) -> str:
+        return " and ".join(name for dummy, name in self.pairs()) or "no database of this host"
+
     def notes(self) -> list:
         """What has to be said of them."""
         notes = ["%s %s" % (DIFFERS % self.differs, READ_URL)] if self.differs else []

@@ -43,6 +43,10 @@ PROBLEMS = (
     xmlrpc.client.Error,
 )
 CHANGED = "%(release)s changed the database when it was loaded, and no migration was pending: %(changes)s. %(copy)s"
+UNASKED = (
+    "%s can't be loaded before there is a copy of its data (%s), so it could not be asked where it keeps that. It is taken "
+    "to be in %s."
+)
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
 STUCK = (
     "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
@@ -129,7 +133,10 @@ class Deployment:
     def warn_of(self, folder: str, loading: Loading) -> None:
         """Says what whoever deploys a release has to know of its data and its key."""
         before = application(self.site) if self.slots.live() else None
-        for concern in concerns(self.site, self.site.release_name(folder), loading.to_keep(), before):
+        release = self.site.release_name(folder)
+        if not loading.loads:
+            self.module.warn(UNASKED % (release, loading.reason(), self.data().in_words()))
+        for concern in concerns(self.site, release, loading.to_keep(), before):
             self.module.warn(concern)
 
     def application(self, folder: str) -> FlaskApp:
@@ -182,7 +189,10 @@ class Deployment:
     def inspect(self, folder: str, current: list | None = None) -> Loading:
         """Loads a release without a way to live data; with the database's revision, it also says what is pending."""
         question = {} if current is None else dict(directory=self.params["migrations"], current=current)
-        return inspect(self.sandboxed(folder), **question)
+        loading = inspect(self.sandboxed(folder), **question)
+        if loading.loads or loading.databases:
+            return loading
+        return loading._replace(databases=application(self.site).get("databases", []))  # for all that is known
 
     def sandboxed(self, folder: str) -> FlaskApp:
         sandbox = sandbox_of(self.site, self.site.release_name(folder), self.database())

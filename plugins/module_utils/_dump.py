@@ -66,7 +66,7 @@ def parts_of(manifest: dict) -> list:
 
 
 def match(parts: list, databases: list) -> list:
-    """The database that each part of a dump belongs to, or None: that of its name, or the only other one of its kind."""
+    """The database that each part of a dump belongs to: that of its name, or the only other of its kind; or None."""
     found = [next((one for one in databases if (one.kind, one.name) == named(part)), None) for part in parts]
     for kind in {part["kind"] for part in parts}:
         open_parts = [number for number, part in enumerate(parts) if part["kind"] == kind and found[number] is None]

@@ -37,7 +37,11 @@ VARIETY = 6  # signs that differ, at least
 
 def facts_of(app: object | None, engines: list) -> dict:
     """Without any password; of one that could not be loaded, what its engines say that it has made until then."""
-    return {"databases": databases_of(app, engines), "secret_key": key_state(app)}
+    try:
+        databases = databases_of(app, engines)
+    except Exception as error:  # of an extension that is none of those that are known here
+        databases = [unknown("an extension that can't be asked (%s)" % type(error).__name__)]
+    return {"databases": databases, "secret_key": key_state(app)}
 
 
 def databases_of(app: object | None, engines: list) -> list:
@@ -108,9 +112,20 @@ def configured(app: object) -> list:
         url = URL.fullmatch(value) if isinstance(value, str) else None
         if url and url.group("kind") in KINDS:
             found.append(described_text(value))
-        elif key in PATH_KEYS and isinstance(value, str) and os.path.isabs(value):
+        elif key in PATH_KEYS and isinstance(value, str) and may_be_sqlite(value):
             found.append(described_file("", value))
     return [one for one in found if one]
+
+
+def may_be_sqlite(path: str) -> bool:
+    """Whether a path is of a SQLite file, or of one that is yet to be made."""
+    if not os.path.isabs(path) or os.path.isdir(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(16) in (b"", b"SQLite format 3\0")
+    except FileNotFoundError:
+        return True
 
 
 def described_text(value: str) -> dict | None:

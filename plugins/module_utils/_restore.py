@@ -75,8 +75,9 @@ class Plan(NamedTuple):
     unused: list  # what the backup has of others
 
     def notes(self) -> list:
-        found = ["The backup has nothing of %s, which is as it was." % one.name for one in self.lacking]
-        return found + ["The backup's copy of %s was left out: the application does not use it." % one for one in self.unused]
+        lacking = ["The backup has nothing of %s, which is as it was." % one.name for one in self.lacking]
+        left = "The backup's copy of %s was left out: the application does not use it."
+        return lacking + [left % one for one in self.unused]
 
 
 def plan_of(site: Site, path: str, manifest: dict) -> Plan:
@@ -88,9 +89,10 @@ def plan_of(site: Site, path: str, manifest: dict) -> Plan:
     files = _shared_files.count(os.path.join(path, _backup_store.SHARED))["sqlite"] if any(others.values()) else []
     lacking = [one for one in others if others[one] not in files]
     if (parts and not members) or (members and len(lacking) == len(members)):
-        kinds = [" and ".join(kinds) or "none" for kinds in ([part["kind"] for part in parts], [one.kind for one in members])]
-        raise BackupError(OTHERS % tuple(kinds))
-    return Plan([one for one in found if one], lacking, [part["database"] for part, one in zip(parts, found) if not one])
+        kinds = ([part["kind"] for part in parts], [one.kind for one in members])
+        raise BackupError(OTHERS % tuple(" and ".join(each) or "none" for each in kinds))
+    unused = [part["database"] for part, one in zip(parts, found) if one is None]
+    return Plan([one for one in found if one], lacking, unused)
 
 
 class Restoration:

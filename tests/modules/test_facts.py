@@ -125,6 +125,17 @@ def test_a_url_or_a_path_that_only_the_configuration_has(either, facts, tmp_path
     }
 
 
+def test_a_path_of_another_kind_of_file_is_no_database(venv, facts, tmp_path):
+    (tmp_path / "notes.txt").write_text("x" * 20)
+    lines = [sets(str(tmp_path), "DATABASE"), sets("%s/notes.txt" % tmp_path, "DB_PATH")]
+    assert facts(venv, *lines, frame=APP)["databases"] == []
+
+
+def test_an_extension_that_can_t_be_asked_is_not_passed_over(venv, facts):
+    found = facts(venv, "app.extensions['sqlalchemy'] = object()", frame=APP)
+    assert [one["kind"] for one in found["databases"]] == ["unknown"]
+
+
 def test_another_mapper_is_unknown_and_not_none(either, facts, tmp_path):
     (tmp_path / "peewee.py").touch()
     assert facts(either, "__import__('peewee')", frame=APP)["databases"] == [database("unknown", "peewee")]

@@ -159,3 +159,14 @@ def test_a_database_that_is_gone_does_not_keep_a_failure_from_its_end(unseen, ho
     result = unseen()
     assert "v2 did not become healthy" in result["msg"] and "that can't be asked, `mysql` ended" in result["msg"]
     assert host.journal() is None and host.records()[-1] == ("v2", "failed")
+
+
+def test_one_that_can_t_say_where_its_data_is_has_it_where_the_served_one_has(host, deploy, monkeypatch):
+    asked, data = [], Data(host.database)
+    monkeypatch.setattr(_deployment, "data_of", lambda site, about: asked.append(about) or data)
+    monkeypatch.setattr(_deployment, "application", lambda site: {"databases": [dict(kind="sqlite", name="x")]})
+    host.release("v1")
+    host.loadings["v1"] = dict(UNLOADABLE, databases=[])
+    result = deploy("v1")
+    assert asked[-1]["databases"] == [dict(kind="sqlite", name="x")]
+    assert "could not be asked where it keeps that. It is taken to be in /srv/blog.db" in str(result["warnings"])
