@@ -23,6 +23,10 @@ DIFFERS = (
 READ_URL = "Let its configuration read DATABASE_URL, or set DATABASE_URL in flask_env to what it uses."
 NOT_COPIED = "Nothing here copies %s: no backup has it, and no update or restoration brings it back."
 COPY_IT = "Copy it where it is."
+UNASKED = (
+    "The application can't be loaded without its database, so it could not be asked where its data is. What is copied is what "
+    "DATABASE_URL names."
+)
 MOVED = "%s keeps its data in %s; the version before it keeps it in %s. No data is moved between them."
 KEYS = {
     "weak": "The application signs its sessions with a secret key that everybody can guess, so anybody can log in as "
@@ -42,16 +46,15 @@ class Data(NamedTuple):
     database: Database | None = None  # all that can be copied on this host
     missing: tuple = ()  # in words, those that can't
     differs: tuple = ()  # in words, what it uses, and what DATABASE_URL names
+    unasked: bool = False  # it could not be loaded to be asked
 
     def pairs(self) -> list:
         return pairs_of(self.database) if self.database else []
 
-    def in_words(self) -> str:
-        return " and ".join(name for dummy, name in self.pairs()) or "no database of this host"
-
     def notes(self) -> list:
         """What has to be said of them."""
         notes = ["%s %s" % (DIFFERS % self.differs, READ_URL)] if self.differs else []
+        notes += [UNASKED] if self.unasked else []
         return notes + (["%s %s" % (NOT_COPIED % self.lacks(), COPY_IT)] if self.missing else [])
 
     def lacks(self) -> str:
@@ -86,13 +89,15 @@ def addresses_of(site: Site, about: dict, env: Address | None) -> list:
 def data_of(site: Site, about: dict | None = None) -> Data:
     """The databases of an application by what it said of itself; by default of the release that is served."""
     env = address_in_env(site)
-    found = addresses_of(site, application(site) if about is None else about, env)
+    about = application(site) if about is None else about
+    found = addresses_of(site, about, env)
     here = [one for one in found if is_here(site, one, env)]
     missing = tuple(one.in_words() for one in found if one not in here)
     known = [] if env in found else found
     differs = env and known and env.place not in [one.place for one in known]
     names = (in_words(known), env.in_words()) if differs else ()
-    return Data(databases_at([[one.kind, one.name] for one in here], site.name), missing, names)
+    unasked = about.get("loads") is False and not about.get("databases")
+    return Data(databases_at([[one.kind, one.name] for one in here], site.name), missing, names, unasked)
 
 
 def is_here(site: Site, address: Address, env: Address | None) -> bool:

@@ -43,10 +43,6 @@ PROBLEMS = (
     xmlrpc.client.Error,
 )
 CHANGED = "%(release)s changed the database when it was loaded, and no migration was pending: %(changes)s. %(copy)s"
-UNASKED = (
-    "%s can't be loaded before there is a copy of its data (%s), so it could not be asked where it keeps that. It is taken "
-    "to be in %s."
-)
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
 STUCK = (
     "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
@@ -133,10 +129,7 @@ class Deployment:
     def warn_of(self, folder: str, loading: Loading) -> None:
         """Says what whoever deploys a release has to know of its data and its key."""
         before = application(self.site) if self.slots.live() else None
-        release = self.site.release_name(folder)
-        if not loading.loads:
-            self.module.warn(UNASKED % (release, loading.reason(), self.data().in_words()))
-        for concern in concerns(self.site, release, loading.to_keep(), before):
+        for concern in concerns(self.site, self.site.release_name(folder), loading.to_keep(), before):
             self.module.warn(concern)
 
     def application(self, folder: str) -> FlaskApp:

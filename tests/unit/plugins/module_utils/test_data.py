@@ -79,6 +79,12 @@ def test_a_release_that_was_sealed_before_is_not_asked(shop):
     assert shop.found() == ([["mysql", "shop"]], []) and shop.findings() == {}
 
 
+def test_one_that_could_not_be_asked_is_said(shop):
+    said = concerns(shop.site, "v1", dict(loads=False, databases=[], secret_key=""), None)
+    assert len(said) == 1 and "could not be asked where its data is" in said[0]
+    assert concerns(shop.site, "v1", dict(loads=False, databases=[MYSQL], secret_key=""), None) == []
+
+
 def test_where_nothing_is_served_yet_it_is_that_of_database_url(shop):
     assert shop.found() == ([["mysql", "shop"]], [])
 
