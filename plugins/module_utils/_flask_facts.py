@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 import sys
+from typing import Callable
 
 URL = re.compile(r"(?P<kind>[a-z]+\d?)(?:\+\w+)?://[^\s]+")
 KINDS = {"mysql", "mariadb", "postgresql", "postgres", "sqlite", "oracle", "mssql", "cockroachdb", "mongodb"}
@@ -73,14 +74,14 @@ def bound_urls(app: object | None) -> list:
             engines = dict(extension.engines, **getattr(extension, "async_engines", {}))
             return [(bind or "", engine.url) for bind, engine in engines.items()]
         binds = [None, *(app.config.get("SQLALCHEMY_BINDS") or {})]
-        return [(bind or "", url_of(app, extension, bind)) for bind in binds]
+        return [(bind or "", url_of(app, extension.get_engine, bind)) for bind in binds]
 
 
-def url_of(app: object, extension: object, bind: str | None) -> object:
+def url_of(app: object, get_engine: Callable, bind: str | None) -> object:
     """The URL of one bind; None where it has no engine, as for an application with nothing but binds."""
     if bind is None and not app.config.get("SQLALCHEMY_DATABASE_URI"):
         return None
-    return extension.get_engine(app, bind).url
+    return get_engine(app, bind).url
 
 
 def described(bind: str, url: object) -> dict | None:
