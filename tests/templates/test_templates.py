@@ -13,10 +13,11 @@ import stat
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
+from ansible.template import trust_as_template
 from deployments import DEPLOYMENTS, ROLES
 
 PAGE = "report.html.j2"  # of the doctor, which is for a browser
