@@ -194,6 +194,16 @@ def test_a_run_that_was_killed_at_the_reload_is_made_up_for(moment, told, before
     assert (result["changed_files"], result["loaded"]) == ([], told)
 
 
+def test_a_file_that_a_killed_run_has_brought_back_is_loaded(loads, write, systemd, tmp_path):
+    loads()
+    (tmp_path / "site").write_text("theirs")  # and nginx has it, by a signal that systemd knows nothing of
+    systemd.dies = ("before", "reload")
+    with pytest.raises(Killed):
+        write()
+    systemd.dies = ()
+    assert write()["loaded"] == ["reload nginx"]
+
+
 @pytest.mark.parametrize("action", ["reload", "restart"])
 def test_what_a_service_refuses_is_tried_again(action, write, systemd):
     systemd.refuses = "bad directive"
@@ -249,6 +259,14 @@ def test_what_others_have_set_beside_it_stays_known(loads, systemd):
     systemd.happened(-LONG, "ExecMainStart")  # only the record knows
     for files in (ours, theirs, {"site": "a"}):
         assert loads(files=files) == []
+
+
+def test_a_reload_is_no_restart_for_others(loads, tmp_path):
+    theirs = {"units/nginx.service.d/theirs.conf": "old"}
+    loads(files=theirs)
+    (tmp_path / "units/nginx.service.d/theirs.conf").write_text("new")
+    assert loads() == ["reload nginx"]
+    assert loads(files=dict.fromkeys(theirs, "new")) == ["restart nginx"]
 
 
 COMMAND = {"name": "kernel", "command": "true"}
