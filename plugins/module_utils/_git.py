@@ -10,12 +10,18 @@ import os
 import re
 import shutil
 import tempfile
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _site
 
+# git asks this for what a URL has before its host; git's arguments are everybody's to read, its environment is not.
+CREDENTIALS = (
+    '!f() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" '
+    '"$SELFHOST_GIT_USER" "$SELFHOST_GIT_PASSWORD"; }; f'
+)
 SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+TOKEN = 16  # characters; a user without a password that has so many is a secret
 
 
 class GitError(Exception):
@@ -27,12 +33,24 @@ class Repository:
 
     def __init__(self, module: AnsibleModule, url: str, key: str | None = None) -> None:
         self.module = module
-        self.url = url
+        self.url = without_user(url)
         self.key = key
         self.git = module.get_bin_path("git")
         self.environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": SSH, "LC_ALL": "C"}
-        password = urlsplit(url).password if "://" in url else None
-        module.no_log_values.update({password} if password else set())
+        if self.url != url:
+            self._use_credentials(urlsplit(url).username or "", urlsplit(url).password or "")
+
+    def _use_credentials(self, user: str, password: str) -> None:
+        """Has git know what the URL had before its host: a user and a password, or a token alone."""
+        secret = password or user
+        self.module.no_log_values.update({secret, unquote(secret)} if password or len(user) >= TOKEN else set())
+        self.environment.update(
+            GIT_CONFIG_COUNT="1",
+            GIT_CONFIG_KEY_0="credential.helper",
+            GIT_CONFIG_VALUE_0=CREDENTIALS,
+            SELFHOST_GIT_USER=unquote(user),
+            SELFHOST_GIT_PASSWORD=unquote(password),
+        )
 
     @contextlib.contextmanager
     def access(self):
@@ -156,6 +174,11 @@ class Repository:
             "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
             % (self.url, commit)
         )
+
+
+def without_user(url: str) -> str:
+    """A web server's URL without what it has before the host; another one as it is."""
+    return re.sub(r"^(https?://)[^/]*@", r"\1", url)
 
 
 def names(references: dict) -> list:

@@ -210,3 +210,22 @@ def test_the_key_is_removed_when_git_fails(module):
 def test_a_password_in_the_url_is_masked(module):
     Repository(module, "https://ana:s3cret@example.com/blog")
     assert "s3cret" in module.no_log_values
+
+
+CREDENTIALS = {
+    "https://ana:s3%2Fcret@example.com/blog": ("ana", "s3/cret"),
+    "https://ghp_0123456789abcdef@example.com/blog": ("ghp_0123456789abcdef", ""),
+}
+
+
+@pytest.mark.parametrize("url", CREDENTIALS)
+def test_git_is_told_a_password_by_its_environment(url, module, monkeypatch):
+    repository, ran = Repository(module, url), []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_command", lambda argv, **options: ran.append(argv) or (0, "", ""))
+        repository.references()
+    assert ran[0][-1] == "https://example.com/blog"
+    query = ["git", "credential", "fill"]
+    answer = module.run_command(query, data="protocol=https\nhost=example.com\n", environ_update=repository.environment)
+    user, password = CREDENTIALS[url]
+    assert "username=%s\npassword=%s\n" % (user, password) in answer[1]
