@@ -8,6 +8,13 @@ from __future__ import annotations
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp, Result
 
 
+USAGE_ERROR = 2  # of flask
+NO_COMMAND = (
+    "The application's environment has no command `flask %s`, which Flask-Migrate brings. Nothing was migrated. Add "
+    "Flask-Migrate to the requirements; the version of Flask that they name has to fit it."
+)
+
+
 class MigrationError(Exception):
     """A migration that failed, with the result of its command and the state of the database after it."""
 
@@ -42,6 +49,8 @@ class Migrations:
         now = self.app.answer(**self._question())
         if result.code == 0 and now.get("pending") == []:
             return
+        if result.code == USAGE_ERROR and "No such command" in result.err:
+            raise MigrationError(NO_COMMAND % self.state["command"], result, now, self.app.report(result, ""))
         now = dict(dict(current=["an unknown one"], pending=[]), **now)
         said = "The database was at revision %s and is at %s now, not at %s. Mend the migration, and see whether it " \
             "left something half done: not every database undoes a failed one."

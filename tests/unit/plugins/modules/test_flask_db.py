@@ -103,6 +103,9 @@ FAILURES = {
         {}, [OLD, (1, "", "server has gone away"), {"problem": "can't be reached"}],
         ["at revision a1 and is at an unknown one now", "server has gone away"],
     ),
+    "an environment without the command": (
+        {}, [NEW, (2, "", "Error: No such command 'db'."), NEW], ["has no command `flask db`", "Add Flask-Migrate to the"],
+    ),
     "a command that does nothing": ({}, [OLD, (0, "", ""), OLD], ["at a1 now, not at b2"]),
     "what the application lacks": ({}, [{"problem": "no Flask-Migrate"}], ["no Flask-Migrate"]),
     "an application that does not start": (
