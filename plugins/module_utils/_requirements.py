@@ -5,64 +5,36 @@
 
 from __future__ import annotations
 
-import os
 import re
 
-from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable, read_inside
+from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files import (
+    EDITABLE,
+    logical_lines,
+    project_dependencies,
+    read_requirements,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree, printable
 
-COMMENT = re.compile(r"(?:^|\s+)#.*$", re.M)
-CONTINUED = re.compile(r"\\\r?\n")
-INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", re.M)
-EDITABLE = re.compile(r"(?:-e|--editable)[ =]*")
 OPTIONS = re.compile(r"\s+--[a-z].*$")  # of one requirement, such as its hashes
 USER_IN_URL = re.compile(r"(?<=://)[^/\s]*@")
 QUERY_OF_URL = re.compile(r"(://[^\s?#]*)\?[^\s#]*")
 NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 REQUIREMENT = re.compile(NAME + r"\s*(\[[^]]*\])?\s*(?:(@.*)|\(?([<>=!~][^;)]*)?\)?\s*(?:;\s*(.*))?)")
 EGG = re.compile(r"#(?:.*&)?egg=" + NAME)
-PROJECT = re.compile(r"^\[project\][ \t]*(?:#[^\n]*)?$(.*?)(?=^\[[^\n]*\][ \t]*(?:#[^\n]*)?$|\Z)", re.M | re.S)
-STRING = r'"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
-DEPENDENCIES = re.compile(r"^dependencies[ \t]*=[ \t]*\[((?:[\s,]|#[^\n]*\n|%s)*)\]" % STRING, re.M)
-ITEM = re.compile(r"#[^\n]*|(%s)" % STRING)
 
 
 def requirements(tree: Tree | None, wanted: str) -> list[str]:
     """The requirements of a tree, normalised, each once; constraints are among them."""
-    for name in [wanted] if wanted else ["requirements.txt", "pyproject.toml"]:
-        path = os.path.join(tree.folder, name) if tree else ""
-        if os.path.isfile(path):
-            texts = included(tree, path)
-            lines = [line for text in texts for line in listed(text, path.endswith(".toml"))]
-            return list(dict.fromkeys(normalised(line) for line in lines))
-    return []
-
-
-def included(tree: Tree, path: str) -> list[str]:
-    """The texts of a requirements file and, each once, of those that it includes."""
-    found, waiting = {}, [path]
-    while waiting:
-        path = os.path.normpath(waiting.pop())
-        text = None if path in found else read_inside(tree, path)
-        if text is not None:
-            found[path] = text
-            names = [] if path.endswith(".toml") else INCLUDE.findall(text)
-            waiting.extend(os.path.join(os.path.dirname(path), name) for name in names)
-    return list(found.values())
+    texts = read_requirements(tree, wanted) if tree else {}
+    lines = [line for path, text in texts.items() for line in listed(text, path.endswith(".toml"))]
+    return list(dict.fromkeys(normalised(line) for line in lines))
 
 
 def listed(text: str, is_project: bool) -> list[str]:
     """The requirements in a file. Other options are left out: an index's URL can hold a password."""
     if is_project:
         return project_dependencies(text)
-    lines = [line.strip() for line in CONTINUED.sub(" ", COMMENT.sub("", text)).splitlines()]
-    return [line for line in lines if line and (line[0] != "-" or EDITABLE.match(line))]
-
-
-def project_dependencies(text: str) -> list[str]:
-    """The dependencies of a pyproject.toml; not every host's Python has a parser for it."""
-    section = PROJECT.search(text)
-    array = DEPENDENCIES.search(section.group(1)) if section else None
-    return [item[1:-1].replace('\\"', '"') for item in ITEM.findall(array.group(1)) if item] if array else []
+    return [line for line in logical_lines(text) if line[0] != "-" or EDITABLE.match(line)]
 
 
 def normalised(line: str) -> str:

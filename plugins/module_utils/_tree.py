@@ -8,8 +8,11 @@ Root reads here what a repository says, and shows it to a person.
 
 from __future__ import annotations
 
+import codecs
 import os
 from typing import NamedTuple
+
+ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 class Tree(NamedTuple):
@@ -29,5 +32,15 @@ def read_inside(tree: Tree, path: str) -> str | None:
     real = os.path.realpath(path)
     if not real.startswith(os.path.realpath(tree.top) + os.sep) or not os.path.isfile(real):
         return None
-    with open(real, encoding="utf-8-sig", errors="replace") as file:
-        return file.read()
+    with open(real, "rb") as file:
+        return decode(file.read())
+
+
+def decode(content: bytes) -> str:
+    """A file's text, whichever editor has written it: with Windows' UTF-16 or line ends, too."""
+    encoding = next((name for mark, name in ENCODINGS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = content.decode("utf-16", "replace") if encoding == "utf-16" else content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
