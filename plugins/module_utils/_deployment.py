@@ -13,6 +13,7 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
+from ansible_collections.selfhost.flask.plugins.module_utils._advice import advice
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, application, concerns, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
@@ -21,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillW
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading, inspect, sandbox_of
 from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils._manifest import manifest
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
@@ -274,6 +276,7 @@ class Deployment:
     def take_back(self, transaction: Transaction, error: Exception) -> None:
         """Ends a change that met a problem, and the module, unless it turns out to be made."""
         problem, journal = said(error, transaction.journal["entry"]["release"]), transaction.journal
+        problem = "\n".join(filter(None, [problem.rstrip(), advice(problem, self.site.path("releases"))]))
         about = dict(problem=problem, name=self.site.name, database="", served="No version is served yet.")
         if journal["live"]:
             about["served"] = "The version before it goes on serving."
@@ -312,11 +315,12 @@ def said(error: Exception, release: str = "the release") -> str:
 
 
 def seal(site: Site, folder: str, loading: Loading, **about: str) -> None:
-    """Gives a release to root and marks it as complete, with how it was loaded last."""
+    """Gives a release to root and marks it as complete, with what tells whether it stays as it is, and how it was loaded last."""
     release = site.path("releases", site.release_name(folder))
     before = read_seal(release)
     if not before:
         seal_tree(release)
+        about["files"] = manifest(release, SEAL)
     about = dict(before or about, application=loading.to_keep())
     if about != before:
         write_file(os.path.join(release, SEAL), json.dumps(about).encode() + b"\n", 0o644)

@@ -6,20 +6,58 @@
 from __future__ import annotations
 
 import os
-import shutil
 
-from ansible_collections.selfhost.flask.plugins.module_utils._release import give_tree, path_inside, remove
+from ansible_collections.selfhost.flask.plugins.module_utils._manifest import walk
+from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+    ReleaseError,
+    give_tree,
+    path_inside,
+    remove,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils._shared_content import BROUGHT
+from ansible_collections.selfhost.flask.plugins.module_utils._site import run
+
+PUBLIC = ".public"
 
 
 def furnish(params: dict, folder: str) -> None:
-    """Adds what a release has beside its source: links to what is shared, and what is public."""
-    shared = os.path.join(params["root"], "shared")
-    link(folder, ".env", os.path.join(shared, ".env"))
+    """Adds what a release has beside its source, in place of what the repository has there."""
+    for name in (BROUGHT, PUBLIC):
+        remove(path_inside(folder, name))
+    wanted = links(params, folder)
     for name in params["shared"]:
-        link_shared(folder, shared, name, params["user"])
+        set_aside(folder, name)
+        make_shared(os.path.join(params["root"], "shared"), name, params["user"])
+    for name, target in wanted.items():
+        link(folder, name, target)
+
+
+def links(params: dict, folder: str) -> dict:
+    """The links of a release, and what they lead to."""
+    shared = os.path.join(params["root"], "shared")
+    found = {os.path.normpath(name): os.path.join(shared, name) for name in [".env", *params["shared"]]}
     static = static_folder(folder, params["static_folder"], params["entrypoint"])
     if static:
-        link(folder, os.path.join(".public", params["static_url"].strip("/")), static)
+        found[os.path.normpath(os.path.join(PUBLIC, params["static_url"].strip("/")))] = static
+    return found
+
+
+def is_furnished(params: dict, folder: str) -> bool:
+    """Whether a release has the links that the settings ask for, and no other ones."""
+    if not os.path.isdir(folder):
+        return False
+    wanted, shared = links(params, folder), os.path.join(params["root"], "shared") + os.sep
+    present = {name: leads_to(entry.path) for name, entry in walk(folder) if entry.is_symlink()}
+    ours = {name for name, target in present.items() if target.startswith(shared) or is_public(name)}
+    return ours == set(wanted) and all(present[name] == os.path.normpath(wanted[name]) for name in wanted)
+
+
+def is_public(name: str) -> bool:
+    return (name + os.sep).startswith(PUBLIC + os.sep)
+
+
+def leads_to(path: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
 def link(folder: str, name: str, target: str) -> None:
@@ -30,16 +68,32 @@ def link(folder: str, name: str, target: str) -> None:
     os.symlink(os.path.relpath(target, os.path.dirname(path)), path)
 
 
-def link_shared(folder: str, shared: str, name: str, user: str) -> None:
-    """Replaces a path of the release by a link; what the repository has there is kept once."""
-    inside, outside = path_inside(folder, name), os.path.join(shared, name)
-    if not os.path.lexists(outside):
-        if os.path.isdir(inside) and not os.path.islink(inside):
-            shutil.copytree(inside, outside, symlinks=True)
-        os.makedirs(outside, exist_ok=True)
-        os.chmod(outside, 0o750)
-        give_tree(outside, user)
-    link(folder, name, outside)
+def set_aside(folder: str, name: str) -> None:
+    """Keeps what the repository has at a shared path, for the application's user to bring it to shared/."""
+    inside = path_inside(folder, name)
+    if os.path.isfile(inside) and not os.path.islink(inside):
+        raise ReleaseError(
+            "%s is a file in the repository, and app_shared_paths has folders. Set the folder that it is in." % name
+        )
+    if os.path.isdir(inside) and not os.path.islink(inside):
+        aside = os.path.join(folder, BROUGHT, name)
+        os.makedirs(os.path.dirname(aside), exist_ok=True)
+        os.rename(inside, aside)
+
+
+def make_shared(shared: str, name: str, user: str) -> None:
+    """Makes a folder in shared/ for the user; in a folder of his own, he does it himself."""
+    path, whole = shared, os.path.join(shared, os.path.normpath(name))
+    for part in os.path.normpath(name).split(os.sep):
+        if os.lstat(path).st_uid != os.geteuid():
+            run(["mkdir", "-p", "--", whole], user)
+            return
+        path = os.path.join(path, part)
+        if not os.path.lexists(path):
+            os.mkdir(path)
+            os.chmod(path, 0o750 if path == whole else 0o755)
+            if path == whole:
+                give_tree(path, user)
 
 
 def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:

@@ -61,6 +61,7 @@ class Rollback:
         transaction = Transaction.begin(deployment.site, self.folder, deployment.params["keep"], **about)
         try:
             transaction.observe(deployment.data().database)
+            transaction.bring_shared(self.folder)
             if change:
                 change = self.guarded(transaction, change)
             elif loading.is_risky() and (loading.has_database() or deployment.database()):

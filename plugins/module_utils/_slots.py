@@ -120,6 +120,10 @@ class Slots:
         """Points `current` to a slot's release, for the static files and for people."""
         replace_link(self.site.path("current"), os.path.relpath(self.release(slot), self.site.root))
 
+    def is_followed(self, slot: str) -> bool:
+        """Whether `current` points to a slot's release; somebody may have removed it."""
+        return read_link(self.site.path("current")) == os.path.relpath(self.release(slot), self.site.root)
+
     def retire(self, slot: str) -> None:
         """Lets a slot finish its requests and end, and keeps it from starting at the next boot."""
         for name in (slot, slot + ".fingerprint"):

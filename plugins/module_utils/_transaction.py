@@ -33,6 +33,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     dump_folder,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils._shared_record import bring_shared
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 
@@ -156,6 +157,11 @@ class Transaction:
         self.journal["entry"]["dump"] = path
         self.note(dump=path if undo else "", databases=pairs_of(database))
 
+    def bring_shared(self, release: str) -> None:
+        """Has shared/ follow what the release's repository has there; what stays as it is, is said in the end."""
+        self.note(shared=True)
+        self.problems += bring_shared(self.site, release, replace=True)
+
     def launch(self, release: str, config: list, health: Health) -> None:
         """Starts the release in the idle slot."""
         with self.timed("launch"):
@@ -217,6 +223,8 @@ class Transaction:
             self.slots.switch(live)
         self.slots.retire(idle)
         self.settings.put_back()
+        if live and self.journal.get("shared"):
+            problem += self._bring_back(self.slots.release(live))
         if self.journal["dump"]:
             self.slots.stop_workers()  # a boot may have started them
             with self.timed("restore"):
@@ -239,6 +247,14 @@ class Transaction:
             return self.changes()
         except (CommandError, DatabaseError) as error:
             return ["that can't be asked, %s" % error]
+
+    def _bring_back(self, release: str) -> str:
+        """Has shared/ follow the release that goes on serving; a problem with that does not stop the undoing."""
+        try:
+            bring_shared(self.site, release, replace=True)
+        except CommandError as error:
+            return "\n%s" % error
+        return ""
 
     def open_writes(self) -> None:
         """Lets the requests in again, and the workers begin."""

@@ -31,6 +31,9 @@ description:
   - Nothing is started when the live slot already serves this release with these files and is healthy, and no
     worker runs that is not in O(workers). A worker that does not stay up is warned of at each run.
   - A release belongs to root, and nobody else can write to it, before it is started.
+  - What the release's repository has at a shared path is brought to C(<root>/shared) where it is missing there, or
+    where the file there is still as an earlier release brought it. What the host has changed stays, with a warning.
+  - C(<root>/current) points to what is served; where somebody removed it, it is there again.
   - Older releases beyond O(keep), and virtual environments and copies of the database that none of the kept ones
     needs, are removed.
 extends_documentation_fragment:
@@ -190,6 +193,15 @@ class Change:
         return Migrations(app, directory, state=state) if state else None
 
 
+def follow(deployment: Deployment) -> bool:
+    """Points `current` to what is served; whether it did not."""
+    slots = deployment.slots
+    strayed = not slots.is_followed(slots.live())
+    if strayed:
+        slots.follow(slots.live())
+    return strayed
+
+
 def deploy(deployment: Deployment) -> dict:
     """Serves the release; what the module returns."""
     params, slots, folder = deployment.params, deployment.slots, deployment.params["release"]
@@ -200,7 +212,7 @@ def deploy(deployment: Deployment) -> dict:
         for problem in slots.dead_workers():
             deployment.module.warn(problem)
         deployment.learn(folder)
-        return dict(changed=False, slot=slots.live(), release=release)
+        return dict(changed=follow(deployment), slot=slots.live(), release=release)
     change = Change(deployment, folder, settled)
     if slots.live() and params["migration"] == "blocking" and deployment.database() is None and change.refusal():
         deployment.module.fail_json(msg=change.refusal())
@@ -229,6 +241,7 @@ def serve(deployment: Deployment, transaction: Transaction, change: Change) -> N
     """Brings the database to where the release wants it, launches the release, and moves the visitors."""
     transaction.observe(deployment.data().database)
     transaction.take_settings()
+    transaction.bring_shared(change.folder)
     if change.needs_copy():
         change.make(transaction)
     deployment.launch(transaction, change.folder, asked=change.is_pending)
@@ -252,9 +265,10 @@ def main() -> None:
     before, after = read_link(os.path.join(root, "current")), os.path.relpath(folder, root)
     diff = diff_result(module, dict(before="current: %s\n" % before, after="current: %s\n" % after))
     if module.check_mode:
-        serves = os.path.isdir(folder) and deployment.serves(folder)
+        slots = deployment.slots
+        serves = os.path.isdir(folder) and deployment.serves(folder) and slots.is_followed(slots.live())
         release = deployment.site.release_name(folder)
-        module.exit_json(changed=not serves, slot=deployment.slots.live(), release=release, **diff)
+        module.exit_json(changed=not serves, slot=slots.live(), release=release, **diff)
     with deployment.at_work():
         result = deploy(deployment)
     module.exit_json(**result, **diff)

@@ -9,7 +9,15 @@ import os
 
 import pytest
 
-from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import furnish
+from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import furnish, is_furnished
+from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+
+
+def params(root) -> dict:
+    """The options of the module."""
+    about = dict(root=str(root), entrypoint="blog:app", user=getpass.getuser())
+    return dict(about, shared=[], static_folder="", static_url="/static")
 
 
 @pytest.fixture
@@ -24,9 +32,7 @@ def release(root):
             (folder / file).touch()
         for link, target in links:
             (folder / link).symlink_to(target)
-        params = dict(root=str(root), entrypoint="blog:app", user=getpass.getuser(), shared=[], static_folder="",
-                      static_url="/static")
-        furnish(dict(params, **options), str(folder))
+        furnish(dict(params(root), **options), str(folder))
         return folder
 
     return release
@@ -35,18 +41,24 @@ def release(root):
 class TestShared:
     """What outlives a release."""
 
-    def test_folders_are_kept_with_what_the_repository_has_there(self, release, root):
+    def test_folders_are_links_and_what_the_repository_has_there_is_set_aside(self, release, root):
         folder = release("blog/uploads/first", shared=["instance", "blog/uploads"])
-        assert os.listdir(root / "shared/blog/uploads") == ["first"]
+        assert os.listdir(folder / ".brought/blog/uploads") == ["first"]
         assert oct((root / "shared/instance").stat().st_mode)[-3:] == "750"
         for name in ("instance", "blog/uploads"):
             assert (folder / name).is_symlink() and (folder / name).resolve() == root / "shared" / name
 
-    def test_folders_are_not_filled_a_second_time(self, release, root):
-        release("uploads/first", shared=["uploads"])
-        (root / "shared/uploads/first").unlink()
-        release("uploads/first", name="v2", shared=["uploads"])
-        assert os.listdir(root / "shared/uploads") == []
+    def test_a_file_is_none(self, release):
+        with pytest.raises(ReleaseError, match="app.db is a file in the repository, .* Set the folder"):
+            release("app.db", shared=["app.db"])
+
+    @pytest.mark.needs_root
+    def test_root_makes_nothing_in_a_folder_of_the_users(self, release, root, tmp_path):
+        release(shared=["data"], user="daemon")
+        (root / "shared/data/inner").symlink_to(tmp_path)
+        with pytest.raises(CommandError, match="Permission denied"):
+            release(name="v2", shared=["data/inner/more"], user="daemon")
+        assert not (tmp_path / "more").exists()
 
     def test_folders_replace_a_link_of_the_repository_and_copy_nothing_from_behind_it(self, release, root, tmp_path):
         (tmp_path / "private").mkdir()
@@ -58,6 +70,25 @@ class TestShared:
 
     def test_the_settings_replace_a_file_that_was_committed(self, release):
         assert os.readlink(release(".env") / ".env") == "../../shared/.env"
+
+
+# how a release is furnished, and what is wanted of it later
+SHAPES = {
+    "the same": ({}, {}, True),
+    "another shared path": ({"shared": ["instance"]}, {"shared": ["instance", "uploads"]}, False),
+    "one less": ({"shared": ["instance", "uploads"]}, {"shared": ["instance"]}, False),
+    "another static folder": ({}, {"static_folder": "assets"}, False),
+    "another static URL": ({}, {"static_url": "/files"}, False),
+    "no static files": ({}, {"static_folder": "nowhere"}, False),
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_a_release_is_known_by_what_it_is_furnished_with(case, release, root):
+    first, wanted, same = SHAPES[case]
+    folder = release("static/a", "assets/a", **first)
+    assert is_furnished(dict(params(root), **wanted), str(folder)) == same
+    assert is_furnished(dict(params(root), **first), str(folder))
 
 
 # files of the repository, options, and the folder that is served under static_url

@@ -86,8 +86,70 @@ def test_a_release_is_sealed_before_it_is_started(host, deploy):
     deploy("v1", commit="c" * 40)
     assert oct(folder.stat().st_mode)[-3:] == "755" and oct((folder / "code.py").stat().st_mode)[-3:] == "644"
     application = {"loads": True, "touches": [], "databases": [], "secret_key": "own"}
-    said = json.loads((folder / ".release.json").read_text())
-    assert said == {"version": "v1", "commit": "c" * 40, "application": application}
+    about = json.loads((folder / ".release.json").read_text())
+    assert (about["version"], about["commit"], about["application"]) == ("v1", "c" * 40, application)
+
+
+@pytest.mark.parametrize("mode", [{}, {"_ansible_check_mode": True}], ids=["run", "check"])
+def test_the_link_to_what_is_served_is_made_again_where_somebody_removed_it(mode, host, deploy):
+    host.release("v1")
+    deploy("v1")
+    (host.root / "current").unlink()
+    host.look_anew()
+    assert deploy("v1", **mode)["changed"]
+    assert "start blog-green" not in host.steps  # the release that is served goes on
+    if not mode:
+        assert host.links()["current"] == "v1" and not deploy("v1")["changed"]
+
+
+@pytest.fixture
+def configured(host, deploy, runuser):
+    """Two versions whose repository changes a file at a shared path; v1 is served."""
+    (host.root / "shared/instance").mkdir()
+    for name in ("v1", "v2"):
+        folder = host.release(name) / ".brought/instance"
+        folder.mkdir(parents=True)
+        (folder / "config.py").write_text(name)
+        if name == "v1":
+            deploy("v1")
+    return host.root / "shared/instance/config.py"
+
+
+def test_a_file_of_the_repository_at_a_shared_path_follows_what_is_served(configured, host, deploy):
+    assert configured.read_text() == "v1"
+    deploy("v2")
+    assert configured.read_text() == "v2"
+
+
+def test_what_the_host_changed_of_it_stays_and_is_said(configured, deploy, warnings):
+    configured.write_text("mine")
+    assert not deploy("v2").get("failed")
+    assert configured.read_text() == "mine"
+    assert warnings[0].startswith("instance/config.py was changed on this host, and by the repository too")
+
+
+def test_it_goes_back_with_a_release_that_is_not_well(configured, host, deploy):
+    host.broken["v2"] = dict(status=500)
+    host.on["start blog-green"] = lambda: seen.append(configured.read_text())
+    seen = []
+    assert deploy("v2")["failed"]
+    assert (seen, configured.read_text()) == (["v2"], "v1")
+
+
+def test_it_goes_back_where_the_module_was_killed(configured, host, deploy):
+    host.on["start blog-green"] = Killed()
+    with pytest.raises(Killed):
+        deploy("v2")
+    recover(host.site)
+    assert configured.read_text() == "v1"
+
+
+def test_a_file_that_the_application_may_not_write_is_said_to_be_shared(host, deploy):
+    host.release("v1")
+    host.broken["v1"] = dict(status=500)
+    log, path = host.root / "log/blue.log", host.root / "releases/v1/uploads/a.png"
+    host.on["start blog-blue"] = lambda: log.write_text("PermissionError: [Errno 13] Permission denied: '%s'\n" % path)
+    assert "Add uploads to app_shared_paths, and run update.yml." in deploy("v1")["msg"]
 
 
 def test_a_slot_keeps_the_settings_that_it_was_launched_with(host, deploy):

@@ -1,0 +1,31 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has the application's user bring what a release has for shared/, and keeps what was brought."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible_collections.selfhost.flask.plugins.module_utils import _shared_content
+from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json, write_json
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, run
+
+KEPT = (
+    "%(name)s was changed on this host, and by the repository too: the host's own stays. Compare "
+    "%(shared)s/%(name)s with %(source)s/%(name)s, which is the release's."
+)
+
+
+def bring_shared(site: Site, folder: str, replace: bool) -> list:
+    """Brings what is missing, or with `replace` also what the repository has changed; what is to be said of it."""
+    source, shared = os.path.join(folder, _shared_content.BROUGHT), site.path("shared")
+    if not os.path.isdir(source):
+        return []
+    path = site.own("shared.json")
+    program = _shared_content.__loader__.get_source(_shared_content.__name__)
+    argv = ["/usr/bin/python3", "-I", "-c", program, source, shared, "replace" if replace else "missing"]
+    said = json.loads(run(argv, site.name, json.dumps(read_json(path) or {}).encode()))
+    write_json(path, said["brought"])
+    return [KEPT % dict(name=name, shared=shared, source=source) for name in said["kept"]]
