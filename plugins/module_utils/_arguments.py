@@ -55,6 +55,13 @@ ADMINS = dict(
         ),
     )
 )
+ENVIRONMENT = dict(
+    extra=dict(type="list", elements="str", default=[]),
+    requirements=dict(type="str", default=""),
+    python=dict(type="path", default="/usr/bin/python3"),
+    index_url=dict(type="str", no_log=True),
+    extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
+)
 
 
 def lock_options(reason: str) -> dict:

@@ -7,71 +7,73 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import check_entrypoint
 from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils._git import Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._release import (
-    application_folder,
-    give_tree,
-    is_sealed,
-    remove,
+from ansible_collections.selfhost.flask.plugins.module_utils._identity import Identity
+from ansible_collections.selfhost.flask.plugins.module_utils._release import application_folder, give_tree, remove
+from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files import (
+    check_requirements,
+    write_plainly,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._shared_record import bring_shared
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
 FULL = 40  # characters of a commit that is not abbreviated
 
 
 def establish(module: AnsibleModule, repository: Repository) -> dict:
     """Makes the release where it is not there yet; what the module returns."""
-    params = module.params
+    params, identity = module.params, Identity(module)
     name, commit = repository.resolve(params["version"])
-    sealed = was_launched(params, name, commit)
-    if not sealed:
-        commit, sealed = build(module, repository, name, commit)
-    folder = os.path.normpath(os.path.join(release_path(params, name, commit), params["subfolder"]))
+    # an abbreviated commit does not say which one it is
+    release, launched = identity.find(name, commit) if len(commit) == FULL else ("", False)
+    if not launched:
+        commit, release, launched = build(module, repository, identity, name, commit)
+    folder = os.path.normpath(os.path.join(release, params["subfolder"]))
     return dict(
-        changed=not sealed,
-        id=release_id(name, commit),
+        changed=not launched,
+        id=os.path.basename(release),
         path=folder,
         version=name,
         commit=commit,
+        commits=identity.commits,
         **found_in(folder, params["migrations"]),
     )
 
 
-def build(module: AnsibleModule, repository: Repository, name: str, commit: str) -> tuple[str, bool]:
-    """Makes a version a release, but for check mode; its full commit, and whether it was one before."""
+def build(
+    module: AnsibleModule, repository: Repository, identity: Identity, name: str, commit: str
+) -> tuple[str, str, bool]:
+    """Makes a version a release, but for check mode: its full commit, its path, and whether it was launched."""
     params = module.params
     place = None if module.check_mode else os.path.join(params["root"], "releases")
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=place) as incoming:
-        tree = os.path.join(incoming, "tree")
-        commit = repository.checkout(name, commit, tree)
-        check_entrypoint(params["entrypoint"], application_folder(tree, params["subfolder"]))
-        sealed, release = was_launched(params, name, commit), release_path(params, name, commit)
-        if not sealed and not module.check_mode:
-            remove(release)
-            os.rename(tree, release)
-            furnish(params, application_folder(release, params["subfolder"]))
-            give_tree(release, params["user"])
-    return commit, sealed
+        top = os.path.join(incoming, "tree")
+        commit = repository.checkout(name, commit, top)
+        tree = Tree(top, application_folder(top, params["subfolder"]))
+        check_entrypoint(params["entrypoint"], tree.folder)
+        check_requirements(tree, params["requirements"])
+        release, launched = identity.find(name, commit)
+        if not launched and not module.check_mode:
+            identity.resolve(tree)
+            write_plainly(tree, params["requirements"])
+            place_tree(params, top, release)
+    return commit, release, launched
 
 
-def was_launched(params: dict, name: str, commit: str) -> bool:
-    """Whether a version was launched before; an abbreviated commit does not say which one it is."""
-    return len(commit) == FULL and is_sealed(release_path(params, name, commit))
-
-
-def release_path(params: dict, name: str, commit: str) -> str:
-    return os.path.join(params["root"], "releases", release_id(name, commit))
-
-
-def release_id(name: str, commit: str) -> str:
-    """A folder's name that says the version and is never shared by two commits."""
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
-    return commit[:12] if commit.startswith(slug) else "%s-%s" % (slug, commit[:8])
+def place_tree(params: dict, tree: str, release: str) -> None:
+    """Puts a checked out tree where its user builds it, with what a release has beside its source."""
+    remove(release)
+    os.rename(tree, release)
+    folder = application_folder(release, params["subfolder"])
+    furnish(params, folder)
+    give_tree(release, params["user"])
+    bring_shared(Site(params["user"], params["root"], ""), folder, replace=False)
 
 
 def found_in(folder: str, migrations: str) -> dict:

@@ -60,3 +60,12 @@ def write_file(path: str, content: bytes, mode: int, uid: int = -1, gid: int = -
 def write_json(path: str, content: object, mode: int = 0o600) -> None:
     """Replaces a file's content by what programs read, and people can."""
     write_file(path, json.dumps(content, indent=2).encode() + b"\n", mode)
+
+
+def read_json(path: str) -> dict | list | None:
+    """What programs have written into a file; None where there is none, or something else."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None

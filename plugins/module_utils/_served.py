@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
@@ -37,7 +37,7 @@ def served_release(root: str) -> Served | None:
     releases, folder = os.path.join(root, "releases"), os.path.normpath(os.path.join(root, link))
     name = os.path.relpath(folder, releases).split(os.sep)[0]
     top = os.path.join(releases, name)
-    about = read_record(os.path.join(top, SEAL)) or {}
+    about = read_json(os.path.join(top, SEAL)) or {}
     commit = about.get("commit", "")
     commit = commit if re.fullmatch("[0-9a-f]{40,64}", commit) else ""
     return Served(name, about.get("version", ""), commit, Tree(top, folder))
@@ -54,17 +54,9 @@ def database_revision(root: str) -> list | None:
 
 def recorded_revision(root: str) -> list | None:
     """The database's revisions after the last deployment that ended well, where they were recorded."""
-    entries = read_record(os.path.join(root, "releases.json")) or []
+    entries = read_json(os.path.join(root, "releases.json")) or []
     revision = next((entry.get("revision") for entry in reversed(entries) if entry["outcome"] == "served"), None)
     return [revision] if isinstance(revision, str) else revision
-
-
-def read_record(path: str) -> dict | list | None:
-    """What a deployment recorded, or None."""
-    try:
-        return json.loads(read(path))
-    except ValueError:
-        return None
 
 
 def read(path: str) -> str:

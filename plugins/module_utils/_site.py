@@ -45,6 +45,11 @@ class Site(NamedTuple):
         """The release that a folder is in; the application may be in a subfolder of it."""
         return os.path.relpath(folder, self.path("releases")).split(os.sep)[0] if folder else ""
 
+    def state(self) -> str:
+        """What visitors have when a step failed that touches nothing that is served."""
+        live = os.path.islink(self.path("run", "live.sock"))
+        return "The served version is untouched." if live else "No version is served yet."
+
     def own(self, *names: str) -> str:
         """A path in the folder that is the deployment's own and root's alone."""
         folder = self.path("deployment")

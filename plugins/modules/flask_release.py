@@ -15,13 +15,18 @@ description:
   - The new folder belongs to O(user) until the release is launched, so that what builds it runs
     without privileges; M(selfhost.flask.flask_deployment) then gives it to root.
   - A release whose building was interrupted is built again.
+  - A release that was launched never changes. Where the settings that shape one are other ones, or
+    where it or its environment was damaged by hand, the version becomes another release, C(<id>-2).
   - C(.env) and the paths in O(shared) become links to C(<root>/shared), which every release uses.
+  - What the repository has at such a path is brought to C(<root>/shared) where it is missing there.
+    M(selfhost.flask.flask_deployment) brings later changes of it.
   - The source is read, not run, to see that O(entrypoint) can be right. In check mode that is done
     in a temporary folder, so the module also answers on the controller whether a version exists.
 extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.migrations
   - selfhost.flask.repository
+  - selfhost.flask.environment
 attributes:
   check_mode:
     description: Resolves the version and checks the entrypoint.
@@ -30,7 +35,7 @@ attributes:
     description: Shows the current and the new release.
     support: full
   idempotent:
-    description: A release that was launched once is not built again.
+    description: A release that was launched once is not built again while its settings stay.
     support: full
 options:
   entrypoint:
@@ -96,6 +101,11 @@ commit:
   description: The full commit.
   type: str
   returned: always
+commits:
+  description: The commits of the git repositories that the requirements name by a branch or tag.
+  type: dict
+  returned: always
+  sample: {"https://git.example.com/lib@main": 1b7a2dd9e0c14b2f8a6d5c3e9f7081a2b4c6d8e0}
 built:
   description: Whether the release's folder is there. False in check mode where it would be made.
   type: bool
@@ -114,13 +124,13 @@ import contextlib
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT, MIGRATIONS, REPOSITORY, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._build import establish
 from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import EntrypointError
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, step
 
 
 def main() -> None:
@@ -129,6 +139,7 @@ def main() -> None:
             SITE,
             **MIGRATIONS,
             **REPOSITORY,
+            **ENVIRONMENT,
             entrypoint=dict(type="str", required=True),
             user=dict(type="str"),
             shared=dict(type="list", elements="str", default=[]),
@@ -142,12 +153,13 @@ def main() -> None:
         if not module.check_mode:
             module.fail_json(msg="git is not installed. Install the package git.")
         release = os.path.join(module.params["root"], "releases", module.params["version"])
-        module.exit_json(changed=True, id="", path=release, version=module.params["version"], commit="", built=False)
+        about = dict(id="", path=release, version=module.params["version"], commit="", commits={}, built=False)
+        module.exit_json(changed=True, **about)
     current = os.path.basename(read_link(os.path.join(module.params["root"], "current")))
     try:
         with repository.access(), contextlib.nullcontext() if module.check_mode else step(module.params["root"]):
             result = establish(module, repository)
-    except (GitError, EntrypointError, ReleaseError, Busy) as error:
+    except (GitError, EntrypointError, ReleaseError, Busy, CommandError) as error:
         module.fail_json(msg=str(error))
     diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])
     module.exit_json(**diff_result(module, diff), **result)

@@ -10,16 +10,23 @@ module: flask_venv
 short_description: Gives a release of a Flask application its virtual environment
 version_added: 0.1.0
 description:
-  - Makes C(<root>/venvs/<key>), where the key stands for the requirements, the extra packages and the
-    version of Python, and links C(.venv) in the release to it. Releases that need the same share one,
-    so an update of the code alone installs nothing.
+  - Makes C(<root>/venvs/<key>), and links C(.venv) in the release to it. The key stands for all that
+    the content follows from - the requirements with the files that they include, the extra packages,
+    the version of Python, the package indexes, the content of local projects such as C(./lib), and the
+    commits of git repositories. Releases that need the same share one, so an update of the code alone
+    installs nothing.
+  - An editable package, such as C(-e .), stays in the release, so its environment is that release's alone.
   - Reads C(requirements.txt) with the files that it includes, or the dependencies of
     C(pyproject.toml).
   - Packages are built and installed by O(user), not by root, in a sandbox that has the network, but neither
     C(<root>/shared) nor a database server's socket; the finished environment belongs to
     root. One whose making was interrupted is made again.
   - C(uv) installs them. It is taken from the package index once for each host.
-extends_documentation_fragment: selfhost.flask.site
+  - Flask before 2.1 finds its commands by C(pkg_resources), so its environment gets a setuptools that
+    has that.
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.environment
 attributes:
   check_mode:
     description: Says whether an environment would be made.
@@ -39,27 +46,12 @@ options:
     description: System user who installs the packages.
     type: str
     required: true
-  extra:
-    description: Packages to install beside the application's own.
-    type: list
-    elements: str
-    default: []
-  requirements:
-    description: The requirements' file, relative to the release. Found where empty.
-    type: str
-    default: ""
-  python:
-    description: The Python interpreter of the environment.
-    type: path
-    default: /usr/bin/python3
-  index_url:
-    description: Package index to use instead of PyPI.
-    type: str
-  extra_index_urls:
-    description: Further package indexes, such as one with wheels for a Raspberry Pi.
-    type: list
-    elements: str
-    default: []
+  commits:
+    description:
+      - The commits of the git repositories in the requirements, as M(selfhost.flask.flask_release)
+        returns them.
+    type: dict
+    default: {}
   cache:
     description: Folder for downloaded packages. It belongs to O(user).
     type: path
@@ -91,89 +83,52 @@ requirements:
 import contextlib
 import fcntl
 import glob
-import hashlib
 import os
-import re
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import SITE
 from ansible_collections.selfhost.flask.plugins.module_utils import _site
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils._environment import Environment, lacks_pkg_resources
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+    ReleaseError,
     give_tree,
     read_link,
     replace_link,
     seal_tree,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files import (
+    check_requirements,
+    read_requirements,
+    requirements_file,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
-COMPLETE = ".complete"
+PKG_RESOURCES = "setuptools<81"  # the last ones that have it
 TOOLS = "/usr/local/lib/selfhost-flask"
 LOCK = "/run/selfhost-flask-uv.lock"  # not /run/lock, where everybody may put a link
-PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
 NO_UV = (
     "uv can't be installed from the package index: %s\nCheck the host's network, its disk and app_index_url, then run "
-    "the playbook again. The served version is untouched."
+    "the playbook again. %s"
 )
-FAILED = "The requirements of %s can't be installed (exit code %d). The served version is untouched. %s"
+FAILED = (
+    "The requirements of %(file)s can't be installed (exit code %(code)d).\n%(said)s\n%(state)s Mend what it says, "
+    "such as a requirement in %(file)s, and run the playbook again."
+)
 
 
-def requirements_file(release: str, wanted: str) -> str | None:
-    """The file that names the requirements, or None."""
-    for name in [wanted] if wanted else ["requirements.txt", "pyproject.toml"]:
-        if os.path.isfile(os.path.join(release, name)):
-            return os.path.join(release, name)
-    return None
+class Installation:
+    """An environment in the making."""
 
-
-def read(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def included(path: str) -> list:
-    """A requirements file and, each once, those that it includes."""
-    found, waiting = [], [path]
-    while waiting:
-        path = waiting.pop()
-        if path in found or not os.path.isfile(path):
-            continue
-        found.append(path)
-        names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", read(path), re.M)
-        waiting.extend(os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in names)
-    return found
-
-
-class Environment:
-    """One virtual environment under <root>/venvs."""
-
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: AnsibleModule, tree: Tree, path: str) -> None:
         self.module = module
         self.params = module.params
-        self.requirements = requirements_file(self.params["release"], self.params["requirements"])
-        if self.requirements is None:
-            module.fail_json(
-                msg="%s has no requirements.txt and no pyproject.toml. Add one to the repository, or set "
-                "app_requirements to the file's name." % self.params["release"]
-            )
-        self.path = os.path.join(self.params["root"], "venvs", self.key())
-
-    def key(self) -> str:
-        """Stands for everything that an environment's content follows from."""
-        code, version, error = self.module.run_command([self.params["python"], "-c", PYTHON_VERSION])
-        if code != 0:
-            self.module.fail_json(msg="%s does not run: %s" % (self.params["python"], error.strip()))
-        digest = hashlib.sha256((version + "\n".join(self.params["extra"])).encode())
-        for path in included(self.requirements):
-            digest.update(read(path).encode())
-        return digest.hexdigest()[:12]
-
-    def complete(self) -> bool:
-        """Whether it is there, and its interpreter with it."""
-        return all(os.path.exists(os.path.join(self.path, name)) for name in (COMPLETE, "bin/python"))
+        self.tree = tree
+        self.path = path
+        self.requirements = requirements_file(tree, self.params["requirements"])
 
     def make(self) -> None:
         """Installs everything as the user and gives the result to root."""
@@ -186,15 +141,20 @@ class Environment:
         python = os.path.realpath(self.params["python"])
         self.run([uv, "venv", "--quiet", "--allow-existing", "--python", python, self.path])
         for packages in self.steps():
-            self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
+            self.install(uv, packages)
+        if lacks_pkg_resources(self.path):
+            self.install(uv, [PKG_RESOURCES])
         seal_tree(self.path)
         os.sync()  # or the loss of the power leaves empty files in what is said to be complete
-        write_file(os.path.join(self.path, COMPLETE), b"", 0o644)
+
+    def install(self, uv: str, packages: list) -> None:
+        self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
 
     def steps(self) -> list:
         """What to install: all at once, unless hashes forbid packages without one."""
         own, extra = ["-r", self.requirements], self.params["extra"]
-        hashed = any("--hash=" in read(path) for path in included(self.requirements))
+        texts = read_requirements(self.tree, self.params["requirements"]).values()
+        hashed = any("--hash=" in text for text in texts)
         return [own, extra] if hashed and extra else [own + extra]
 
     def run(self, command: list) -> None:
@@ -206,7 +166,9 @@ class Environment:
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])
-            self.module.fail_json(msg=FAILED % (self.requirements, code, last), command=command)
+            site = Site("", self.params["root"], "")
+            about = dict(file=self.requirements, code=code, said=last, state=site.state())
+            self.module.fail_json(msg=FAILED % about, command=command)
 
     def variables(self) -> dict:
         """uv's settings. The indexes are here, not in an argument: they can hold a password."""
@@ -244,9 +206,13 @@ def runs(module: AnsibleModule, folder: str) -> bool:
     return False
 
 
+def pip_wheels() -> list:
+    return glob.glob("/usr/share/python-wheels/pip-*.whl")
+
+
 def install_uv(module: AnsibleModule) -> None:
     """Puts it beside its place and moves it there when it is whole."""
-    wheels = glob.glob("/usr/share/python-wheels/pip-*.whl")
+    wheels = pip_wheels()
     if not wheels:
         module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
     new = TOOLS + ".new"
@@ -257,7 +223,7 @@ def install_uv(module: AnsibleModule) -> None:
         environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
     )
     if code != 0:
-        module.fail_json(msg=NO_UV % error.strip()[-2000:])
+        module.fail_json(msg=NO_UV % (error.strip()[-2000:], Site("", module.params["root"], "").state()))
     os.sync()
     shutil.rmtree(TOOLS, ignore_errors=True)
     os.rename(new, TOOLS)
@@ -267,39 +233,47 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             SITE,
+            **ENVIRONMENT,
             release=dict(type="path", required=True),
             user=dict(type="str", required=True),
-            extra=dict(type="list", elements="str", default=[]),
-            requirements=dict(type="str", default=""),
-            python=dict(type="path", default="/usr/bin/python3"),
-            index_url=dict(type="str", no_log=True),
-            extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
+            commits=dict(type="dict", default={}),
             cache=dict(type="path", required=True),
         ),
         supports_check_mode=True,
     )
     if module.check_mode and not os.path.isdir(module.params["release"]):
         module.exit_json(changed=True, path="")
-    environment = Environment(module)
-    link = os.path.join(module.params["release"], ".venv")
-    before, missing = read_link(link), not environment.complete()
-    target = os.path.relpath(environment.path, os.path.realpath(module.params["release"]))
-    if not module.check_mode:
-        try:
-            with step(module.params["root"]):
-                if missing:
-                    environment.make()
-                if before != target:
-                    replace_link(link, target)
-        except Busy as error:
-            module.fail_json(msg=str(error))
+    release = module.params["release"]
+    tree = tree_of(module.params["root"], release)
+    try:
+        check_requirements(tree, module.params["requirements"])
+        with contextlib.nullcontext() if module.check_mode else step(module.params["root"]):
+            path, changed, diff = establish(module, tree)
+    except (Busy, ReleaseError) as error:
+        module.fail_json(msg=str(error))
+    requirements = requirements_file(tree, module.params["requirements"])
+    module.exit_json(changed=changed, path=path, requirements=requirements, **diff_result(module, diff))
+
+
+def establish(module: AnsibleModule, tree: Tree) -> tuple[str, bool, dict]:
+    """Makes the environment where it is not there yet, and links the release to it: its path, and what changed."""
+    environment = Environment(module, tree, module.params["commits"])
+    link = os.path.join(tree.folder, ".venv")
+    path, ready = environment.find(tree.folder)
+    before, target = read_link(link), os.path.relpath(path, os.path.realpath(tree.folder))
+    if not ready and not module.check_mode:
+        Installation(module, tree, path).make()
+        environment.note(path)
+    if before != target and not module.check_mode:
+        replace_link(link, target)
     diff = dict(before="venv: %s\n" % before, after="venv: %s\n" % target)
-    module.exit_json(
-        changed=missing or before != target,
-        path=environment.path,
-        requirements=environment.requirements,
-        **diff_result(module, diff),
-    )
+    return path, not ready or before != target, diff
+
+
+def tree_of(root: str, folder: str) -> Tree:
+    """The release that the application's folder is in."""
+    name = Site("", root, "").release_name(folder)
+    return Tree(folder if name == ".." else os.path.join(root, "releases", name), folder)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,27 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import pwd
+import shutil
 
 import pytest
 
+from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT
+from ansible_collections.selfhost.flask.plugins.module_utils._deployment import seal
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.modules import flask_venv
+
 CHECK = {"_ansible_check_mode": True}
 OLD_COMMIT = "1" * 40
+
+
+@pytest.fixture
+def remote(remote):
+    """A repository that says what the application needs."""
+    (remote.folder / "requirements.txt").write_text("flask\n")
+    return remote
 
 
 @pytest.fixture
@@ -25,10 +39,40 @@ def release(run, root, remote):
     return release
 
 
-def seal(result):
-    """What flask_deployment does when it launches a release."""
-    with open(os.path.join(result["path"], ".release.json"), "w", encoding="ascii"):
-        pass
+@pytest.fixture
+def launch(run, root, monkeypatch):
+    """What flask_venv and flask_deployment make of a release, also as they did when they noted nothing."""
+
+    def install(installation):
+        for name in ("bin/python", "lib/flask/__init__.py"):
+            path = os.path.join(installation.path, name)
+            os.makedirs(os.path.dirname(path))
+            open(path, "w", encoding="ascii").close()
+
+    monkeypatch.setattr(flask_venv.Installation, "make", install)
+    for name in ("venvs", "slots"):
+        (root / name).mkdir()
+
+    def launch(result, noted=True, **options):
+        about = dict(root=str(root), release=result["path"], user=getpass.getuser(), cache="/nowhere")
+        made = run("flask_venv", **about, commits=result["commits"], **options)
+        seal(Site("blog", str(root), ""), result["path"], commit=result["commit"])
+        if not noted:
+            open(made["path"] + "/.complete", "w", encoding="ascii").close()
+            write(result["path"] + "/.release.json", json.dumps({"commit": result["commit"]}))
+        return result
+
+    return launch
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def test_a_version_becomes_a_release(release, remote, root):
@@ -40,7 +84,7 @@ def test_a_version_becomes_a_release(release, remote, root):
     assert result["id"] == "v1.0-" + commit[:8]
     assert result["path"] == str(root / "releases" / result["id"])
     assert result["diff"] == {"before": "release: \n", "after": "release: %s\n" % result["id"]}
-    assert sorted(os.listdir(result["path"])) == [".env", "README", "blog.py"]
+    assert sorted(os.listdir(result["path"])) == [".env", "README", "blog.py", "requirements.txt"]
     assert os.listdir(root / "releases") == [result["id"]]
 
 
@@ -51,15 +95,173 @@ def test_the_diff_names_the_current_release(release, remote, root):
 
 
 @pytest.mark.parametrize("digits", [40, 20, 10])
-def test_a_release_that_was_launched_is_not_built_again(digits, release, remote):
+def test_a_release_that_was_launched_is_not_built_again(digits, release, remote, launch):
     commit = remote.commit(blog="app = 1\n")
     version = commit[:digits]
-    first = release(version=version)
-    seal(first)
+    first = launch(release(version=version))
     for mode in ({}, CHECK):
         result = release(version=version, **mode)
         assert (result["changed"], result["path"], result["commit"]) == (False, first["path"], commit)
     assert os.path.exists(os.path.join(first["path"], ".release.json"))
+
+
+# what is set otherwise after a release was launched
+SETTINGS = {
+    "a shared path": {"shared": ["instance", "uploads"]},
+    "one shared path less": {"shared": []},
+    "the static folder": {"static_folder": "assets"},
+    "the static URL": {"static_url": "/files"},
+    "the subfolder": {"subfolder": "web"},
+    "the requirements' file": {"requirements": "more.txt"},
+    "an extra package": {"extra": ["gunicorn"]},
+    "the index": {"index_url": "https://index.example.com/simple"},
+    "another index": {"extra_index_urls": ["https://index.example.com/simple"]},
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_a_launched_release_with_other_settings_is_another_one(case, release, remote, launch):
+    remote.commit("static/a", "assets/a", "web/static/a", "more.txt", "web/requirements.txt", "web/blog.py",
+                  blog="app = 1\n", **{"web/blog": "app = 1\n"})
+    shared = {"shared": ["instance"]}
+    first = launch(release(**shared))
+    for mode in (CHECK, {}):
+        result = release(**{**shared, **SETTINGS[case], **mode})
+        assert (result["changed"], result["id"]) == (True, first["id"] + "-2")
+    launch(result, **{name: value for name, value in SETTINGS[case].items() if name in ENVIRONMENT})
+    assert not release(**{**shared, **SETTINGS[case]})["changed"]
+    assert (release(**shared)["changed"], release(**shared)["id"]) == (False, first["id"])
+
+
+def test_the_password_of_an_index_is_no_other_setting(release, remote, launch):
+    remote.commit(blog="app = 1\n")
+    url = {"index_url": "https://ana:s3cret@index.example.com/simple"}
+    launch(release(**url), **url)
+    assert not release(index_url="https://ana:other@index.example.com/simple")["changed"]
+
+
+def test_a_release_whose_launch_failed_is_built_with_the_mended_settings(release, remote, root, launch):
+    remote.commit(blog="app = 1\n")
+    first = launch(release())
+    mended = release(shared=["uploads"])
+    assert (mended["id"], os.path.isdir(first["path"])) == (first["id"] + "-2", True)
+    assert os.path.realpath(mended["path"] + "/uploads") == str(root / "shared/uploads")
+
+
+def damage(name):
+    return lambda path: os.unlink(os.path.join(path, name))
+
+
+# what somebody did to a launched release or its environment
+DAMAGE = {
+    "a file": (damage("blog.py"), "a file in it differs"),
+    "a changed file": (lambda path: write(path + "/blog.py", "mine = 1\n"), "a file in it differs"),
+    "a link": (damage("instance"), "a file in it differs"),
+    "a package": (lambda path: shutil.rmtree(path + "/.venv/lib/flask"), "a file in its environment differs"),
+    "everything": (lambda path: shutil.rmtree(os.path.realpath(path + "/.venv")), "its environment is not complete"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_launched_release_that_was_damaged_is_built_anew_beside_it(case, release, remote, root, launch, warnings):
+    happens, said = DAMAGE[case]
+    remote.commit(blog="app = 1\n")
+    first = launch(release(shared=["instance"]))
+    (root / "slots/blue").symlink_to(first["path"])
+    happens(first["path"])
+    for mode in (CHECK, {}):
+        result = release(shared=["instance"], **mode)
+        assert (result["changed"], result["id"]) == (True, first["id"] + "-2")
+        assert said in warnings[-1] and warnings[-1].endswith("built anew, as %s." % result["id"])
+    assert os.path.isdir(first["path"])
+
+
+def test_what_an_earlier_version_of_the_collection_launched_is_taken_as_it_is(release, remote, launch):
+    remote.commit("static/a", blog="app = 1\n")
+    first = launch(release(shared=["instance"], index_url="https://a/"), noted=False)
+    for mode in (CHECK, {}, {}):
+        assert not release(shared=["instance"], index_url="https://a/", **mode)["changed"]
+    assert json.loads(read(first["path"] + "/.release.json"))["commit"] == first["commit"]
+    assert release(shared=["instance"], index_url="https://b/")["changed"]
+    os.unlink(first["path"] + "/static/a")
+    assert release(shared=["instance"], index_url="https://a/")["changed"]
+
+
+def test_the_live_release_is_not_built_over_where_its_seal_was_removed(release, remote, root, launch):
+    remote.commit(blog="app = 1\n")
+    first = launch(release())
+    (root / "slots/green").symlink_to(first["path"])
+    os.unlink(first["path"] + "/.release.json")
+    assert release()["id"] == first["id"] + "-2"
+    assert os.path.exists(first["path"] + "/blog.py")
+
+
+def test_a_branch_in_the_requirements_that_has_moved_is_another_release(release, remote, another_remote, launch):
+    library = another_remote.commit("setup.py")
+    url = "file://" + another_remote.url
+    remote.folder.joinpath("requirements.txt").write_text("flask\n-e git+%s@main#egg=lib\n" % url)
+    remote.commit(blog="app = 1\n")
+    first = launch(release())
+    assert first["commits"] == {url + "@main": library}
+    assert "-e" not in read(first["path"] + "/requirements.txt")  # uv takes no editable ones
+    assert not release()["changed"]
+    library = another_remote.commit("README")
+    result = release()
+    assert (result["id"], result["commits"]) == (first["id"] + "-2", {url + "@main": library})
+
+
+def test_a_pinned_repository_in_the_requirements_is_not_asked(release, remote):
+    remote.folder.joinpath("requirements.txt").write_text("lib @ git+https://nowhere.invalid/lib@%s\n" % OLD_COMMIT)
+    remote.commit(blog="app = 1\n")
+    assert release()["commits"] == {}
+
+
+ENCODINGS = {"utf-16": "utf-16", "utf-8-sig": "utf-8-sig", "latin-1": "latin-1"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_requirements_are_read_however_they_are_encoded(encoding, release, remote):
+    text = "# f\u00fcr Flask\r\nflask\r\n-r more.txt\r\n"
+    for name in ("requirements.txt", "more.txt"):
+        remote.folder.joinpath(name).write_bytes(text.encode(encoding))
+    remote.commit(blog="app = 1\n")
+    path = release()["path"]
+    for name in ("requirements.txt", "more.txt"):
+        assert read(os.path.join(path, name)) == text.replace("\r", "")
+
+
+UNUSABLE = {
+    "nothing": ({}, "The application has no requirements.txt and no pyproject.toml. Add requirements.txt"),
+    "others": ({"Pipfile": b"", "requirements/prod.txt": b""}, "but has Pipfile, requirements/prod.txt."),
+    "no text": ({"requirements.txt": b"flask\0"}, "requirements.txt is no text, so nothing can be installed from it."),
+}
+
+
+@pytest.mark.parametrize("mode", [{}, CHECK], ids=["run", "check"])
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_requirements_that_cannot_be_used_are_refused_before_anything_is_touched(case, mode, release, remote, root):
+    files, text = UNUSABLE[case]
+    remote.folder.joinpath("requirements.txt").unlink()
+    for name, content in files.items():
+        remote.folder.joinpath(name).parent.mkdir(exist_ok=True)
+        remote.folder.joinpath(name).write_bytes(content)
+    remote.commit(blog="app = 1\n")
+    assert text in release(**mode)["msg"]
+    assert os.listdir(root / "releases") == []
+
+
+def test_content_of_the_repository_at_a_shared_path_is_brought(release, remote, root, runuser):
+    for name in ("instance", "data/uploads"):  # the first level is there before the first release
+        (root / "shared" / name.split("/")[0]).mkdir()
+    os.rmdir(root / "shared/data")
+    (root / "deployment").mkdir()
+    remote.commit("data/uploads/default.txt", blog="app = 1\n", **{"instance/config": "VERSION = 1"})
+    release(shared=["instance", "data/uploads"])
+    assert (root / "shared/instance/config.py").read_text() == "VERSION = 1"
+    assert os.listdir(root / "shared/data/uploads") == ["default.txt"]
+    remote.commit("data/uploads/more.txt")
+    release(shared=["instance", "data/uploads"])
+    assert sorted(os.listdir(root / "shared/data/uploads")) == ["default.txt", "more.txt"]
 
 
 def test_a_release_that_was_not_launched_is_built_again(release, remote):
@@ -96,7 +298,7 @@ def test_a_release_of_a_commit_is_named_after_it(release, remote):
 
 
 def test_the_application_may_be_in_a_subfolder(release, remote, root):
-    remote.commit("web/migrations/env.py", **{"web/blog": "app = 1\n"})
+    remote.commit("web/migrations/env.py", "web/requirements.txt", **{"web/blog": "app = 1\n"})
     result = release(subfolder="web", shared=["instance"])
     assert result["path"] == str(root / "releases" / result["id"] / "web")
     assert result["migrations"]

@@ -24,6 +24,7 @@ class Host:
         self.ran = []
         self.variables = []
         self.failing = None
+        self.packages = []
 
     def run_command(self, module, argv, environ_update=None, **ignored):
         if argv[1] == "-c":
@@ -41,6 +42,8 @@ class Host:
         if made:
             made.parent.mkdir(parents=True)
             made.touch(0o755)
+            for name in self.packages:
+                (made.parent.parent / "lib/python3.11/site-packages" / name).mkdir(parents=True)
         return 0, "", ""
 
     def start(self, program):
@@ -58,7 +61,7 @@ def host(monkeypatch, tmp_path):
     host = Host(tmp_path / "tools")
     monkeypatch.setattr(AnsibleModule, "run_command", lambda module, *args, **named: host.run_command(module, *args, **named))
     monkeypatch.setattr(flask_venv, "TOOLS", str(tmp_path / "tools"))
-    monkeypatch.setattr(flask_venv.glob, "glob", lambda pattern: ["/wheels/pip.whl"])
+    monkeypatch.setattr(flask_venv, "pip_wheels", lambda: ["/wheels/pip.whl"])
     monkeypatch.setattr(os, "chown", lambda *dummy, **ignored: None)
     return host
 
@@ -174,19 +177,107 @@ def test_other_needs_get_another_one(case, venv, root, host):
     assert len(os.listdir(root / "venvs")) == 2
 
 
-@pytest.mark.parametrize("text, names", [
-    ("flask", []),
-    ("-r base.txt\n--requirement=more/dev.txt", ["base.txt", "more/dev.txt", "more/common.txt"]),
-    ("-c constraints.txt\n-rbase.txt", ["constraints.txt", "base.txt"]),
-    ("-r requirements.txt\n-r nothing.txt", []),
-])
-def test_included_files_are_read_each_once(text, names, tmp_path):
-    (tmp_path / "more").mkdir()
-    files = {"requirements.txt": text, "more/dev.txt": "-r common.txt", "base.txt": "-r requirements.txt"}
-    for name in ["constraints.txt", "more/common.txt", *files]:
-        (tmp_path / name).write_text(files.get(name, ""))
-    found = flask_venv.included(str(tmp_path / "requirements.txt"))
-    assert sorted(found) == sorted(str(tmp_path / name) for name in ["requirements.txt", *names])
+def source(root, name, text="x = 1\n"):
+    """A file of a release."""
+    path = root / "releases" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+# what the requirements of two releases say alike, a file of theirs, and whether they share an environment nevertheless
+LOCAL = {
+    "a folder": ("./lib\n", "lib/mod.py", False),
+    "a folder's URL": ("file:lib\n", "lib/mod.py", False),
+    "a named URL": ("mod @ file:./lib ; python_version > '3'\n", "lib/mod.py", False),
+    "extras": ("./lib[more]\n", "lib/mod.py", False),
+    "the release": (".\n", "src/mod.py", False),
+    "a packed one": ("wheels/mod-1-py3-none-any.whl\n", "wheels/mod-1-py3-none-any.whl", False),
+    "a place to look": ("--find-links=wheels\nmod\n", "wheels/mod-1-py3-none-any.whl", False),
+    "an included one": ("-r more.txt\n", "lib/mod.py", False),
+    "editable": ("-e ./lib\n", "lib/mod.py", False),
+    "code beside a folder": ("./lib\n", "app.py", True),
+    "a project of that name": ("lib\n", "lib/mod.py", True),
+}
+
+
+@pytest.mark.parametrize("case", LOCAL)
+def test_the_content_of_local_projects_is_a_part_of_the_key(case, venv, root):
+    text, name, same = LOCAL[case]
+    paths = []
+    for release, content in (("v1", "x = 1\n"), ("v2", "x = 2\n"), ("v3", "x = 1\n")):
+        source(root, release + "/requirements.txt", text)
+        source(root, release + "/more.txt", "./lib")
+        source(root, release + "/lib/setup.py")
+        source(root, "%s/%s" % (release, name), content)
+        paths.append(venv("releases/" + release)["path"])
+    assert (paths[0] == paths[1]) == same
+    assert (paths[0] == paths[2]) == (case != "editable")
+
+
+PROJECTS = {
+    "uv's path": '[project]\nname="x"\ndependencies=["lib"]\n[tool.uv.sources]\nlib = { path = "lib" }\n',
+    "Poetry's path": '[tool.poetry.dependencies]\nlib = {path = "./lib", develop = true}\n',
+    "dynamic": '[project]\nname="x"\ndynamic = ["version", "dependencies"]\n',
+}
+
+
+@pytest.mark.parametrize("case", PROJECTS)
+def test_what_a_pyproject_takes_from_other_files_is_a_part_of_the_key(case, venv, root):
+    paths = []
+    for release, content in (("v1", "x = 1\n"), ("v2", "x = 2\n")):
+        source(root, release + "/pyproject.toml", PROJECTS[case])
+        source(root, release + "/lib/setup.py", content)
+        source(root, release + "/setup.py", content)
+        paths.append(venv("releases/" + release, requirements="pyproject.toml")["path"])
+    assert paths[0] != paths[1]
+
+
+def test_an_editable_package_is_in_an_environment_of_its_releases_own(venv, root, host):
+    source(root, "v1/requirements.txt", "-e .\n")
+    first = venv()
+    assert not venv()["changed"]
+    (root / "releases/v1/.venv").unlink()  # the release was built anew, at the same place
+    count = len(host.installed())
+    assert venv()["path"] == first["path"] and len(host.installed()) == count + 1
+
+
+def test_the_commit_of_a_branch_is_a_part_of_the_key(venv, root):
+    source(root, "v1/requirements.txt", "lib @ git+https://s3cret@git.example.com/lib@main\n")
+    paths = [venv(commits={"https://git.example.com/lib@main": digit * 40})["path"] for digit in "121"]
+    assert paths[0] == paths[2] != paths[1]
+
+
+@pytest.mark.parametrize("option", [{"index_url": "https://a/"}, {"extra_index_urls": ["https://a/"]}])
+def test_the_index_is_a_part_of_the_key(option, venv):
+    assert venv()["path"] != venv(**option)["path"]
+
+
+def test_the_environment_of_another_release_is_never_made_again(venv, root, host):
+    first = Path(venv()["path"])
+    source(root, "v2/requirements.txt", "flask\n")
+    (first / "bin/python").write_text("changed by hand")
+    second = venv("releases/v2")
+    assert second["path"] == str(first) + "-2"
+    assert (first / "bin/python").read_text() == "changed by hand"
+    assert not venv("releases/v2")["changed"]
+
+
+def test_one_from_before_its_files_were_noted_is_used_as_it_is(venv, root, host):
+    path = Path(venv()["path"])
+    (path / ".complete").write_text("")
+    source(root, "v2/requirements.txt", "flask\n")
+    for mode in (CHECK, {}):
+        assert venv("releases/v2", **mode)["path"] == str(path)
+    (path / "bin/python").write_text("changed by hand")
+    source(root, "v3/requirements.txt", "flask\n")
+    assert venv("releases/v3")["path"] == str(path) + "-2"
+
+
+@pytest.mark.parametrize("version, installed", [("2.0.1", ["setuptools<81"]), ("2.1.0", []), ("3.1.0", [])])
+def test_flask_gets_what_it_finds_its_commands_by(version, installed, venv, host):
+    host.packages = ["Flask-%s.dist-info" % version]
+    venv()
+    assert host.installed()[1:] == installed
 
 
 @pytest.mark.parametrize("files, wanted, found", [
@@ -226,6 +317,7 @@ def test_a_failure_shows_its_last_lines_and_is_not_taken_for_complete(venv, root
     host.failing = "pip install --quiet --compile-bytecode"
     result = venv()
     assert result["failed"] and "requirements.txt can't be installed (exit code 1)" in result["msg"]
+    assert "No version is served yet. Mend what it says" in result["msg"]
     assert "line 99" in result["msg"] and "line 80" in result["msg"] and "line 79" not in result["msg"]
     assert not (root / "releases/v1/.venv").exists()
     host.failing = None
@@ -233,7 +325,7 @@ def test_a_failure_shows_its_last_lines_and_is_not_taken_for_complete(venv, root
 
 
 FAILURES = {
-    "no requirements": ({"requirements": "other.txt"}, "Add one to the repository, or set app_requirements"),
+    "no requirements": ({"requirements": "other.txt"}, "or set app_requirements to the file"),
     "no Python": ({"python": "/nowhere"}, "/nowhere does not run: No such file"),
 }
 
@@ -248,7 +340,7 @@ def test_says_what_to_set(case, mode, venv, host):
 
 
 def test_a_host_without_pip_is_told_the_package(venv, host, monkeypatch):
-    monkeypatch.setattr(flask_venv.glob, "glob", lambda pattern: [])
+    monkeypatch.setattr(flask_venv, "pip_wheels", lambda: [])
     assert venv()["msg"].startswith("Debian's pip is missing. Install the package ")
 
 
