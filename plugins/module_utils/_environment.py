@@ -16,14 +16,13 @@ from typing import Iterator
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._git import Repository, without_user
-from ansible_collections.selfhost.flask.plugins.module_utils._manifest import manifest
+from ansible_collections.selfhost.flask.plugins.module_utils._manifest import is_unchanged, manifest
 from ansible_collections.selfhost.flask.plugins.module_utils._records import linked_venvs
-from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
+from ansible_collections.selfhost.flask.plugins.module_utils._release import COMPLETE, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files import read_requirements
 from ansible_collections.selfhost.flask.plugins.module_utils._sources import FULL_COMMIT, Git, Sources
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
-COMPLETE = ".complete"  # root writes it last
 PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -115,7 +114,7 @@ class Environment:
 
     def is_usable(self, path: str) -> bool:
         """Whether one is complete and as it was made."""
-        return is_complete(path) and (self.adopt(path) or record_of(path).get("files") == manifest(path, COMPLETE))
+        return is_complete(path) and (self.adopt(path) or (record_of(path) and is_unchanged(path, COMPLETE)))
 
     def adopt(self, path: str) -> bool:
         """Notes how one is that was made before that was noted; whether it was such a one, and is right."""
@@ -147,7 +146,7 @@ class Environment:
             return None if self.adopt(path) else ""
         if record_of(path)["settings"] != self.settings:
             return ""
-        return None if record_of(path)["files"] == manifest(path, COMPLETE) else "a file in its environment differs"
+        return None if is_unchanged(path, COMPLETE) else "a file in its environment differs"
 
 
 def is_complete(path: str) -> bool:

@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._environment import Environment, resolve_sources
 from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import is_furnished
-from ansible_collections.selfhost.flask.plugins.module_utils._manifest import manifest
+from ansible_collections.selfhost.flask.plugins.module_utils._manifest import is_unchanged, manifest
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
@@ -80,10 +80,10 @@ class Identity:
     def _is_intact(self, release: str) -> bool:
         """Whether it is as it was launched; of one from before that was noted, it is noted now."""
         path = os.path.join(release, SEAL)
-        about, files = read_json(path) or {}, manifest(release, SEAL)
+        about = read_json(path) or {}
         if "files" not in about and not self.module.check_mode:
-            write_file(path, json.dumps(dict(about, files=files)).encode() + b"\n", 0o644)
-        return about.get("files", files) == files
+            write_file(path, json.dumps(dict(about, files=manifest(release, SEAL))).encode() + b"\n", 0o644)
+        return is_unchanged(release, SEAL)
 
     def resolve(self, tree: Tree) -> dict:
         """The commits of the git repositories that a tree's requirements name by a branch or tag."""

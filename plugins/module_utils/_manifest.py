@@ -9,6 +9,8 @@ import hashlib
 import os
 import stat
 
+from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json
+
 
 def manifest(folder: str, *left_out: str) -> str:
     """Stands for all files of a folder as they are: names, modes, sizes, seconds of change, and links' targets.
@@ -23,6 +25,12 @@ def manifest(folder: str, *left_out: str) -> str:
         target = os.readlink(entry.path) if entry.is_symlink() else what
         digest.update(("%s\0%o %s\n" % (name, about.st_mode, target)).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def is_unchanged(folder: str, record: str) -> bool:
+    """Whether a folder is as its record in it says; one from before that was noted is taken as it is."""
+    noted = (read_json(os.path.join(folder, record)) or {}).get("files")
+    return os.path.isdir(folder) and noted in (None, manifest(folder, record))
 
 
 def content(folder: str, *left_out: str) -> str:

@@ -17,9 +17,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._transaction import
 
 PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"
 PARTS = (
-    "_database _databases _dotenv _dump _files _gate _health _mysql _mysql_account _owner _program _records _release "
-    "_settings _shared_content _shared_record _site _slots _sqlite _sqlite_owner _stream _supervisor _transaction "
-    "_unix_http"
+    "_database _databases _dotenv _dump _files _gate _health _manifest _mysql _mysql_account _owner _program _records "
+    "_release _settings _shared_content _shared_record _site _slots _sqlite _sqlite_owner _stream _supervisor "
+    "_transaction _unix_http"
 ).split()
 MAIN = "from %s._program import main\n\nmain()\n" % PACKAGE
 EPOCH = (1980, 1, 1, 0, 0, 0)

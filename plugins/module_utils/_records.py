@@ -12,7 +12,8 @@ import os
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_json
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link, remove
+from ansible_collections.selfhost.flask.plugins.module_utils._manifest import is_unchanged
+from ansible_collections.selfhost.flask.plugins.module_utils._release import COMPLETE, SEAL, read_link, remove
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 KEPT_ENTRIES = 500
@@ -64,19 +65,23 @@ class Records:
 
     def _with_outcome(self, *outcomes: str) -> list:
         found = self.outcomes()
-        return [name for name in reversed(list(found)) if found[name]["outcome"] in outcomes and self.is_there(name)]
+        return [name for name in reversed(list(found)) if found[name]["outcome"] in outcomes and self.is_whole(name)]
 
     def served(self, release: str) -> dict:
         """The last entry of a release as it was served; empty where there is none."""
         entries = [one for one in self.entries if one["release"] == release and one["outcome"] == SERVED]
         return entries[-1] if entries else {}
 
-    def is_there(self, release: str) -> bool:
-        """Whether a release is still on the host, and complete."""
-        return os.path.exists(self.site.path("releases", release, SEAL))
+    def is_whole(self, release: str) -> bool:
+        """Whether a release is still on the host, complete, and undamaged with its environment."""
+        folder = self.site.path("releases", release)
+        if not os.path.exists(os.path.join(folder, SEAL)) or not is_unchanged(folder, SEAL):
+            return False
+        names = (os.path.basename(venv) for venv in linked_venvs(folder))
+        return all(is_unchanged(self.site.path("venvs", name), COMPLETE) for name in names)
 
     def prune(self, number: int) -> list:
-        """Removes all but the newest releases that were served, and what none of those needs."""
+        """Removes all but the newest whole releases that were served, and what none of those needs."""
         kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)] + self._in_slots()
         removed = sorted(set(os.listdir(self.site.path("releases"))) - set(kept))
         for name in removed:

@@ -13,6 +13,7 @@ import shutil
 import stat
 
 SEAL = ".release.json"  # root writes it last: from then on nothing in the release changes
+COMPLETE = ".complete"  # the same in a virtual environment
 
 
 class ReleaseError(Exception):

@@ -64,6 +64,18 @@ def test_update_is_noticed_by_nobody(machine: Machine, host: Host, visitor: Visi
     assert "Me gusta (1)" in visitor.get("/", headers={"Accept-Language": "es"}).text
 
 
+def test_what_somebody_removed_is_made_again(machine: Machine, host: Host) -> None:
+    release = host.check_output(f"readlink -f {ROOT}/current")
+    host.check_output(f"rm -r {release}/.venv/lib/python3*/site-packages/itsdangerous {ROOT}/current")
+    with Visitors(machine) as visitors:
+        code, said = deploy("v2")
+    assert code == 0, said
+    assert "a file in its environment differs" in said
+    assert visitors.problems == []
+    assert host.check_output(f"readlink -f {ROOT}/current") == f"{release}-2"
+    assert machine.answers()
+
+
 @pytest.mark.parametrize(
     ("version", "problem"),
     [

@@ -102,6 +102,16 @@ def test_the_link_to_what_is_served_is_made_again_where_somebody_removed_it(mode
         assert host.links()["current"] == "v1" and not deploy("v1")["changed"]
 
 
+def test_a_damaged_release_is_not_kept_and_no_rollback_goes_back_to_it(run, host, deploy):
+    for name in ("v1", "v2", "v3"):
+        host.release(name, venv=name)
+        deploy(name)
+    (host.root / "releases/v2/code.py").touch()
+    result = run("flask_rollback", **host.about())
+    assert result["release"] == "v1" and (host.root / "releases/v3").exists()
+    assert not (host.root / "releases/v2").exists()
+
+
 @pytest.fixture
 def configured(host, deploy, runuser):
     """Two versions whose repository changes a file at a shared path; v1 is served."""

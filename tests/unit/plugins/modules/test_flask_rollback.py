@@ -94,7 +94,7 @@ class TestChoosing:
         assert host.steps == [] and host.look_anew() == before
 
     @pytest.mark.parametrize("deployed, named, said", [
-        (["v1", "v2"], "v7", "The release 'v7' is not on this host. There are: v1, v2."),
+        (["v1", "v2"], "v7", "The release 'v7' is not on this host, or it is damaged. There are: v1, v2."),
         (["v1"], "", "There is no release to go back to. There are: v1."),
         ([], "", "There is no release to go back to. There are: none."),
     ])
