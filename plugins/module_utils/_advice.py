@@ -8,30 +8,24 @@ from __future__ import annotations
 import os
 import re
 
-REFUSED = re.compile(r"(?:PermissionError: \[Errno 13\]|OSError: \[Errno 30\]) [^:\n]*: '([^'\n]+)'")
+RELEASE = r"/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/"
+REFUSED = re.compile(
+    r"(?:PermissionError|OSError): \[Errno (?:13|30)\] [^:\n]*: '(?:%s)?([^/'\n][^'\n]*)'" % RELEASE
+)
 SHARE = (
-    "The application may not write to %(path)s: what a release has is read-only. Add %(share)s to app_shared_paths, "
-    "and run update.yml."
+    "The application writes to %(path)s, which is a part of its release and can't be changed. Add %(share)s to "
+    "app_shared_paths, and run update.yml."
 )
 MOVE = (
-    "The application may not write to %(path)s: what a release has is read-only. Have it write into a folder such as "
-    "instance, which app_shared_paths has."
+    "The application writes to %(path)s, which is a part of its release and can't be changed. Have it write into a "
+    "folder, add that to app_shared_paths, and run update.yml."
 )
 
 
-def advice(text: str, releases: str) -> str:
+def advice(text: str) -> str:
     """What to set for the last file of a release that could not be written; empty where it is another matter."""
-    paths = [inner_path(path, releases) for path in REFUSED.findall(text)]
-    path = next((path for path in reversed(paths) if path), "")
-    folder = os.path.dirname(path) if os.path.splitext(path)[1] else path
-    if not path:
+    paths = REFUSED.findall(text)
+    if not paths:
         return ""
-    return (SHARE if folder else MOVE) % dict(path=path, share=folder)
-
-
-def inner_path(path: str, releases: str) -> str:
-    """A path in a release, without the release; empty where it is elsewhere."""
-    if not os.path.isabs(path):
-        return os.path.normpath(path)
-    inner = os.path.relpath(path, releases)
-    return "" if inner.startswith("..") else inner.partition(os.sep)[2]
+    folder = os.path.dirname(paths[-1]) if os.path.splitext(paths[-1])[1] else paths[-1]
+    return (SHARE if folder else MOVE) % dict(path=paths[-1], share=folder)

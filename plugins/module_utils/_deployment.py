@@ -276,7 +276,7 @@ class Deployment:
     def take_back(self, transaction: Transaction, error: Exception) -> None:
         """Ends a change that met a problem, and the module, unless it turns out to be made."""
         problem, journal = said(error, transaction.journal["entry"]["release"]), transaction.journal
-        problem = "\n".join(filter(None, [problem.rstrip(), advice(problem, self.site.path("releases"))]))
+        problem = "\n".join(filter(None, [problem.rstrip(), advice(problem)]))
         about = dict(problem=problem, name=self.site.name, database="", served="No version is served yet.")
         if journal["live"]:
             about["served"] = "The version before it goes on serving."

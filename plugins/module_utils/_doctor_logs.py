@@ -12,6 +12,7 @@ import re
 import time
 from typing import Iterator, NamedTuple
 
+from ansible_collections.selfhost.flask.plugins.module_utils._advice import advice
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, ask, clipped
 
 TAIL = 512 << 10  # bytes of a log that are read
@@ -23,7 +24,6 @@ EFFECT = re.compile(r"gunicorn\.errors\.HaltServer|SystemExit|KeyboardInterrupt"
 MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)")
 MISSING_KEY = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 DATABASE_DOWN = re.compile(r"OperationalError|InterfaceError|Can't connect to (?:local )?(?:MySQL|MariaDB)|Access denied for user")
-UNWRITABLE = re.compile(r"(?:PermissionError|OSError): \[Errno (?:13|30)\] .*'/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/([^']+)'")
 UPSTREAM = re.compile(r"\bupstream\b")
 PROXY_ERROR = re.compile(r"\[(?:error|crit|alert|emerg)\]")
 PROXY_NOISE = re.compile(r"SSL_do_handshake|limiting (?:requests|connections)|access forbidden|no live upstreams hint")
@@ -105,20 +105,9 @@ def application_errors(paths: dict) -> Iterator[Finding]:
                 "application-errors",
                 "%s has %d traceback%s of the last hour; the last one says: %s"
                 % (path, len(raised), "s" * (len(raised) > 1), clipped(raised[-1])),
-                unwritable(raised[-1]) or "Read it: `sudo tail -n 50 %s`." % path,
+                advice(raised[-1]) or "Read it: `sudo tail -n 50 %s`." % path,
                 subject=os.path.basename(path),
             )
-
-
-def unwritable(raised: str) -> str:
-    """What to do for an application that writes beside its code, which is sealed; empty for another exception."""
-    found = UNWRITABLE.search(raised)
-    if not found:
-        return ""
-    return (
-        "The application writes to %s, which is a part of its release and can't be changed. Add the folder to "
-        "app_shared_paths, and run update.yml." % found.group(1)
-    )
 
 
 def proxy_errors(path: str, since: float = 0) -> Iterator[Finding]:
@@ -233,5 +222,5 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
     return Finding(
         "slot-crashing",
         "The application ends at its start; %s says last: %s" % (path, last),
-        unwritable(last) or "Mend that and run update.yml, or run rollback.yml.",
+        advice(last) or "Mend that and run update.yml, or run rollback.yml.",
     )

@@ -157,8 +157,8 @@ def test_it_goes_back_where_the_module_was_killed(configured, host, deploy):
 def test_a_file_that_the_application_may_not_write_is_said_to_be_shared(host, deploy):
     host.release("v1")
     host.broken["v1"] = dict(status=500)
-    log, path = host.root / "log/blue.log", host.root / "releases/v1/uploads/a.png"
-    host.on["start blog-blue"] = lambda: log.write_text("PermissionError: [Errno 13] Permission denied: '%s'\n" % path)
+    said = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1/uploads/a.png'\n"
+    host.on["start blog-blue"] = lambda: (host.root / "log/blue.log").write_text(said)
     assert "Add uploads to app_shared_paths, and run update.yml." in deploy("v1")["msg"]
 
 
