@@ -46,20 +46,21 @@ def test_nothing_is_left_to_a_handler_which_is_lost_with_its_run():
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
-    text = render(template.parts[0], template.name, deployment, __nginx_error={"title": "Down", "text": "Wait."})
+    about = dict(__nginx_error={"title": "Down", "text": "Wait."}, __flask_login={"missing": ["python3"]})
+    text = render(template.parts[0], template.name, deployment, **about)
     assert text.endswith("\n") and not text.endswith("\n\n")
     assert "{{" not in text and "{%" not in text
     managed = re.match(r"(#!.*\n)?([#;]\s*\n)*[#;] Ansible managed\n|<!doctype html>\n<!-- Ansible managed -->\n", text)
-    assert managed or template.name == "look.sh.j2"  # it is run, not kept
+    assert managed or template.name in ("look.sh.j2", "needs.sh.j2")  # they are run, not kept
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("role, name", [
     ("app", "flask.j2"), ("gunicorn", "serve.j2"), ("tls", "deploy-hook.j2"),
-    ("system", "look.sh.j2"), ("system", "profile.sh.j2"),
+    ("system", "look.sh.j2"), ("system", "profile.sh.j2"), ("flask", "needs.sh.j2"),
 ])
 def test_a_script_is_one_for_a_shell(role, name, deployment, render, tmp_path):
-    (tmp_path / "script").write_text(render(role, name, deployment))
+    (tmp_path / "script").write_text(render(role, name, deployment, __flask_login={"missing": ["python3"]}))
     run("sh", "-n", tmp_path / "script")
 
 
