@@ -23,7 +23,7 @@ APPLICATIONS = {
         "flask_entrypoint": "ledger:create_app()",
         "flask_database": "sqlite",
         "flask_env": {"DATABASE_URL": "sqlite:////srv/ledger/shared/data/ledger.db"},
-        "app_shared_paths": ["instance", "conf", "data"],
+        "app_shared_paths": ["instance", "data"],
     },
     "seed": {
         "flask_entrypoint": "run:app",
@@ -34,7 +34,7 @@ APPLICATIONS = {
         },
     },
 }
-COMMON = {"flask_health_url": "/healthz", "deployment_health_deadline": 15}
+COMMON = {"flask_health_url": "/healthz"}
 # What the host needs for an application that nobody visits through the proxy.
 PARTS = "mysql,app,deployment,gunicorn"
 MYSQL = 'mysqldump --skip-comments --skip-extended-insert "$1"'
@@ -118,7 +118,10 @@ class Loader:
         return answer.stdout
 
     def update(self, version: str) -> subprocess.CompletedProcess[str]:
-        return run("update.yml", "--limit", self.name, "-e", f"flask_version={version}", inventory=self.inventory)
+        return run(
+            "update.yml", "--limit", self.name, "-e", f"flask_version={version}", "-e", "deployment_health_deadline=15",
+            inventory=self.inventory,
+        )
 
     def entry(self) -> dict:
         """The last one of the records."""
