@@ -32,10 +32,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._shared_files impor
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Site, locked
 
 PROGRAM = "backup.pyz"
-PARTS = (
-    "_backup _backup_creation _backup_store _data _database _database_url _databases _dotenv _dump _files _mysql _owner "
-    "_records _release _restic _retention _shared_files _shared_owner _site _sqlite _sqlite_owner _stream _tree"
-).split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
 
 

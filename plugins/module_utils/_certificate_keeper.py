@@ -47,7 +47,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, locked, run
 
-PARTS = "_acme _certificate _certificate_keeper _certificate_store _files _nginx_sites _release _site".split()
 MAIN = "from %s import main\n\nmain()\n" % __name__
 PROGRAM, SETTINGS, SECRETS, CA = "certificate.pyz", "certificate.json", "dns-hook.json", "acme-ca.pem"
 HOOKS = {"add": "dns-hook", "remove": "dns-cleanup-hook"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import io
 import os
@@ -16,11 +17,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, 
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
 
 PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"
-PARTS = (
-    "_database _databases _dotenv _dump _files _gate _health _manifest _mysql _mysql_account _owner _program _records "
-    "_release _settings _shared_content _shared_record _site _slots _sqlite _sqlite_owner _stream _supervisor "
-    "_transaction _unix_http"
-).split()
 MAIN = "from %s._program import main\n\nmain()\n" % PACKAGE
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -43,18 +39,40 @@ def differs(path: str, content: bytes) -> bool:
     return not os.path.exists(path) or _read(path) != content
 
 
-def packed(parts: list = PARTS, main: str = MAIN) -> bytes:
+def packed(main: str = MAIN) -> bytes:
     """A program and all that it imports."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py", EPOCH), main)
         for folder in packages():
             archive.writestr(zipfile.ZipInfo(folder + "/__init__.py", EPOCH), "")
-        for name in parts:
-            module = importlib.import_module("%s.%s" % (PACKAGE, name))
-            source = module.__loader__.get_source(module.__name__)
+        for name, source in sorted(imported_by(main).items()):
             archive.writestr(zipfile.ZipInfo("%s/%s.py" % (PACKAGE.replace(".", "/"), name), EPOCH), source)
     return buffer.getvalue()
+
+
+def imported_by(main: str) -> dict:
+    """The sources of the package's modules that a program imports, each with those that they import, by their names."""
+    found, waiting = {}, imports_of(main)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            module = importlib.import_module("%s.%s" % (PACKAGE, name))
+            found[name] = module.__loader__.get_source(module.__name__)
+            waiting |= imports_of(found[name])
+    return found
+
+
+def imports_of(source: str) -> set:
+    """The package's modules that a source names in its imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        module = getattr(node, "module", None) if isinstance(node, ast.ImportFrom) else None
+        if module == PACKAGE:
+            found.update(alias.name for alias in node.names)
+        elif module and module.startswith(PACKAGE + "."):
+            found.add(module[len(PACKAGE) + 1:])
+    return found
 
 
 def packages() -> list:

@@ -239,7 +239,7 @@ def foreseen(module: AnsibleModule, settings: Settings) -> dict:
 def install(module: AnsibleModule) -> bool:
     """Whether the program was another one."""
     folder = os.path.join(module.params["root"], "deployment")
-    path, content = os.path.join(folder, _backup.PROGRAM), _program.packed(_backup.PARTS, _backup.MAIN)
+    path, content = os.path.join(folder, _backup.PROGRAM), _program.packed(_backup.MAIN)
     if module.check_mode:
         return _program.differs(path, content)
     if not os.path.isdir(folder):

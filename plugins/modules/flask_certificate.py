@@ -157,7 +157,7 @@ def install(module: AnsibleModule) -> bool:
     """Whether the program or its settings were others."""
     root = module.params["root"]
     files = {
-        own(root, _certificate_keeper.PROGRAM): _program.packed(_certificate_keeper.PARTS, _certificate_keeper.MAIN),
+        own(root, _certificate_keeper.PROGRAM): _program.packed(_certificate_keeper.MAIN),
         own(root, _certificate_keeper.SETTINGS): json.dumps(told(module), indent=2).encode() + b"\n",
     }
     others = {path: content for path, content in files.items() if _program.differs(path, content)}

@@ -88,6 +88,7 @@ def test_what_can_t_be_installed_is_said(prepare):
 def test_cloud_init_is_waited_for_before_packages_and_may_have_a_problem(code, warned, log, tmp_path, monkeypatch):
     write_program(tmp_path / "cloud-init", f'#!/bin/sh\necho cloud-init >>"$LOG"\necho "status: degraded"\nexit {code}\n')
     login = {"distribution": "debian", "distribution_version": "12", "git": True, "cloud_init": True, "missing": ["sudo"]}
+    login.update(taken=[], sites=[])
     known = {"__flask_login": login, "flask_app": "blog", "flask_repo": "x", "flask_entrypoint": "x:y"}
     (tmp_path / "play.yml").write_text(PLAY)
     monkeypatch.setenv("ANSIBLE_CONFIG", str(TOP / "ansible.cfg"))

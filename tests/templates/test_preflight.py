@@ -49,6 +49,7 @@ GOOD = {
 }
 
 # For each role what is set, and what the message begins with.
+ITS_URL = {"flask_env": {"DATABASE_URL": "mysql://x"}}
 BAD_FLASK = {
     "a name with capitals": ({"flask_app": "Blog"}, "flask_app is 'Blog', which is no valid user name. Set it"),
     "a name that begins with a digit": ({"flask_app": "1blog"}, "flask_app is '1blog', which is no valid"),
@@ -62,8 +63,8 @@ BAD_FLASK = {
         for name in ("shadow", "disk", "video", "docker", "journal", "apt", "default", "tmp", "pi", "sys", "letsencrypt")
     },
     "a user of the system as administrator": ({"flask_admins": [{"name": "www-data"}]}, "flask_admins has www-data, the user of"),
-    "a database of the server": ({"mysql_database": "mysql"}, "mysql_database is 'mysql', the server's own. Set it to"),
-    "an account of the server": ({"mysql_user": "root"}, "mysql_user is 'root', the server's own. Set it to another"),
+    "a database of the server": ({"mysql_database": "mysql", **ITS_URL}, "mysql_database is 'mysql', the server's own. Set it to"),
+    "an account of the server": ({"mysql_user": "root", **ITS_URL}, "mysql_user is 'root', the server's own. Set it to another"),
     "no repository": ({"flask_repo": ""}, "flask_repo is empty. Set it to the URL"),
     "no entrypoint": ({"flask_entrypoint": ""}, "flask_entrypoint is ''. Set it to 'module:name'"),
     "a file as entrypoint": ({"flask_entrypoint": "blog.py"}, "flask_entrypoint is 'blog.py'. Set it to"),

@@ -57,8 +57,9 @@ class Remote:
 
 @pytest.fixture(autouse=True)
 def on_a_host(monkeypatch):
-    """A module's warnings are in its result, which they aren't where ansible itself was imported."""
+    """A module's warnings are in its result, which they aren't where ansible itself was imported; and no other's are."""
     monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
+    monkeypatch.setattr("ansible.module_utils.common.warnings._global_warnings", {})
 
 
 @pytest.fixture(autouse=True)

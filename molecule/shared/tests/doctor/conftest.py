@@ -28,10 +28,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving imp
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target  # noqa: E402
 
 _doctor_exposure.SCAN, _doctor_web.TIMEOUT = 0.3, 3  # seconds; the host is near
-PARTS = """_backup _backup_creation _backup_store _data _database _database_url _databases _doctor _doctor_access
-    _doctor_data _doctor_host _doctor_inside _doctor_logs _doctor_serving _doctor_sshd _dotenv _dump _files _gate _mysql _owner _records
-    _release _restic _retention _revisions _secrets _shared_files _shared_owner _site _slots _sqlite _sqlite_owner
-    _sshd_match _stream _supervisor _transaction _tree _unix_http""".split()
 MAIN = f"""import json, sys
 from {_program.PACKAGE}._doctor_inside import Inside, Settings
 json.dump(Inside(Settings(**json.load(sys.stdin))).examine(), sys.stdout)
@@ -78,7 +74,7 @@ def done(machine: Machine, script: str, *words: str, stdin: str = "") -> str:
 def patient(machine: Machine) -> Machine:
     """The host, with what its faults need."""
     done(machine, KEEP)
-    files = dict(certificates(machine.name), **{"doctor.pyz": _program.packed(PARTS, MAIN).hex()})
+    files = dict(certificates(machine.name), **{"doctor.pyz": _program.packed(MAIN).hex()})
     script = "import json, pathlib, sys\nfor name, text in json.load(sys.stdin).items():\n" \
         "    path = pathlib.Path(sys.argv[1], name)\n" \
         "    path.write_bytes(bytes.fromhex(text) if name.endswith('pyz') else text.encode())\n"

@@ -158,7 +158,7 @@ def test_without_a_repository_there_is_none_to_fetch_from(blog):
 
 def test_the_program_makes_and_tries_backups_with_the_systems_python_alone(blog):
     program = blog.folder / "backup.pyz"
-    _program.write_program(str(program), _program.packed(_backup.PARTS, _backup.MAIN))
+    _program.write_program(str(program), _program.packed(_backup.MAIN))
     blog.env.write_text("")  # a database would be asked by its user
 
     def run(action):

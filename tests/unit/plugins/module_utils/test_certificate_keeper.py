@@ -435,7 +435,7 @@ def test_another_server_is_not_taken_for_this_one(web, monkeypatch, tmp_path):
 
 def test_the_program_is_complete_in_itself(host):
     path = host.root / "deployment/certificate.pyz"
-    path.write_bytes(_program.packed(program.PARTS, program.MAIN))
+    path.write_bytes(_program.packed(program.MAIN))
     done = subprocess.run(
         ["/usr/bin/python3", "-I", str(path), str(host.root), "renew"], capture_output=True, text=True, check=False
     )
@@ -444,7 +444,7 @@ def test_the_program_is_complete_in_itself(host):
 
 def test_a_hook_finds_its_secrets_and_what_certbot_says(host):
     own = host.root / "deployment"
-    (own / "certificate.pyz").write_bytes(_program.packed(program.PARTS, program.MAIN))
+    (own / "certificate.pyz").write_bytes(_program.packed(program.MAIN))
     (own / "dns-hook").write_text('#!/bin/sh\necho "$TOKEN $CERTBOT_DOMAIN"\n')
     (own / "dns-hook").chmod(0o700)
     (own / "dns-hook.json").write_text('{"TOKEN": "p%4$#\'\\"@/ :"}')

@@ -13,6 +13,7 @@ from xmlrpc.client import Fault
 import pytest
 from deployment_host import Killed
 
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
 from ansible_collections.selfhost.flask.plugins.modules import flask_session
@@ -228,7 +229,7 @@ class TestEnding:
         deploy("v1")
         host.release("v2", migrations=["a1", "b2"])
         session()
-        monkeypatch.setattr(_deployment, "database_of", lambda site: None)
+        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
         said = deploy("v2", session="ana-1")["msg"]
         session("ended", release="v2", problem=said)
         assert host.records() == [("v1", "served"), ("v2", "failed")] and host.entries()[-1]["problem"] == said

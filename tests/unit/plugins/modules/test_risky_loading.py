@@ -39,7 +39,7 @@ def risky(request, host, deploy):
 
 def test_it_is_loaded_when_nobody_writes_and_there_is_a_copy(risky, host):
     assert risky()["changed"]
-    begin = ["inspect", "guard", WORKERS, "close", "dump", "load", "stop blog-green", "link green", "start blog-green"]
+    begin = ["inspect", "guard", "take", WORKERS, "close", "dump", "load", "stop blog-green", "link green", "start blog-green"]
     assert host.steps[:len(begin)] == begin
     assert host.states["load"]["closed"] == ["blue", "workers"] and host.states["load"]["workers"] == set()
     assert host.dumps() == ["1v1.gz", "1v1.json", "2v2.gz", "2v2.json"]
@@ -143,8 +143,8 @@ def test_what_is_pending_is_asked_in_the_window_of_what_can_not_be_loaded_before
     host.loadings["v2"] = UNLOADABLE
     host.look_anew()
     assert deploy("v2")["revision"] == ["b2"]
-    assert host.steps[:6] == ["inspect", "guard", "stop ", "close", "dump", "load"]
-    assert host.steps[6] == "migrate" and "changes" not in host.entries()[-1]
+    assert host.steps[:7] == ["inspect", "guard", "take", "stop ", "close", "dump", "load"]
+    assert host.steps[7] == "migrate" and "changes" not in host.entries()[-1]
 
 
 def test_a_database_that_is_gone_does_not_keep_a_failure_from_its_end(unseen, host, monkeypatch):
