@@ -24,11 +24,11 @@ def furnish(params: dict, folder: str) -> None:
     """Adds what a release has beside its source, in place of what the repository has there."""
     for name in (BROUGHT, PUBLIC):
         remove(path_inside(folder, name))
-    wanted = links(params, folder)
     for name in params["shared"]:
         set_aside(folder, name)
         make_shared(os.path.join(params["root"], "shared"), name, params["user"])
-    for name, target in wanted.items():
+        link(folder, name, os.path.join(params["root"], "shared", name))  # static files may be in it
+    for name, target in links(params, folder).items():
         link(folder, name, target)
 
 
@@ -96,10 +96,15 @@ def make_shared(shared: str, name: str, user: str) -> None:
                 give_tree(path, user)
 
 
+def is_package(entry: os.DirEntry) -> bool:
+    """Whether it may be one of the application's: what a release has beside its source is hidden or a link."""
+    return not entry.name.startswith(".") and not entry.is_symlink()
+
+
 def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
     """Where the static files are, or None."""
     package = entrypoint.partition(":")[0].split(".")[0]
-    siblings = sorted(os.path.join(name, "static") for name in os.listdir(folder))
+    siblings = sorted(os.path.join(entry.name, "static") for entry in os.scandir(folder) if is_package(entry))
     for candidate in [wanted] if wanted else [package + "/static", "static"] + siblings:
         if os.path.isdir(os.path.join(folder, candidate)):
             return os.path.join(folder, candidate)

@@ -99,6 +99,7 @@ STATIC = {
     "in a folder of another name": (["static/a", "assets/a"], {"static_folder": "assets"}, "assets"),
     "at another url": (["static/a"], {"static_url": "/files/public"}, "static"),
     "at the root": (["static/a"], {"static_url": "/"}, "static"),
+    "beside what is shared": (["web/static/a", "uploads/static/b"], {"shared": ["uploads"]}, "web/static"),
     "nowhere": (["README"], {}, None),
     "not in the folder that was named": (["static/a"], {"static_folder": "assets"}, None),
 }
@@ -110,3 +111,17 @@ def test_static_files_are_found(case, release):
     folder = release(*files, **options)
     public = folder / ".public" / options.get("static_url", "/static").strip("/")
     assert (public.resolve().relative_to(folder).as_posix() if public.exists() else None) == wanted
+
+
+def test_static_files_may_be_what_is_shared(release, root):
+    folder = release("static/a", shared=["static"])
+    assert (folder / ".public/static").resolve() == root / "shared/static"
+    assert is_furnished(dict(params(root), shared=["static"]), str(folder))
+
+
+@pytest.mark.parametrize("case", STATIC)
+def test_a_release_is_furnished_as_it_was(case, release, root):
+    files, options, dummy = STATIC[case]
+    options = dict({"shared": ["instance"]}, **options)
+    folder = release(*files, "instance/static/a", **options)
+    assert is_furnished(dict(params(root), **options), str(folder))
