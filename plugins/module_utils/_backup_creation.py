@@ -83,8 +83,8 @@ def quiet(site: Site):
 
 def _fill(site: Site, folder: str, about: dict, held: bool) -> dict:
     """Writes the files of a backup, its manifest last. The files are copied while a deployment may run."""
-    data = data_of(site)
     with contextlib.nullcontext() if held else quiet(site):
+        data = data_of(site)  # a deployment may change where they are
         about.update(_served(site), time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         about.update(database=_dump(data.database, os.path.join(folder, DATABASE), about), missing=list(data.missing))
         about.update(notes=data.notes())

@@ -24,8 +24,8 @@ READ_URL = "Let its configuration read DATABASE_URL, or set DATABASE_URL in flas
 NOT_COPIED = "Nothing here copies %s: no backup has it, and no update or restoration brings it back."
 COPY_IT = "Copy it where it is."
 UNASKED = (
-    "The application can't be loaded without its database, so it could not be asked where its data is. What is copied is what "
-    "DATABASE_URL names."
+    "The application does not say where its data is: it can't be loaded without it, or has none of SQLAlchemy's engines. What "
+    "is copied is what DATABASE_URL names."
 )
 MOVED = "%s keeps its data in %s; the version before it keeps it in %s. No data is moved between them."
 KEYS = {
@@ -46,7 +46,7 @@ class Data(NamedTuple):
     database: Database | None = None  # all that can be copied on this host
     missing: tuple = ()  # in words, those that can't
     differs: tuple = ()  # in words, what it uses, and what DATABASE_URL names
-    unasked: bool = False  # it could not be loaded to be asked
+    unasked: bool = False  # it could not be asked
 
     def pairs(self) -> list:
         return pairs_of(self.database) if self.database else []
@@ -94,9 +94,10 @@ def data_of(site: Site, about: dict | None = None) -> Data:
     here = [one for one in found if is_here(site, one, env)]
     missing = tuple(one.in_words() for one in found if one not in here)
     known = [] if env in found else found
-    differs = env and known and env.place not in [one.place for one in known]
+    is_known = env and not (env.kind == "sqlite" and not os.path.isabs(env.name))  # where that is, the application knows
+    differs = is_known and known and env.place not in [one.place for one in known]
     names = (in_words(known), env.in_words()) if differs else ()
-    unasked = about.get("loads") is False and not about.get("databases")
+    unasked = bool(about) and not about.get("databases") and (about.get("loads") is False or env is not None)
     return Data(databases_at([[one.kind, one.name] for one in here], site.name), missing, names, unasked)
 
 

@@ -151,9 +151,9 @@ def key_state(app: object | None) -> str:
 
 
 def settings() -> set:
-    """The values of the .env in the application's folder."""
+    """The values of the .env in the application's folder, and of what is yet to come into it."""
     try:
         from dotenv import dotenv_values
     except ImportError:
         return set(os.environ.values())
-    return set(dotenv_values(".env").values())
+    return {*dotenv_values(".env").values(), *os.environ.values()}

@@ -59,8 +59,11 @@ def inspect(app: FlaskApp, **question: object) -> Loading:
 
 
 def sandbox_of(site: Site, release: str, database: Database | None) -> Sandbox:
-    """The one that a release is loaded in: it writes neither to what is shared, nor to itself, nor to its database."""
-    discarded = [site.path("shared"), site.path("releases", release)]
+    """The one that a release is loaded in: it writes neither to what is shared, nor to itself, nor to its database.
+
+    Without a name, it may write to itself, as it has to where it is built.
+    """
+    discarded = [site.path("shared")] + ([site.path("releases", release)] if release else [])
     for folder in (os.path.realpath(folder) for one in members_of(database) for folder in one.folders()):
         if os.path.isdir(folder) and not any((folder + "/").startswith(path + "/") for path in discarded):
             discarded.append(folder)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -14,6 +15,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE,
 def take_lock(module: AnsibleModule, site: Site, **result: str) -> str:
     """The identity of this run, which is the only one at work from here on; ends the module where it is not."""
     owner = module.params["owner"]
+    if not os.path.isdir(site.path("deployment")):  # a folder of that name may be something else's
+        module.fail_json(msg="%s is not set up on this host. Run site.yml. Nothing was changed." % site.name)
     holder = Lock(site).take(dict(owner, reason=module.params["reason"]), module.params["gone"])
     if holder:
         about = dict(holder, since=time.time() - holder["since"], lease=LEASE)

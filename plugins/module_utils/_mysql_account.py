@@ -19,7 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._settings import re
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
 URL = re.compile(
-    r"(?:mysql|mariadb)(?:\+\w+)?://(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@(?:localhost|127\.0\.0\.1|\[::1\]|)[:/]"
+    r"(?:mysql|mariadb)(?:\+\w+)?://(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@(?:localhost|127\.0\.0\.1|\[::1\]|)(?::3306)?/"
 )
 OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -36,6 +36,14 @@ class Account:
     def __init__(self, name: str) -> None:
         self.name = name
         self.server = MySQL("mysql")
+
+    def is_there(self) -> bool:
+        """Whether this host's server has it; an address of this host can lead to another server, by a tunnel."""
+        try:
+            rows = self.server.ask("SELECT COUNT(*) FROM user WHERE User = '%s' AND Host = 'localhost'" % self.name)
+        except CommandError:
+            return False
+        return rows != [["0"]]
 
     def lets_in(self, password: str) -> bool:
         """Whether a password is valid; no argument has it in it."""

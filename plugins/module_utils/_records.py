@@ -111,7 +111,9 @@ def dump_folder(site: Site) -> str:
 
 def linked_venvs(release: str) -> list:
     """Where the links named .venv in a release lead; the application may be in a subfolder."""
-    return [read_link(os.path.join(path, ".venv")) for path, folders, dummy in os.walk(release) if ".venv" in folders]
+    return [
+        read_link(os.path.join(path, ".venv")) for path, folders, files in os.walk(release) if ".venv" in folders + files
+    ]
 
 
 def sentence(entry: dict) -> str:

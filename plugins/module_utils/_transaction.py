@@ -128,9 +128,9 @@ class Transaction:
         served = password_of(self.settings.path, self.site.name)
         self.settings.take()
         wanted = password_of(self.settings.path, self.site.name)
-        if wanted is None:
-            return
         account, both = Account(self.site.name), [one for one in (served, wanted) if one is not None]
+        if wanted is None or not account.is_there():
+            return
         is_valid = account.lets_in(wanted)
         if not is_valid or served != wanted:
             self.note(account=True)
@@ -230,10 +230,10 @@ class Transaction:
             with self.timed("restore"):
                 self._database().restore(self.journal["dump"])
             self.note(dump="", restored=True)  # never again: from here on others write
-        self._settle_account()
         self.open_writes()
         if self.journal["workers"] and live:
             self.slots.start_workers()
+        self._settle_account()  # until then both passwords are valid
         not_so = ("revision", "dump", "changes")
         entry = {key: value for key, value in self.journal["entry"].items() if key not in not_so}
         self.left = self._remaining_changes()

@@ -189,7 +189,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     site = Site(module.params["name"], module.params["root"], module.params["log"])
-    if not os.path.isdir(site.root) or not os.path.isdir(site.log):  # check mode on a bare host
+    if not os.path.isdir(site.path("deployment")) or not os.path.isdir(site.log):  # check mode on a bare host
         if not module.check_mode:
             module.fail_json(msg="%s is not set up on this host. Run site.yml." % site.name)
         module.exit_json(changed=False, id=module.params["owner"]["id"], recovered="")

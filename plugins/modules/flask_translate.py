@@ -82,10 +82,13 @@ compiled:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
+from ansible_collections.selfhost.flask.plugins.module_utils._loading import sandbox_of
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
+from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 FOREIGN = ("node_modules", "site-packages", "venv")
 
@@ -146,7 +149,8 @@ def done_by_command(app: FlaskApp, result: Result, stale: list) -> list:
 
 def sandbox(params: dict) -> Sandbox | None:
     """What the application runs in, where it is another user's."""
-    return Sandbox(params["user"], discarded=(os.path.join(params["root"], "shared"),)) if params["user"] else None
+    site = Site(params["user"] or "", params["root"] or "", "")
+    return sandbox_of(site, "", database_of(site)) if params["user"] else None
 
 
 def main() -> None:

@@ -160,13 +160,13 @@ class Installation:
     def run(self, command: list) -> None:
         """A command as the user; the last of what it said where it fails."""
         # What builds a package is code of a version that is not served yet: it needs the network, and no data.
-        sandbox = Sandbox(self.params["user"], hidden=(os.path.join(self.params["root"], "shared"),), network=True)
+        site = Site("", self.params["root"], "")
+        sandbox = Sandbox(self.params["user"], hidden=(site.path("shared"), site.path("slots")), network=True)
         code, out, err = self.module.run_command(
             sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_site.held
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])
-            site = Site("", self.params["root"], "")
             about = dict(file=self.requirements, code=code, said=last, state=site.state())
             self.module.fail_json(msg=FAILED % about, command=command)
 

@@ -150,7 +150,7 @@ class DeploymentHost:
         self.site = Site("blog", str(root), str(root / "log"))
         supervisor.files = {"blog-blue": 1, "blog-green": 1}
         supervisor.on_start, supervisor.on_stop = self.start, self.stop
-        for name in ("releases", "run", "slots", "venvs", "shared", "log", "gate"):
+        for name in ("releases", "run", "slots", "venvs", "shared", "log", "gate", "deployment"):
             (root / name).mkdir(parents=True)
         (root / "shared/.env").touch()
         self.pretend(monkeypatch)

@@ -19,6 +19,7 @@ URLS = {
     "mysql+pymysql://blog:%s@%s" % (QUOTED, TAIL): NASTY,
     "mysql+pymysql://blog@" + TAIL: "",
     "mariadb://blog:x@127.0.0.1:3306/blog": "x",
+    "mysql://blog:x@127.0.0.1:3307/blog": None,
     "mysql://shop:x@" + TAIL: None,
     "mysql://blog:x@db.example.com/blog": None,
     "mysql://localhost/blog": None,

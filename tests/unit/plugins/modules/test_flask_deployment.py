@@ -513,6 +513,9 @@ class TestPassword:
             def __init__(self, name):
                 assert name == "blog"
 
+            def is_there(self):
+                return True
+
             def lets_in(self, password):
                 return password in valid[-1]
 
@@ -549,6 +552,10 @@ class TestPassword:
             served(settings=self.URL % "new")
         recover(host.site)
         assert valid[-1] == ("new",) and host.settings()[0] == self.URL % "new"
+
+    def test_an_account_of_another_server_at_this_hosts_address_is_left_alone(self, valid, served, monkeypatch):
+        monkeypatch.setattr(_transaction.Account, "is_there", lambda self: False)
+        assert not served(settings=self.URL % "new").get("failed") and valid == [("old",)]
 
     def test_one_that_is_valid_already_is_not_set(self, valid, served):
         served(settings=self.URL % "old" + "OTHER=1\n")

@@ -126,13 +126,13 @@ class TestBeginning:
 
     def test_check_mode_looks_and_leaves_no_trace(self, session, host, lock):
         assert session(**CHECK)["id"] == "ana-1"
-        assert not (host.root / "deployment").exists()
+        assert os.listdir(host.root / "deployment") == []
         lock.take(BOB, [])
         assert "holder" not in session(**CHECK) and lock.holder()["id"] == "bob-2"
 
     def test_check_mode_leaves_no_trace_on_a_host_that_is_not_ready(self, session, host):
         assert session(disk_free=10 ** 9, **CHECK)["failed"]
-        assert not (host.root / "deployment").exists()
+        assert os.listdir(host.root / "deployment") == []
 
     @pytest.mark.parametrize("missing", ["", "log"])
     def test_a_host_that_is_not_set_up(self, missing, session, host):
