@@ -38,7 +38,7 @@ def test_playbook_is_killed_when_it_is_about_to_serve(story: Story) -> None:
 def test_playbook_is_killed_while_the_host_migrates(story: Story) -> None:
     """The module that is at work on the host completes the change, as nobody has told it not to."""
     with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.now()
         update.process.kill()
         update.process.wait(timeout=30)
@@ -51,7 +51,7 @@ def test_playbook_is_killed_while_the_host_migrates(story: Story) -> None:
 def test_terminal_is_closed_while_the_host_migrates(story: Story) -> None:
     """ansible-playbook and its ssh are gone: the module may be told so, by the end of its output."""
     with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.now()
         update.kill_all()
         frozen.tell("go on")
@@ -79,7 +79,7 @@ def test_playbook_is_killed_while_it_notes_a_failure(story: Story) -> None:
 
 def test_second_update_ends_at_once(story: Story) -> None:
     with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         second = run("update.yml", "-e", "flask_version=v6")
         assert second.returncode == 2
         owner = f"{getpass.getuser()}@{platform.node()}"

@@ -62,7 +62,7 @@ def test_version_that_changes_its_data_when_it_is_loaded_fails(loader: Loader, v
 def test_module_is_killed_when_a_version_changes_its_data_when_it_is_loaded(loader: Loader, point: str) -> None:
     with Frozen(loader.machine, DEPLOYMENT, point, app=loader.name) as frozen:
         with Update("slow", "--limit", loader.name, inventory=loader.inventory) as update:
-            frozen.until_there()
+            frozen.until_there(update)
             frozen.tell("kill all")
             code, said = update.end()
     assert code == 2, said
@@ -77,7 +77,7 @@ def test_power_is_lost_when_a_version_changes_its_data_when_it_is_loaded(
     before = loader.content()
     with Frozen(machine, DEPLOYMENT, "migrating", app=name) as frozen:
         with Update("slow", "--limit", name, inventory=inventory) as update:
-            frozen.until_there()
+            frozen.until_there(update)
             subprocess.run([sys.executable, TESTHOST, "kill", machine.name], check=True, timeout=60)
             update.kill_all()
             subprocess.run([sys.executable, TESTHOST, "start", machine.name], check=True, timeout=120)

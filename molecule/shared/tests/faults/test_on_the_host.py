@@ -28,7 +28,7 @@ FIRST_STEP_ONLY = 'ln -sfn "$1" "$2/current"'
 @pytest.mark.parametrize(("module", "point"), MODULES)
 def test_module_that_builds_is_killed(story: Story, module: str, point: str) -> None:
     with Frozen(story.machine, module, point) as frozen, Update("rebuilt") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.now()
         frozen.tell("kill all")
         code, said = update.end()
@@ -40,7 +40,7 @@ def test_module_that_builds_is_killed(story: Story, module: str, point: str) -> 
 @pytest.mark.parametrize("point", BEFORE_THE_SWITCH)
 def test_module_that_serves_is_killed(story: Story, point: str, order: str) -> None:
     with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.now()
         frozen.tell(order)
         code, said = update.end()
@@ -51,7 +51,7 @@ def test_module_that_serves_is_killed(story: Story, point: str, order: str) -> N
 @pytest.mark.parametrize("point", AFTER_THE_SWITCH)
 def test_module_is_killed_after_the_switch(story: Story, point: str) -> None:
     with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.now()
         frozen.tell("kill all")
         update.end()
@@ -60,7 +60,7 @@ def test_module_is_killed_after_the_switch(story: Story, point: str) -> None:
 
 def test_module_is_killed_in_the_midst_of_the_switch(story: Story) -> None:
     with Frozen(story.machine, DEPLOYMENT, "switched") as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         story.machine.inside(FIRST_STEP_ONLY, story.before["links"][1], ROOT)
         story.now()
         frozen.tell("kill all")
@@ -71,7 +71,7 @@ def test_module_is_killed_in_the_midst_of_the_switch(story: Story) -> None:
 def cut_the_power(story: Story, point: str) -> None:
     """What fails until the host is up again is the power's."""
     with Frozen(story.machine, DEPLOYMENT, point) as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         with story.guests.outage():
             subprocess.run([sys.executable, TESTHOST, "kill", story.machine.name], check=True, timeout=60)
             update.kill_all()

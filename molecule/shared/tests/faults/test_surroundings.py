@@ -97,7 +97,7 @@ def test_database_is_stopped_before_the_update(story: Story, database: None) -> 
 
 def test_database_is_stopped_during_the_migration(story: Story, database: None) -> None:
     with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
-        frozen.until_there()
+        frozen.until_there(update)
         with story.guests.outage():
             story.machine.inside("systemctl stop mariadb")
             frozen.tell("go on")

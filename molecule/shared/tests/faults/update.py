@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -115,7 +116,10 @@ class Frozen:
         said = self.process.stdout.readline().strip()
         assert said == word, f"{said} {self.process.stderr.read()}"
 
-    def until_there(self) -> None:
+    def until_there(self, update: Update) -> None:
+        """Returns when the module is at the point, which it has to be before the update ends."""
+        while not select.select([self.process.stdout], [], [], 0.2)[0]:
+            assert update.process.poll() is None, f"nothing came to that point in\n{update.end()[1]}"
         self.expect("there")
 
     def tell(self, order: str) -> None:
