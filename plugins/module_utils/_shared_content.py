@@ -7,7 +7,8 @@ A file that is missing there is brought, once. One that an earlier release broug
 follows the release that is launched. All others are the application's and stay. This file is also the program that does
 it as the application's user, so that root follows none of his links:
 
-  SOURCE SHARED REPLACE    reads {path: digest of what was brought} from standard input, and says what it is then
+  SOURCE SHARED REPLACE FAILED    reads {path: digest of what was brought} from standard input, and says what it is then;
+                                  FAILED is the same folder as SOURCE of a release that was taken back, or nothing
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import stat
 import sys
 
 BROUGHT = ".brought"  # in a release: what its repository has at the shared paths
+SQLITE = b"SQLite format 3\0"  # a database's first bytes
 
 
-def bring(source: str, shared: str, replace: bool, known: dict) -> dict:
+def bring(source: str, shared: str, replace: bool, known: dict, failed: str = "") -> dict:
     """Brings a release's files; what was brought until now, and those that were not, because theirs differ."""
-    said = {"brought": dict(known), "kept": []}
+    said = {"brought": dict(known, **unnoted(failed, shared)), "kept": [], "data": []}
     for path, folders, files in os.walk(source):
         place = os.path.join(shared, os.path.relpath(path, source))
         if not os.path.isdir(place) and os.path.lexists(place):
@@ -36,6 +38,18 @@ def bring(source: str, shared: str, replace: bool, known: dict) -> dict:
     return said
 
 
+def unnoted(failed: str, shared: str) -> dict:
+    """What a release has brought that may have been killed before it was noted."""
+    found = {}
+    for path, folders, files in os.walk(failed):
+        for name in files + folders:
+            new = digest(os.path.join(path, name))
+            name = os.path.relpath(os.path.join(path, name), failed)
+            if new != "other" and new == digest(os.path.join(shared, name)):
+                found[name] = new
+    return found
+
+
 def settle(source: str, target: str, replace: bool, said: dict) -> None:
     """Brings one file where it is missing, or where it is as it was brought before."""
     name = os.path.normpath(source.partition(os.sep + BROUGHT + os.sep)[2])
@@ -44,7 +58,9 @@ def settle(source: str, target: str, replace: bool, said: dict) -> None:
         return  # the application has changed or removed it
     if present not in ("", new) and not replace:
         return
-    if present not in ("", new, before):
+    if present not in ("", new) and is_database(target):
+        said["data"].append(name)  # also as it was brought: the application has it open
+    elif present not in ("", new, before):
         said["kept"].append(name)
     elif present != new:
         copy(source, target)
@@ -61,6 +77,14 @@ def digest(path: str) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def is_database(path: str) -> bool:
+    """Whether it is a SQLite file, which is the application's data whoever has brought it."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
 def copy(source: str, target: str) -> None:
     """Puts a file in place at once, so that the application never reads half of it."""
     temporary = target + ".new"
@@ -74,6 +98,6 @@ def copy(source: str, target: str) -> None:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(bring(sys.argv[1], sys.argv[2], sys.argv[3] == "replace", json.load(sys.stdin))))
+        print(json.dumps(bring(sys.argv[1], sys.argv[2], sys.argv[3] == "replace", json.load(sys.stdin), sys.argv[4])))
     except OSError as error:
         sys.exit("%s: %s. Give it to the application's user." % (error.filename, error.strerror))

@@ -16,16 +16,25 @@ KEPT = (
     "%(name)s was changed on this host, and by the repository too: the host's own stays. Compare "
     "%(shared)s/%(name)s with %(source)s/%(name)s, which is the release's."
 )
+DATA = (
+    "%(name)s is a SQLite database, and the repository has another one now: the host's own stays, because it is the "
+    "application's data. The release's is %(source)s/%(name)s."
+)
 
 
-def bring_shared(site: Site, folder: str, replace: bool) -> list:
-    """Brings what is missing, or with `replace` also what the repository has changed; what is to be said of it."""
+def bring_shared(site: Site, folder: str, replace: bool, failed: str = "") -> list:
+    """Brings what is missing, or with `replace` also what the repository has changed; what is to be said of it.
+
+    What is there of a failed release is taken for brought, also where that could not be noted any more.
+    """
     source, shared = os.path.join(folder, _shared_content.BROUGHT), site.path("shared")
     if not os.path.isdir(source):
         return []
     path = site.own("shared.json")
     program = _shared_content.__loader__.get_source(_shared_content.__name__)
     argv = ["/usr/bin/python3", "-I", "-c", program, source, shared, "replace" if replace else "missing"]
+    argv.append(os.path.join(failed, _shared_content.BROUGHT) if failed else "")
     said = json.loads(run(argv, site.name, json.dumps(read_json(path) or {}).encode()))
     write_json(path, said["brought"])
-    return [KEPT % dict(name=name, shared=shared, source=source) for name in said["kept"]]
+    texts = {KEPT: said["kept"], DATA: said["data"]}
+    return [text % dict(name=name, shared=shared, source=source) for text, names in texts.items() for name in names]

@@ -17,7 +17,7 @@ class Host:
     def __init__(self, folder):
         self.folder, self.known, self.number = folder, {}, 0
 
-    def bring(self, replace=True, **files):
+    def bring(self, replace=True, failed="", **files):
         """Files by their name, in which __ stands for a slash; which of them were kept."""
         self.number += 1
         source = self.folder / str(self.number) / ".brought"
@@ -26,9 +26,9 @@ class Host:
             path = source / (name.replace("__", "/") + ".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        said = bring(str(source), str(self.folder / "shared"), replace, self.known)
+        said = bring(str(source), str(self.folder / "shared"), replace, self.known, failed)
         self.known = said["brought"]
-        return said["kept"]
+        return said["kept"] + said["data"]
 
     @property
     def config(self):
@@ -95,3 +95,28 @@ def test_a_file_in_the_place_of_a_folder_stays(host):
     (host.folder / "shared/uploads").write_text("theirs")
     assert host.bring(uploads__default="x") == []
     assert (host.folder / "shared/uploads").read_text() == "theirs"
+
+
+def test_what_a_killed_release_brought_and_did_not_note_goes_back(host):
+    host.bring(instance__config="VERSION = 1")
+    known = host.known
+    host.bring(instance__config="VERSION = 2", instance__more="new")
+    host.known = known
+    assert host.bring(failed=str(host.folder / "2/.brought"), instance__config="VERSION = 1") == []
+    assert host.config.read_text() == "VERSION = 1" and "instance/more.py" in host.known
+
+
+def test_what_the_host_changed_stays_when_a_release_is_taken_back(host):
+    host.bring(instance__config="VERSION = 1")
+    host.bring(instance__config="VERSION = 2")
+    host.config.write_text("MINE = 1")
+    host.bring(failed=str(host.folder / "2/.brought"), instance__config="VERSION = 1")
+    assert host.config.read_text() == "MINE = 1"
+
+
+def test_a_sqlite_file_is_brought_once_and_is_the_application_s_from_then_on(host):
+    first, second = ("SQLite format 3\0" + text for text in ("one", "two"))
+    assert host.bring(instance__config=first) == []
+    assert host.bring(instance__config=second) == [CONFIG]
+    assert host.config.read_text() == first
+    assert host.bring(instance__config=second) == [] and host.config.read_text() == first
