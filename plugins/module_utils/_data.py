@@ -86,9 +86,12 @@ def addresses_of(site: Site, about: dict, env: Address | None) -> list:
     return said
 
 
-def data_of(site: Site, about: dict | None = None) -> Data:
-    """The databases of an application by what it said of itself; by default of the release that is served."""
-    env = address_in_env(site)
+def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
+    """The databases of an application by what it said of itself; by default of the release that is served.
+
+    A path is that of the settings that it is served with, where that is not .env.
+    """
+    env = address_in_env(site, path)
     about = application(site) if about is None else about
     found = addresses_of(site, about, env)
     here = [one for one in found if is_here(site, one, env)]
@@ -124,11 +127,15 @@ def database_of(site: Site) -> Database | None:
     return data_of(site).database
 
 
-def concerns(site: Site, release: str, about: dict, before: dict | None) -> list:
-    """What whoever deploys a release has to know of its data and its key; `before` is what the served one said."""
-    found, env = data_of(site, about).notes(), address_in_env(site)
+def concerns(site: Site, release: str, about: dict, before: dict | None, path: str = "") -> list:
+    """What whoever deploys a release has to know of its data and its key; `before` is what the served one said.
+
+    A path is that of the settings that it will be served with, where that is not .env.
+    """
+    found = data_of(site, about, path).notes()
     if before is not None:
-        now, then = addresses_of(site, about, env), addresses_of(site, before, env)
+        now = addresses_of(site, about, address_in_env(site, path))
+        then = addresses_of(site, before, address_in_env(site))
         if now and then and {one.place for one in now} != {one.place for one in then}:
             found.append(MOVED % (release, in_words(now), in_words(then)))
     key = KEYS.get(about.get("secret_key"))

@@ -72,10 +72,10 @@ def read_url(text: str) -> Address | None:
     return Address(kind, name, host, int(port) if port.isdigit() else 0, user=url.group("user") or "")
 
 
-def address_in_env(site: Site) -> Address | None:
-    """The database that DATABASE_URL in .env names."""
+def address_in_env(site: Site, path: str = "") -> Address | None:
+    """The database that DATABASE_URL names, in .env or in another file that is yet to be it."""
     try:
-        with open(site.path("shared", ".env"), encoding="utf-8", errors="replace") as file:
+        with open(path or site.path("shared", ".env"), encoding="utf-8", errors="replace") as file:
             return read_url(read_dotenv(file.read()).get("DATABASE_URL", ""))
     except FileNotFoundError:
         return None

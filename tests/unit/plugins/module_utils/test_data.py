@@ -172,3 +172,12 @@ def test_a_key_that_others_have_is_critical_and_said_at_each_deployment(state, w
 def test_a_key_of_its_own_is_no_finding(state, shop):
     shop.serve("v1", MYSQL, secret_key=state)
     assert shop.findings() == {}
+
+
+def test_settings_that_are_not_in_env_yet_are_those_that_count(shop):
+    path = shop.folder / "shared/.env.next"
+    path.write_text("DATABASE_URL=sqlite:///%s\n" % shop.file["name"])
+    about = dict(databases=[shop.file], secret_key="own")
+    assert "which DATABASE_URL names" in str(concerns(shop.site, "v2", about, None))
+    assert concerns(shop.site, "v2", about, None, str(path)) == []
+    assert data_of(shop.site, about, str(path)).differs in ((), None, False)
