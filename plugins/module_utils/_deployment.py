@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 import xmlrpc.client
@@ -15,8 +14,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
 from ansible_collections.selfhost.flask.plugins.module_utils._advice import advice
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, application, concerns, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError, FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
@@ -26,7 +25,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils._manifest import ma
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import password_of
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, is_sealed, read_seal, seal_tree
+from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+    SEAL,
+    keep_application,
+    read_seal,
+    seal_tree,
+    write_seal,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings, read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
@@ -68,6 +73,7 @@ class Deployment:
         self.settings = Settings(self.site)
         self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
         self.holder = {}
+        self.moved = False  # the release that is to be served has its data elsewhere than the served one
         self.asked = None  # what the release that is to be served said of itself
 
     @contextlib.contextmanager
@@ -116,8 +122,11 @@ class Deployment:
         """From here on the databases are those of the release that was asked; whether they are others than before."""
         before = self.data()
         self.asked = loading.to_keep()
-        now = self.data()
-        return (now.pairs(), now.missing) != (before.pairs(), before.missing)
+        now, urls = self.data(), [address_in_env(self.site, path) for path in ("", self.settings.coming())]
+        differs = (now.pairs(), now.missing) != (before.pairs(), before.missing)
+        places = [url and url.place for url in urls]
+        self.moved = places[0] != places[1] or (differs and bool(application(self.site)))
+        return differs
 
     def learn(self, folder: str) -> None:
         """Asks a served release that was sealed when nobody asked, and says what there is to know of it."""
@@ -125,13 +134,14 @@ class Deployment:
         loading = Loading.kept(read_seal(release))
         if loading is None:
             loading = self.inspect(folder)
-            seal(self.site, folder, loading)
+            keep_application(release, loading.to_keep())
         self.warn_of(folder, loading)
 
     def warn_of(self, folder: str, loading: Loading) -> None:
         """Says what whoever deploys a release has to know of its data and its key."""
         before = application(self.site) if self.slots.live() else None
-        for concern in concerns(self.site, self.site.release_name(folder), loading.to_keep(), before):
+        about, path = loading.to_keep(), self.settings.coming()
+        for concern in concerns(self.site, self.site.release_name(folder), about, before, path):
             self.module.warn(concern)
 
     def application(self, folder: str) -> FlaskApp:
@@ -148,7 +158,8 @@ class Deployment:
 
     def data(self) -> Data:
         """The databases of the release that is to be served, once it was asked; those of the served one before."""
-        return data_of(self.site, self.asked)
+        served = self.asked is None and self.slots.live()
+        return data_of(self.site, self.asked, self.settings.path if served else self.settings.coming())
 
     def database(self) -> Database | None:
         """The same as one, which can be copied and brought back; None where that is not true of all of them."""
@@ -193,21 +204,16 @@ class Deployment:
         sandbox = sandbox_of(self.site, self.site.release_name(folder), self.database())
         return FlaskApp(self.module, folder, sandbox=sandbox, settings=self._coming_settings())
 
-    def loading(self, folder: str) -> Loading:
-        """How a sealed release is loaded; it is looked at where its seal does not say so yet."""
-        release = self.site.path("releases", self.site.release_name(folder))
-        return Loading.kept(read_seal(release)) or self.inspect(folder)
-
     def is_settled(self, folder: str) -> bool:
         """Whether nothing is pending for a release: by its files, by the database, and if it is live, by itself."""
         if not self.has_migrations(folder):
             return True
         if self.database():
             return self._is_up_to_date(folder)
-        found = self.pending() if self._is_live(folder) else None
+        found = self.pending() if self.is_live(folder) else None
         return found is not None and not found.pending
 
-    def _is_live(self, folder: str) -> bool:
+    def is_live(self, folder: str) -> bool:
         return self.site.release_name(folder) == self.site.release_name(self.slots.release(self.slots.live()))
 
     def _is_up_to_date(self, folder: str) -> bool:
@@ -218,7 +224,7 @@ class Deployment:
         database, release = self.database(), self.site.release_name(folder)
         known, unreadable = revisions(Tree(folder, folder), self.params["migrations"])
         ends = [] if unreadable else [sorted(heads(known))]
-        if self._is_live(folder):
+        if self.is_live(folder):
             ends.append(sorted(Records(self.site).served(release).get("revision", [])))
         return database.revision() in [end for end in ends if end]
 
@@ -314,13 +320,9 @@ def said(error: Exception, release: str = "the release") -> str:
     return str(error)
 
 
-def seal(site: Site, folder: str, loading: Loading, **about: str) -> None:
-    """Gives a release to root and marks it as complete, with what tells whether it stays as it is, and how it was loaded last."""
+def seal(site: Site, folder: str, **about: str) -> None:
+    """Gives a new release to root and marks it as complete, with what tells whether it stays as it is."""
     release = site.path("releases", site.release_name(folder))
-    before = read_seal(release)
-    if not before:
+    if not read_seal(release):
         seal_tree(release)
-        about["files"] = manifest(release, SEAL)
-    about = dict(before or about, application=loading.to_keep())
-    if about != before:
-        write_file(os.path.join(release, SEAL), json.dumps(about).encode() + b"\n", 0o644)
+        write_seal(release, dict(about, files=manifest(release, SEAL)))

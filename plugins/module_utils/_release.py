@@ -12,6 +12,8 @@ import pwd
 import shutil
 import stat
 
+from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
+
 SEAL = ".release.json"  # root writes it last: from then on nothing in the release changes
 COMPLETE = ".complete"  # the same in a virtual environment
 
@@ -74,6 +76,20 @@ def read_seal(folder: str) -> dict:
         return {}
     with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
         return json.load(file)
+
+
+def write_seal(folder: str, about: dict) -> None:
+    write_file(os.path.join(folder, SEAL), json.dumps(about).encode() + b"\n", 0o644)
+
+
+def keep_application(folder: str, said: dict | None) -> None:
+    """Puts what a sealed release said of itself into its seal, or takes it out."""
+    before = read_seal(folder)
+    about = {key: value for key, value in before.items() if key != "application"}
+    if said is not None:
+        about["application"] = said
+    if is_sealed(folder) and about != before:
+        write_seal(folder, about)
 
 
 def give_tree(folder: str, user: str) -> None:

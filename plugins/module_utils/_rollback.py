@@ -55,11 +55,12 @@ class Rollback:
             revision=entry["revision"] if change else self.way_back.revision(),
             abandons=True,
         )
-        loading = deployment.loading(self.folder)
+        loading = deployment.inspect(self.folder)  # with the settings of today
         self.check_copy(loading)
         deployment.warn_of(self.folder, loading)
         transaction = Transaction.begin(deployment.site, self.folder, deployment.params["keep"], **about)
         try:
+            transaction.keep_application(self.folder, loading.to_keep())
             transaction.observe(deployment.data().database)
             transaction.bring_shared(self.folder)
             if change:

@@ -32,6 +32,10 @@ class Settings:
         """The file that is yet to be taken; empty where there is none."""
         return self.next if os.path.exists(self.next) else ""
 
+    def coming(self) -> str:
+        """The file of the settings that the deployment's version will be served with."""
+        return self.staged() or self.path
+
     def discard(self) -> None:
         """What was not taken is of no use any more."""
         remove(self.next)

@@ -32,6 +32,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     Records,
     dump_folder,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._release import keep_application, read_seal
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_record import bring_shared
 from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
@@ -89,6 +90,7 @@ class Transaction:
             "dump": "", "databases": [], "workers": False, "committed": None,
         }
         transaction = cls(site, journal)
+        transaction.settings.keep()  # no transaction is under way, so nothing is to be put back
         transaction.note()
         guard(site)
         return transaction
@@ -103,6 +105,12 @@ class Transaction:
         begin = time.monotonic()
         yield
         self.journal["entry"]["seconds"][step] = round(time.monotonic() - begin, 2)
+
+    def keep_application(self, folder: str, said: dict) -> None:
+        """The release's seal has what it said of itself with the settings that it is launched with."""
+        release = self.site.path("releases", self.site.release_name(folder))
+        self.note(asked=[release, read_seal(release).get("application")])
+        keep_application(release, said)
 
     def observe(self, database: Database | None) -> None:
         """Notes how the database is before anything is done to it."""
@@ -223,6 +231,8 @@ class Transaction:
             self.slots.switch(live)
         self.slots.retire(idle)
         self.settings.put_back()
+        if self.journal.get("asked"):
+            keep_application(*self.journal["asked"])
         if live and self.journal.get("shared"):
             problem += self._bring_back(self.slots.release(live))
         if self.journal["dump"]:
@@ -251,7 +261,8 @@ class Transaction:
     def _bring_back(self, release: str) -> str:
         """Has shared/ follow the release that goes on serving; a problem with that does not stop the undoing."""
         try:
-            bring_shared(self.site, release, replace=True)
+            failed = self.site.path(self.journal["entry"]["folder"])
+            bring_shared(self.site, release, replace=True, failed=failed)
         except CommandError as error:
             return "\n%s" % error
         return ""

@@ -153,9 +153,15 @@ class Change:
         self.is_pending = bool(known["pending"]) if known else not settled  # for all that is known
 
     def needs_copy(self) -> bool:
-        """An application without a database may need something else to be loaded, such as the network."""
+        """An application without a database may need something else to be loaded, such as the network.
+
+        What the live release does when it is loaded, it does at each start of the host.
+        """
+        if self.is_pending:
+            return True
         has_database = self.loading.has_database() or self.deployment.database() is not None
-        return self.is_pending or (self.loading.is_risky() and has_database)
+        is_the_same = self.deployment.is_live(self.folder) and not self.deployment.moved
+        return self.loading.is_risky() and has_database and not is_the_same
 
     def refusal(self) -> str:
         """Why it can't be made with a copy; nothing where it can, or where there is no database."""
@@ -217,7 +223,7 @@ def deploy(deployment: Deployment) -> dict:
     if slots.live() and params["migration"] == "blocking" and deployment.database() is None and change.refusal():
         deployment.module.fail_json(msg=change.refusal())
     about = dict(version=params["version"], commit=params["commit"])
-    seal(deployment.site, folder, change.loading, **about)
+    seal(deployment.site, folder, **about)
     about.update(deployment.about(), revision=change.revision(), folder=os.path.relpath(folder, deployment.site.root))
     deployment.warn_of(folder, change.loading)
     transaction = Transaction.begin(deployment.site, folder, params["keep"], **about)
@@ -239,6 +245,7 @@ def deploy(deployment: Deployment) -> dict:
 
 def serve(deployment: Deployment, transaction: Transaction, change: Change) -> None:
     """Brings the database to where the release wants it, launches the release, and moves the visitors."""
+    transaction.keep_application(change.folder, change.loading.to_keep())
     transaction.observe(deployment.data().database)
     transaction.take_settings()
     transaction.bring_shared(change.folder)

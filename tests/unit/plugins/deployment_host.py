@@ -185,7 +185,7 @@ class DeploymentHost:
         monkeypatch.setattr(_slots, "Supervisor", Client)
         for module in (_deployment, flask_deployment):
             monkeypatch.setattr(module, "Migrations", Migrations)
-        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data(self.database))
+        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data(self.database))
         monkeypatch.setattr(_deployment.Deployment, "application", lambda dummy, folder: App(folder))
         monkeypatch.setattr(_deployment.Deployment, "sandboxed", lambda dummy, folder: App(folder))
         monkeypatch.setattr(_deployment, "inspect", lambda app, **question: app.inspect(**question))

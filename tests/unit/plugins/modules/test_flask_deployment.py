@@ -14,7 +14,14 @@ from xmlrpc.client import Fault
 import pytest
 from deployment_host import Killed, Memory
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _health, _slots, _supervisor, _transaction
+from ansible_collections.selfhost.flask.plugins.module_utils import (
+    _deployment,
+    _health,
+    _shared_record,
+    _slots,
+    _supervisor,
+    _transaction,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
@@ -152,6 +159,67 @@ def test_it_goes_back_where_the_module_was_killed(configured, host, deploy):
         deploy("v2")
     recover(host.site)
     assert configured.read_text() == "v1"
+
+
+def test_it_goes_back_where_the_module_was_killed_before_it_was_noted(configured, host, deploy, monkeypatch):
+    def killed(*dummy):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(_shared_record, "write_json", killed)
+        deploy("v2")
+    assert configured.read_text() == "v2"
+    recover(host.site)
+    assert configured.read_text() == "v1"
+
+
+def test_a_database_of_the_repository_is_not_replaced_and_that_is_said(configured, deploy, warnings):
+    configured.write_bytes(b"SQLite format 3\0")
+    deploy("v2")
+    assert configured.read_bytes() == b"SQLite format 3\0"
+    assert warnings[0].startswith("instance/config.py is a SQLite database, and the repository has another one now")
+
+
+def sealed_databases(host, release):
+    return json.loads((host.root / "releases" / release / ".release.json").read_text())["application"]["databases"]
+
+
+SQLITE, EXTERNAL = [dict(kind="sqlite", name="/srv/blog.db")], [dict(kind="postgresql", name="blog", host="db")]
+
+
+@pytest.fixture
+def moved(host, deploy):
+    """v1 is served with one database, and its settings name another one; deploys it."""
+    host.release("v1")
+    host.loadings["v1"] = dict(databases=SQLITE)
+    deploy("v1")
+    host.loadings["v1"] = dict(databases=EXTERNAL)
+    host.stage("FOR=external\n")
+    return functools.partial(deploy, "v1")
+
+
+def test_the_seal_follows_the_settings(moved, host):
+    assert moved()["changed"] and sealed_databases(host, "v1") == EXTERNAL
+
+
+def test_the_seal_goes_back_with_settings_that_do_no_good(moved, host):
+    host.broken["v1"] = dict(status=500)
+    assert moved()["failed"] and sealed_databases(host, "v1") == SQLITE
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_the_seal_goes_back_where_the_module_was_killed(sealed, moved, host):
+    if not sealed:
+        (host.root / "releases/v1/.release.json").write_text('{"version": "v1"}')
+    host.on["start blog-green"] = Killed()
+    with pytest.raises(Killed):
+        moved()
+    assert sealed_databases(host, "v1") == EXTERNAL
+    recover(host.site)
+    if sealed:
+        assert sealed_databases(host, "v1") == SQLITE
+    else:
+        assert json.loads((host.root / "releases/v1/.release.json").read_text()) == {"version": "v1"}
 
 
 def test_a_file_that_the_application_may_not_write_is_said_to_be_shared(host, deploy):
@@ -409,7 +477,7 @@ class TestMigrating:
 
     @pytest.mark.parametrize("migration", ["blocking", "online"])
     def test_a_database_that_cannot_be_copied_is_migrated_online_alone(self, migration, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
+        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
         before = host.look_anew()
         result = served(migration=migration)
         if migration == "online":
@@ -422,7 +490,7 @@ class TestMigrating:
     def test_a_database_that_cannot_be_copied_beside_one_that_can(self, migration, served, host, monkeypatch):
         """Nothing is promised, and all that can be copied is copied."""
         lacking = Data(host.database, ("the PostgreSQL database log on db",))
-        monkeypatch.setattr(_deployment, "data_of", lambda site, about: lacking)
+        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: lacking)
         monkeypatch.setattr(_deployment, "concerns", lambda *about: ["No backup has it."])
         host.look_anew()
         result = served(migration=migration)
@@ -436,7 +504,7 @@ class TestMigrating:
         other = Memory(host)
         other.name = "/srv/other.db"
 
-        def data_of(site, about):
+        def data_of(dummy, about, *ignored):
             host.database = other if about else host.database
             return Data(host.database)
 
@@ -475,7 +543,7 @@ class TestSettings:
         assert host.settings() == ("BY=hand\n", "640", [".env"])
 
     def test_what_fails_before_the_transaction_leaves_none_of_them(self, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
+        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
         assert served()["failed"]
         assert host.settings() == ("", "640", [".env"])
 
@@ -491,6 +559,25 @@ class TestSettings:
         host.stage("FOR=v3\n")
         assert deploy("v2", workers=["mail", "queue"], **CHECK)["changed"] and host.settings()[0] == "FOR=v2\n"
         assert deploy("v2", workers=["mail", "queue"])["changed"] and host.settings()[0] == "FOR=v3\n"
+
+    def test_those_that_a_killed_run_has_left_do_not_come_back(self, host, deploy):
+        host.release("v1")
+        deploy("v1")
+        host.release("v2")
+        (host.root / "shared/.env").write_text("BY=hand\n")
+        (host.root / "deployment/env.before").write_text("LEFT=1\n")
+        host.broken["v2"] = {"status": 500}
+        assert deploy("v2")["failed"] and host.settings()[0] == "BY=hand\n" and host.settings()[2] == [".env"]
+
+    def test_the_version_s_data_is_looked_for_with_those_that_it_gets(self, served, host, monkeypatch):
+        seen, paths = [], {}
+        monkeypatch.setattr(_deployment, "data_of", lambda dummy, about, path: (
+            paths.setdefault(about is None, path), Data(host.database),
+        )[1])
+        monkeypatch.setattr(_deployment, "concerns", lambda *about: seen.append(about[-1]) or [])
+        served()
+        env = str(host.root / "shared/.env")
+        assert seen == [env + ".next"] and paths == {True: env, False: env + ".next"}
 
     def test_a_rollback_takes_none_of_a_run_that_died(self, served, host, run):
         served()

@@ -14,7 +14,6 @@ import pytest
 
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT
 from ansible_collections.selfhost.flask.plugins.module_utils._deployment import seal
-from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading
 from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.modules import flask_venv
 
@@ -57,7 +56,7 @@ def launch(run, root, monkeypatch):
     def launch(result, noted=True, **options):
         about = dict(root=str(root), release=result["path"], user=getpass.getuser(), cache="/nowhere")
         made = run("flask_venv", **about, commits=result["commits"], **options)
-        seal(Site("blog", str(root), ""), result["path"], Loading(True, [], [], "own"), commit=result["commit"])
+        seal(Site("blog", str(root), ""), result["path"], commit=result["commit"])
         if not noted:
             open(made["path"] + "/.complete", "w", encoding="ascii").close()
             write(result["path"] + "/.release.json", json.dumps({"commit": result["commit"]}))

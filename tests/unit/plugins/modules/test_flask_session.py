@@ -229,7 +229,7 @@ class TestEnding:
         deploy("v1")
         host.release("v2", migrations=["a1", "b2"])
         session()
-        monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
+        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
         said = deploy("v2", session="ana-1")["msg"]
         session("ended", release="v2", problem=said)
         assert host.records() == [("v1", "served"), ("v2", "failed")] and host.entries()[-1]["problem"] == said

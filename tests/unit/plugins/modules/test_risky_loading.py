@@ -101,7 +101,7 @@ def test_online_it_is_loaded_while_others_write_and_there_is_a_copy(risky, host)
 
 @pytest.mark.parametrize("databases", [[{"kind": "postgresql"}], []], ids=["another database", "none that is known"])
 def test_without_a_copy_it_is_not_loaded(databases, risky, host, monkeypatch):
-    monkeypatch.setattr(_deployment, "data_of", lambda site, about: Data())
+    monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
     host.loadings["v2"] = dict(host.loadings["v2"], databases=databases)
     monkeypatch.setattr(_deployment.Deployment, "is_settled", lambda *dummy: True)
     result = risky()
@@ -111,6 +111,29 @@ def test_without_a_copy_it_is_not_loaded(databases, risky, host, monkeypatch):
         assert "v2 may change its database when it is loaded" in result["msg"]
         assert result["msg"].endswith("Nothing was changed.") and host.steps == ["inspect"]
         assert risky(migration="online")["changed"]
+
+
+@pytest.fixture
+def relaunched(risky, host, monkeypatch):
+    """v1 is served, is a risk with a database that can't be copied, and gets other settings; deploys it."""
+    monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+    host.loadings["v1"] = dict(host.loadings["v2"], databases=[dict(kind="postgresql", name="blog", host="db")])
+    host.stage("FOR=v1\n")
+    return lambda deploy: deploy("v1", workers=["mail"])
+
+
+def test_what_is_served_already_does_the_same_at_each_start(relaunched, host, deploy):
+    assert relaunched(deploy)["changed"] and not {"close", "dump", "load"} & set(host.steps)
+
+
+def test_with_another_database_it_does_not(relaunched, host, deploy):
+    host.stage("DATABASE_URL=postgresql://db/blog\n")
+    assert "v1 may change its database when it is loaded" in relaunched(deploy)["msg"]
+
+
+def test_with_pending_migrations_it_does_not(relaunched, host, deploy):
+    host.database.at = []
+    assert "can't be copied here" in relaunched(deploy)["msg"]
 
 
 @pytest.fixture
@@ -163,7 +186,7 @@ def test_a_database_that_is_gone_does_not_keep_a_failure_from_its_end(unseen, ho
 
 def test_one_that_can_t_say_where_its_data_is_has_it_where_the_served_one_has(host, deploy, monkeypatch):
     asked, data = [], Data(host.database)
-    monkeypatch.setattr(_deployment, "data_of", lambda site, about: asked.append(about) or data)
+    monkeypatch.setattr(_deployment, "data_of", lambda dummy, about, *ignored: asked.append(about) or data)
     monkeypatch.setattr(_deployment, "application", lambda site: {"databases": [dict(kind="sqlite", name="x")]})
     host.release("v1")
     host.loadings["v1"] = dict(UNLOADABLE, databases=[])
