@@ -7,8 +7,9 @@ A file that is missing there is brought, once. One that an earlier release broug
 follows the release that is launched. All others are the application's and stay. This file is also the program that does
 it as the application's user, so that root follows none of his links:
 
-  SOURCE SHARED REPLACE FAILED    reads {path: digest of what was brought} from standard input, and says what it is then;
-                                  FAILED is the same folder as SOURCE of a release that was taken back, or nothing
+  SOURCE SHARED REPLACE FAILED
+    reads {path: digest of what was brought} from standard input, and says what it is then. FAILED is what SOURCE is, of
+    a release that is taken back, or nothing.
 """
 
 from __future__ import annotations

@@ -133,6 +133,7 @@ def main() -> None:
         rollback = Rollback(deployment)
         module.exit_json(changed=rollback.target != rollback.live, **described(rollback))
     with deployment.at_work():
+        deployment.settings.discard()  # a run that died has left them; they are none of the release's
         rollback = Rollback(deployment)
         result = dict(described(rollback), changed=rollback.target != rollback.live)
         if result["changed"]:

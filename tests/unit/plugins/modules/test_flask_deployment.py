@@ -582,8 +582,10 @@ class TestSettings:
     def test_a_rollback_takes_none_of_a_run_that_died(self, served, host, run):
         served()
         host.stage("LEFT=1\n")
+        host.on["inspect"] = lambda: seen.append(host.settings()[2])
+        seen = []
         assert run("flask_rollback", **dict(host.about(), owner=dict(id="x", owner="ana"), database="keep"))["changed"]
-        assert host.settings()[0] == "FOR=v2\n"
+        assert host.settings()[0] == "FOR=v2\n" and seen == [[".env"]]
 
 
 class TestPassword:
