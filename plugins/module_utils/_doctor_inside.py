@@ -123,7 +123,8 @@ class Inside:
             yield Finding(
                 "site-name-taken",
                 "%s is the name of %s, and nginx serves the first of them." % (self.settings.host, " and ".join(sites)),
-                "Remove the other application (docs/remove.md), or give it another flask_domain and run its site.yml.",
+                "Remove the other application (docs/remove.md in the collection's repository), or give it another "
+                "flask_domain and run its site.yml.",
             )
 
     def secrets(self) -> Iterator[Finding]:
