@@ -13,6 +13,7 @@ from update import Frozen, Update
 
 SITE = "site.yml"
 DATA = "/var/lib/mysql"
+FIRST_RUN = 900  # the most seconds until a run of site.yml has come to its last steps
 
 # The route to everybody but this machine is gone; nothing is known of packages, as on an image that was tidied.
 CUT_OFF = """
@@ -31,7 +32,7 @@ ROOMY = 'mkdir /run/kept && cp -a "$1/." /run/kept && umount "$1" && cp -a /run/
 @contextmanager
 def frozen(machine: Machine, module: str, point: str) -> Iterator[tuple[Frozen, Update]]:
     """A run of site.yml that has come to a point of a module's work."""
-    with Frozen(machine, module, point) as held, Update("v1", playbook=SITE) as site:
+    with Frozen(machine, module, point, FIRST_RUN) as held, Update("v1", playbook=SITE) as site:
         held.until_there(site)
         yield held, site
 
