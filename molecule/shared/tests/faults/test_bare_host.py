@@ -30,7 +30,7 @@ def bare(machine: Machine) -> None:
         pytest.skip("this host serves already: `molecule destroy` first")
 
 
-@pytest.mark.parametrize(("happens", "words"), cuts())
+@pytest.mark.parametrize(("happens", "words"), [*cuts()])
 def test_bare_host(machine: Machine, happens: Callable, words: tuple) -> None:
     happens(machine, *words)
 
