@@ -37,6 +37,7 @@ def establish(module: AnsibleModule, repository: Repository) -> dict:
     folder = os.path.normpath(os.path.join(release, params["subfolder"]))
     return dict(
         changed=not launched,
+        launched=launched,
         id=os.path.basename(release),
         path=folder,
         version=name,

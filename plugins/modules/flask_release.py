@@ -106,6 +106,10 @@ commits:
   type: dict
   returned: always
   sample: {"https://git.example.com/lib@main": 1b7a2dd9e0c14b2f8a6d5c3e9f7081a2b4c6d8e0}
+launched:
+  description: Whether the release was launched before, and so does not change any more.
+  type: bool
+  returned: always
 built:
   description: Whether the release's folder is there. False in check mode where it would be made.
   type: bool
@@ -153,7 +157,7 @@ def main() -> None:
         if not module.check_mode:
             module.fail_json(msg="git is not installed. Install the package git.")
         release = os.path.join(module.params["root"], "releases", module.params["version"])
-        about = dict(id="", path=release, version=module.params["version"], commit="", commits={}, built=False)
+        about = dict(id="", path=release, version=module.params["version"], commit="", commits={}, built=False, launched=False)
         module.exit_json(changed=True, **about)
     current = os.path.basename(read_link(os.path.join(module.params["root"], "current")))
     try:
