@@ -135,7 +135,7 @@ class Entry(NamedTuple):
 
 def journal_errors() -> Iterator[Finding]:
     """Errors that the kernel and the services wrote into the system's journal, in the last hour, and that still matter."""
-    fields = "--output-fields=SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,MESSAGE"
+    fields = "--output-fields=SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,UNIT,MESSAGE"
     said = ask("journalctl", "--priority=err", "--since=-1h", "--quiet", "--no-pager", "--output=json", fields, "--lines=400")
     found = [entry for entry in map(entry_of, said.out.splitlines()) if not is_noise(entry)]
     broken = [entry for entry in found if entry.identifier == "kernel" and DISK_ERROR.search(entry.text)]
@@ -162,7 +162,8 @@ def entry_of(line: str) -> Entry:
     found = json.loads(line)
     text = found.get("MESSAGE") or ""
     text = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
-    unit, moment = found.get("_SYSTEMD_UNIT", ""), int(found.get("__REALTIME_TIMESTAMP", 0)) / 1e6
+    unit = found.get("UNIT") or found.get("_SYSTEMD_UNIT", "")  # what systemd says is of another one
+    moment = int(found.get("__REALTIME_TIMESTAMP", 0)) / 1e6
     return Entry(found.get("SYSLOG_IDENTIFIER", ""), unit, moment, text)
 
 

@@ -286,6 +286,11 @@ def test_an_error_of_a_service_that_was_mended_since_is_not_said(state, age, res
     assert ids(journal(monkeypatch, ("mariadbd", "out of luck", "mariadb.service", 900), states=states)) == said
 
 
+def test_what_systemd_says_of_a_service_is_that_services(monkeypatch):
+    about = {"SYSLOG_IDENTIFIER": "systemd", "_SYSTEMD_UNIT": "init.scope", "UNIT": "mariadb.service", "MESSAGE": "Failed"}
+    assert _doctor_logs.entry_of(json.dumps(about)).unit == "mariadb.service"
+
+
 @pytest.mark.parametrize("text", [
     "blk_update_request: I/O error, dev sda, sector 7 op 0x0:(READ)",
     "Buffer I/O error on dev vda1, logical block 7, lost async page write",
