@@ -33,7 +33,7 @@ REFUSALS = [
     ("flask_database", "oracle", "flask_database is 'oracle'. Set it to mysql, sqlite or external. Nothing was changed"),
 ]
 IDS = [f"{name}={value}" for name, value, _ in REFUSALS]
-SECONDS = 20  # on a busy machine; alone it takes three
+SECONDS = 60  # on a very busy machine; alone it takes three
 
 # What is new on the host, but for logs, sessions and the message of the day: the traces of a login.
 CHANGES = r"""
