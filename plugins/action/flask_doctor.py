@@ -25,7 +25,6 @@ TARGET = (
 )
 
 
-
 class ActionModule(ActionBase):
     """A host that nobody can log in to is looked at from outside all the same."""
 
