@@ -99,6 +99,6 @@ def copy(source: str, target: str) -> None:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(bring(sys.argv[1], sys.argv[2], sys.argv[3] == "replace", json.load(sys.stdin), sys.argv[4])))
+        sys.stdout.write(json.dumps(bring(sys.argv[1], sys.argv[2], sys.argv[3] == "replace", json.load(sys.stdin), sys.argv[4])) + "\n")
     except OSError as error:
-        sys.exit("%s: %s. Give it to the application's user." % (error.filename, error.strerror))
+        raise SystemExit("%s: %s. Give it to the application's user." % (error.filename, error.strerror))

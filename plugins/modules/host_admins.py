@@ -52,7 +52,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._guard import FOLDE
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=_arguments.ADMINS, required_one_of=[("admins",)], supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_arguments.ADMINS, supports_check_mode=True)
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
     try:
         if not module.check_mode:
