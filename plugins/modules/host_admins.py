@@ -53,6 +53,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._guard import FOLDE
 
 def main() -> None:
     module = AnsibleModule(argument_spec=_arguments.ADMINS, supports_check_mode=True)
+    if module.params["admins"] is None:
+        module.fail_json(msg="admins is not set. Name the administrators; nothing was changed.")
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
     try:
         if not module.check_mode:
