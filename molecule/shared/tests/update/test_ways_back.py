@@ -112,7 +112,7 @@ def test_status_says_what_was_deployed(host: Host) -> None:
     assert f"database at {V2_REVISION}" in said
     assert "rolled back" in said and "failed" in said
     log = host.check_output(f"cat /var/log/{APP}/deploy.log")
-    assert "FAILED v4 " in log and "served v6-" in log
+    assert "FAILED v4-" in log and "FAILED v99 " in log and "served v6-" in log
 
 
 def test_release_is_not_shown_to_visitors(visitor: Visitor) -> None:
