@@ -26,10 +26,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils._backup_store impor
 from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dump import parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_json
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, locked
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._restic import restic_of
 from ansible_collections.selfhost.flask.plugins.module_utils._retention import prune
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_files import count
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Site, locked
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 PROGRAM = "backup.pyz"
 MAIN = "from %s import main\n\nmain()\n" % __name__

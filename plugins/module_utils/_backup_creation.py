@@ -25,10 +25,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils._backup_store impor
 from ansible_collections.selfhost.flask.plugins.module_utils._data import data_of
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file, write_json
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_files import pack
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 PATIENCE = 600  # seconds to wait for a deployment's step, or for another backup
 

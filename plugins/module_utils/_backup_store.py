@@ -17,7 +17,9 @@ import tarfile
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of
 
 FORMAT = 1

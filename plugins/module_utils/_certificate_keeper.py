@@ -45,7 +45,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate_store 
     write_report,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, locked, run
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, locked
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
 
 MAIN = "from %s import main\n\nmain()\n" % __name__
 PROGRAM, SETTINGS, SECRETS, CA = "certificate.pyz", "certificate.json", "dns-hook.json", "acme-ca.pem"

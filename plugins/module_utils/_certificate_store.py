@@ -27,8 +27,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils._certificate import
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._nginx_sites import sites_with
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, replace_link
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
 FOLDER = "/etc/ssl/selfhost"
 CERTIFICATE, KEY, LIVE = "certificate.pem", "key.pem", "live"

@@ -12,8 +12,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database import Da
 from ansible_collections.selfhost.flask.plugins.module_utils._database_url import Address, address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils._databases import databases_at, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import may_use
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link, read_seal
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import printable
 
 DIFFERS = (

@@ -14,16 +14,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
 from ansible_collections.selfhost.flask.plugins.module_utils._advice import advice
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, application, concerns, data_of
-from ansible_collections.selfhost.flask.plugins.module_utils._database_url import address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils._database_url import address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError, FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading, inspect, sandbox_of
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils._manifest import manifest
 from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError, Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils._module_lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import password_of
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     SEAL,
@@ -34,7 +36,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings, read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree

@@ -12,7 +12,6 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._data import (
     COPY_IT,
     DIFFERS,
@@ -24,14 +23,16 @@ from ansible_collections.selfhost.flask.plugins.module_utils._data import (
     application,
     data_of,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._revisions import heads, revisions
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SETTINGS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 

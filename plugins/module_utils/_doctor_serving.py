@@ -18,8 +18,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Find
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_workers import OFTEN
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import LEASE, Lock
 from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
-from ansible_collections.selfhost.flask.plugins.module_utils._site import LEASE, Lock, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal

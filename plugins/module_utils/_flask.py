@@ -18,7 +18,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
     _flask_inspection,
     _flask_probe,
     _flask_watch,
-    _site,
+    _process,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils._secrets import pattern_of, secrets_of
@@ -115,7 +115,7 @@ class FlaskApp:
             self.prefix + [self.program(argv[0])] + argv[1:],
             cwd=self.folder,
             data=data,
-            pass_fds=_site.held,
+            pass_fds=_process.held,
             path_prefix=os.path.join(self.venv, "bin"),
             environ_update=self.environment,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.selfhost.flask.plugins.module_utils._manifest import walk
+from ansible_collections.selfhost.flask.plugins.module_utils._process import run
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     ReleaseError,
     give_tree,
@@ -15,7 +16,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     remove,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_content import BROUGHT
-from ansible_collections.selfhost.flask.plugins.module_utils._site import run
 
 PUBLIC = ".public"
 

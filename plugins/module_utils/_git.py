@@ -13,7 +13,7 @@ import tempfile
 from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _site
+from ansible_collections.selfhost.flask.plugins.module_utils import _process
 
 # git asks this for what a URL has before its host; git's arguments are everybody's to read, its environment is not.
 CREDENTIALS = (
@@ -71,7 +71,7 @@ class Repository:
         # no maintenance in the background, which would outlive the step
         command = [self.git, "-c", "advice.detachedHead=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"] + list(arguments)
         code, out, err = self.module.run_command(
-            command, cwd=cwd, environ_update=self.environment, pass_fds=_site.held
+            command, cwd=cwd, environ_update=self.environment, pass_fds=_process.held
         )
         if code != 0:
             raise GitError("`git %s` ended with exit code %d: %s" % (arguments[0], code, err.strip()))

@@ -15,7 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._database import (
     DatabaseError,
     compare,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed, output_of
 
 MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import CLIENT, MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, run
 
 URL = re.compile(
     r"(?:mysql|mariadb)(?:\+\w+)?://(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@(?:localhost|127\.0\.0\.1|\[::1\]|)(?::3306)?/"

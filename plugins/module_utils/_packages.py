@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._site import locked
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import locked
 
 LISTS = "/var/lib/apt/lists"
 JOURNAL = "/var/lib/dpkg/updates"  # dpkg has files in it from its beginning to its end

@@ -13,7 +13,8 @@ import sys
 import zipfile
 
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
 
 PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"

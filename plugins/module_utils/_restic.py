@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import tempfile
 
-from ansible_collections.selfhost.flask.plugins.module_utils._site import LAST_LINES, CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._process import LAST_LINES, CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 ENVIRONMENT = "backup-restic.json"  # RESTIC_REPOSITORY, and what the place of it needs
 PASSWORD = "backup-restic.password"

@@ -18,16 +18,17 @@ from typing import NamedTuple
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_creation import make
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils._data import data_of, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._database import members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._databases import as_one, pairs_of
-from ansible_collections.selfhost.flask.plugins.module_utils._data import data_of, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, read
 from ansible_collections.selfhost.flask.plugins.module_utils._dump import match, parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils._process import run
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._release import give_tree
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, run
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
 

@@ -9,11 +9,12 @@ import os
 import re
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._release import SEAL, read_link
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
 

@@ -10,7 +10,8 @@ import os
 
 from ansible_collections.selfhost.flask.plugins.module_utils import _shared_content
 from ansible_collections.selfhost.flask.plugins.module_utils._files import read_json, write_json
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, run
+from ansible_collections.selfhost.flask.plugins.module_utils._process import run
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 KEPT = (
     "%(name)s was changed on this host, and by the repository too: the host's own stays. Compare "

@@ -12,7 +12,7 @@ from typing import BinaryIO, Iterator
 from ansible_collections.selfhost.flask.plugins.module_utils import _sqlite_owner
 from ansible_collections.selfhost.flask.plugins.module_utils._database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils._owner import owner_argv
-from ansible_collections.selfhost.flask.plugins.module_utils._site import run
+from ansible_collections.selfhost.flask.plugins.module_utils._process import run
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed, output_of
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from typing import BinaryIO, Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, as_user, held
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, as_user, held
 
 BLOCK = 1 << 20
 

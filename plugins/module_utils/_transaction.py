@@ -15,16 +15,13 @@ import json
 import os
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils._database import (
-    Database,
-    DatabaseError,
-    differences,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, DatabaseError, differences
 from ansible_collections.selfhost.flask.plugins.module_utils._databases import databases_at, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils._files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils._health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils._records import (
     ABANDONED,
     FAILED,
@@ -35,7 +32,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._records import (
 from ansible_collections.selfhost.flask.plugins.module_utils._release import keep_application, read_seal
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_record import bring_shared
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site, run
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 
 WORKERS = "workers"  # the gate that they wait at before they begin

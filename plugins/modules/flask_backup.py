@@ -159,9 +159,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _pr
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
 from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._module_lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
 
 

@@ -132,9 +132,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils._arguments import E
 from ansible_collections.selfhost.flask.plugins.module_utils._build import establish
 from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import EntrypointError
 from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, step
 
 
 def main() -> None:

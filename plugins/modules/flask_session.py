@@ -91,12 +91,14 @@ import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._module_lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, CommandError, Lock, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
 

@@ -87,9 +87,10 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _site
+from ansible_collections.selfhost.flask.plugins.module_utils import _process
 from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils._environment import Environment, lacks_pkg_resources
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
 from ansible_collections.selfhost.flask.plugins.module_utils._release import (
     ReleaseError,
     give_tree,
@@ -104,7 +105,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
 
 PKG_RESOURCES = "setuptools<81"  # the last ones that have it
@@ -163,7 +164,7 @@ class Installation:
         site = Site("", self.params["root"], "")
         sandbox = Sandbox(self.params["user"], hidden=(site.path("shared"), site.path("slots")), network=True)
         code, out, err = self.module.run_command(
-            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_site.held
+            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_process.held
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])

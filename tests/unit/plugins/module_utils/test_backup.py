@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import (
     BackupError,
@@ -20,7 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils._backup_store impor
     described,
     verify,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of
 
 

@@ -8,10 +8,9 @@ import json
 import os
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_creation, _backup_store
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
 
 FREE_NAME = _backup_creation._free_name
 

@@ -8,12 +8,12 @@ import json
 import os
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _data, _doctor_data, _release
 from ansible_collections.selfhost.flask.plugins.module_utils._data import concerns, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._databases import pairs_of
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 
 MYSQL = dict(kind="mysql", name="shop", host="localhost", port=0, bind="")
 ELSEWHERE = dict(MYSQL, host="db.example.com")

@@ -10,11 +10,11 @@ import json
 import sqlite3
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, compare_now
 from ansible_collections.selfhost.flask.plugins.module_utils._databases import databases_at, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
 
 
 def execute(path, *statements):

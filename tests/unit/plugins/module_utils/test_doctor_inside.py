@@ -11,8 +11,6 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from findings import ids
-
 from ansible_collections.selfhost.flask.plugins.module_utils import (
     _doctor_access,
     _doctor_data,
@@ -24,7 +22,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
 )
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, Said
 from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
+from findings import ids
 
 MB = 1 << 20
 

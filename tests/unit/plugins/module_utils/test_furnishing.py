@@ -8,10 +8,9 @@ import getpass
 import os
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import furnish, is_furnished
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
 
 
 def params(root) -> dict:

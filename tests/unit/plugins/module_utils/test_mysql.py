@@ -11,11 +11,10 @@ import json
 import re
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _mysql
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MARK, MySQL
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 
 
 class Server:

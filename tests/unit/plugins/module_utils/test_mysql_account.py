@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _mysql, _mysql_account
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 
 NASTY = "p%4$#'\"@/ :\\w"
 QUOTED = "p%254%24%23%27%22%40%2F%20%3A%5Cw"

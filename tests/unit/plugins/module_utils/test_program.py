@@ -9,10 +9,10 @@ import os
 import subprocess
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _program
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site, step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
 
 PYTHON = "/usr/bin/python3"

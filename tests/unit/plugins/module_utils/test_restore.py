@@ -11,11 +11,10 @@ import tarfile
 from contextlib import closing
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _data, _restore, _shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 

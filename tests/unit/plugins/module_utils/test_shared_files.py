@@ -11,10 +11,10 @@ import tarfile
 from contextlib import closing
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._shared_files import count, pack, places
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Site
+from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 

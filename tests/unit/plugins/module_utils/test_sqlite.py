@@ -12,9 +12,8 @@ import os
 import sqlite3
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, read_manifest
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
 
 

@@ -9,8 +9,7 @@ import gzip
 import io
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed
 
 MARK = b"-- the end\n"

@@ -9,11 +9,10 @@ import os
 import time
 
 import pytest
-from tls_host import TlsHost
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper
 from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, self_signed
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from tls_host import TlsHost
 
 NAMES = ["blog.example.com", "www.example.com"]
 

@@ -12,8 +12,6 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from deployment_host import Killed, Memory
-
 from ansible_collections.selfhost.flask.plugins.module_utils import (
     _deployment,
     _health,
@@ -25,8 +23,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils import (
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from deployment_host import Killed, Memory
 
 CHECK = {"_ansible_check_mode": True}
 

@@ -9,14 +9,14 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from deployment_host import Killed
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
+from deployment_host import Killed
 
 CHECK = {"_ansible_check_mode": True}
 OWNER = dict(id="me", owner="ana@laptop")

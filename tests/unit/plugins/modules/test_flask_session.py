@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from xmlrpc.client import Fault
 
 import pytest
-from deployment_host import Killed
-
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.modules import flask_session
+from deployment_host import Killed
 
 CHECK = {"_ansible_check_mode": True}
 ANA = dict(id="ana-1", owner="ana@laptop", machine="a1", process=1, started="now")

@@ -7,11 +7,11 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError, Lock
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
 from ansible_collections.selfhost.flask.plugins.modules import flask_status
 

@@ -9,12 +9,11 @@ import functools
 import json
 
 import pytest
-from deployment_host import Killed
-
 from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
 from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._site import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from deployment_host import Killed
 
 TOUCHES = dict(touches=["connects to mysql"])
 UNLOADABLE = dict(loads=False, why="OperationalError: no server")
