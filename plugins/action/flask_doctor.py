@@ -11,13 +11,14 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.selfhost.flask.plugins.action.flask_session import has_ended
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_report
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_dns import resolved
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import Outside, together
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_problem import CONSOLE
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import report
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.dns import resolved
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import lock_finding
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.outside import Outside, together
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils.login.problem import CONSOLE
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
@@ -41,17 +42,17 @@ class ActionModule(ActionBase):
         )
         if "problem" in inside:
             return dict(result, failed=True, msg=inside["problem"])
-        found = [_doctor.restored(one) for one in inside["findings"]] + findings
-        settled = _doctor.settle(found + held(inside["facts"]), ignored)
+        found = [doctor.restored(one) for one in inside["findings"]] + findings
+        settled = doctor.settle(found + held(inside["facts"]), ignored)
         checks = inside["checks"] + checks
         title = "%s (%s)" % (task_vars["inventory_hostname"], arguments.get("name"))
         display = Display()
-        display.display("\n" + "\n".join(_doctor_report.lines(title, settled, checks, display.columns)))
+        display.display("\n" + "\n".join(report.lines(title, settled, checks, display.columns)))
         return dict(
             result, changed=False, title=title, checks=checks, facts=shown(inside["facts"]),
-            findings=[one.described() for one in settled], counts=_doctor_report.counted(settled),
+            findings=[one.described() for one in settled], counts=report.counted(settled),
             reached=not problem and bool(inside["reached"]),
-            msg=_doctor_report.sentence(title, settled) if settled else title + " is well.",
+            msg=report.sentence(title, settled) if settled else title + " is well.",
             time=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         )
 
@@ -84,9 +85,9 @@ def target_of(arguments: dict) -> Target:
 
 
 def unreachable(problem: str, remedy: str = "") -> dict:
-    finding = _doctor.Finding(
-        "ssh-unreachable", "Nobody can log in, so nothing was looked at from inside: " + _doctor.clipped(problem),
-        remedy or CONSOLE, _doctor.OUTSIDE,
+    finding = doctor.Finding(
+        "ssh-unreachable", "Nobody can log in, so nothing was looked at from inside: " + doctor.clipped(problem),
+        remedy or CONSOLE, doctor.OUTSIDE,
     )
     return dict(findings=[finding.described()], checks=[], facts={}, reached=False)
 

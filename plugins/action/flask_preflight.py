@@ -11,7 +11,6 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-
 from ansible_collections.selfhost.flask.plugins.plugin_utils._confirmation import (
     find_reasons,
     find_unconfirmed,

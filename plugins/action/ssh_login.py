@@ -19,9 +19,9 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 from ansible.utils.path import makedirs_safe, unfrackpath
-from ansible_collections.selfhost.flask.plugins.module_utils import _ssh_problem
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_memory import Login, Memory
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_search import WINDOW, Attempt, Search, shown
+from ansible_collections.selfhost.flask.plugins.module_utils.login import problem as ssh_problem
+from ansible_collections.selfhost.flask.plugins.module_utils.login.memory import Login, Memory
+from ansible_collections.selfhost.flask.plugins.module_utils.login.search import WINDOW, Attempt, Search, shown
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe, read_names
 
 # Prints one `name value` a line, and ends with 77 where the user can't become root.
@@ -121,10 +121,10 @@ class ActionModule(ActionBase):
 
     def _explained(self, failed: list, arguments: dict, task_vars: dict) -> dict:
         """Why nobody can log in; an exception where the host can't be reached at all."""
-        problem = _ssh_problem.telling([attempt.problem for attempt in failed])
+        problem = ssh_problem.telling([attempt.problem for attempt in failed])
         about = dict(reason=problem.kind, remedy=problem.remedy)
         tried = "; ".join(dict.fromkeys(shown(attempt) for attempt in failed))
-        heard = [attempt for attempt in failed if attempt.problem.kind in _ssh_problem.HEARD]
+        heard = [attempt for attempt in failed if attempt.problem.kind in ssh_problem.HEARD]
         if not heard and not arguments["fresh"]:
             raise Unreachable("%s. %s" % (tried, problem.remedy), about)
         users = ", ".join(dict.fromkeys(arguments["users"]))

@@ -156,15 +156,15 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes
-from ansible_collections.selfhost.flask.plugins.module_utils._configuration import (
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.host.configuration import (
     described,
     desired,
     establish,
     observed,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._services import LoadError, Services, alone, describe
+from ansible_collections.selfhost.flask.plugins.module_utils.host.services import LoadError, Services, alone, describe
 
 PUT_BACK = "The files were put back as they were."
 NOT_LOADED = "An interrupted run may have left them. They were not loaded."

@@ -132,15 +132,15 @@ import stat
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit, parse, read
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import (
+from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import edit, parse, read
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import (
     demanded_keys,
     managed_keys,
     mark_managed,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._release import remove
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import remove
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"

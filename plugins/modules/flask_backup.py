@@ -155,22 +155,23 @@ seconds:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils._backup import Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils._module_lock import take_lock
-from ansible_collections.selfhost.flask.plugins.module_utils._restore import PROBLEMS, Order, Restoration, check
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup as backup_backup
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.backup import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.restore import PROBLEMS, Order, Restoration, check
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 
 def settings_of(module: AnsibleModule) -> Settings:
     """What the host was told, but in the folder that the task names."""
     params = module.params
     site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
-    return _backup.read_settings(site.root)._replace(site=site, folder=params["folder"])
+    return backup_backup.read_settings(site.root)._replace(site=site, folder=params["folder"])
 
 
 def check_lock(module: AnsibleModule, site: Site) -> None:
@@ -185,8 +186,8 @@ def found(module: AnsibleModule, settings: Settings) -> tuple:
     name = module.params["backup"]
     try:
         if module.params["from_restic"]:
-            name = _backup.fetched(settings.site, settings.folder, name)
-        path = _backup.chosen(settings.folder, name)
+            name = backup_backup.fetched(settings.site, settings.folder, name)
+        path = backup_backup.chosen(settings.folder, name)
         return path, check(settings.site, path)
     except PROBLEMS as error:
         raise BackupError("%s. Nothing was changed." % str(error).rstrip(".")) from error
@@ -200,14 +201,14 @@ def restore(module: AnsibleModule, settings: Settings) -> dict:
     with step(site.root):
         check_lock(module, site)
         recover(site)
-        _program.install(site)
+        program.install(site)
         result = Restoration(site, order, manifest).run()
     return dict(result, changed=True, backup=os.path.basename(path), path=path, manifest=manifest)
 
 
 def restored(module: AnsibleModule, settings: Settings) -> dict:
     """The same, as the only one who changes the application or its backups."""
-    with _backup.alone(settings.site):
+    with backup_backup.alone(settings.site):
         identity = take_lock(module, settings.site) if module.params["owner"] else ""
         try:
             return restore(module, settings)
@@ -219,9 +220,9 @@ def restored(module: AnsibleModule, settings: Settings) -> dict:
 def made_or_tried(module: AnsibleModule, settings: Settings) -> dict:
     """Makes or tries a backup; what the module returns."""
     if module.params["state"] == "drilled":
-        report = _backup.drill(settings, module.params["backup"])
+        report = backup_backup.drill(settings, module.params["backup"])
     else:
-        report = _backup.back_up(settings, "by hand")
+        report = backup_backup.back_up(settings, "by hand")
     if not report["ok"]:
         module.fail_json(msg=report.pop("problem"), **report)
     return dict(report, changed=True, path=os.path.join(settings.folder, report["backup"]))
@@ -232,7 +233,7 @@ def foreseen(module: AnsibleModule, settings: Settings) -> dict:
     params = module.params
     if params["state"] == "present" or params["from_restic"]:
         return dict(changed=True, backup=params["backup"])
-    path = _backup.chosen(settings.folder, params["backup"])
+    path = backup_backup.chosen(settings.folder, params["backup"])
     result = dict(changed=True, backup=os.path.basename(path), path=path)
     return dict(result, manifest=check(settings.site, path)) if params["state"] == "restored" else result
 
@@ -240,12 +241,12 @@ def foreseen(module: AnsibleModule, settings: Settings) -> dict:
 def install(module: AnsibleModule) -> bool:
     """Whether the program was another one."""
     folder = os.path.join(module.params["root"], "deployment")
-    path, content = os.path.join(folder, _backup.PROGRAM), _program.packed(_backup.MAIN)
+    path, content = os.path.join(folder, backup_backup.PROGRAM), program.packed(backup_backup.MAIN)
     if module.check_mode:
-        return _program.differs(path, content)
+        return program.differs(path, content)
     if not os.path.isdir(folder):
         module.fail_json(msg="%s is not set up here. Run site.yml. Nothing was changed." % module.params["name"])
-    return _program.write_program(path, content)
+    return program.write_program(path, content)
 
 
 def main() -> None:

@@ -131,12 +131,18 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import SITE
-from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, Facts, Pair, check
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate_keeper import Keeper, own, read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import keeper as certificate_keeper
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import (
+    CertificateError,
+    Facts,
+    Pair,
+    check,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.keeper import Keeper, own, read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 
 SETTINGS = ("name", "origin", "names", "days", "services", "acme")
 
@@ -157,10 +163,10 @@ def install(module: AnsibleModule) -> bool:
     """Whether the program or its settings were others."""
     root = module.params["root"]
     files = {
-        own(root, _certificate_keeper.PROGRAM): _program.packed(_certificate_keeper.MAIN),
-        own(root, _certificate_keeper.SETTINGS): json.dumps(told(module), indent=2).encode() + b"\n",
+        own(root, certificate_keeper.PROGRAM): program.packed(certificate_keeper.MAIN),
+        own(root, certificate_keeper.SETTINGS): json.dumps(told(module), indent=2).encode() + b"\n",
     }
-    others = {path: content for path, content in files.items() if _program.differs(path, content)}
+    others = {path: content for path, content in files.items() if program.differs(path, content)}
     if others and not module.check_mode:
         make_folders(own(root, ""), 0o700)
         for path, content in others.items():
@@ -192,7 +198,7 @@ def issued(module: AnsibleModule) -> tuple:
 
 def foreseen(module: AnsibleModule) -> bool:
     """Whether check mode is on for a host that was told nothing yet."""
-    return module.check_mode and not os.path.exists(own(module.params["root"], _certificate_keeper.SETTINGS))
+    return module.check_mode and not os.path.exists(own(module.params["root"], certificate_keeper.SETTINGS))
 
 
 def described(facts: Facts | None) -> str:

@@ -99,7 +99,7 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import OPTIONS, FlaskApp, Result
 
 
 def obstacle(app: FlaskApp) -> str:

@@ -78,13 +78,9 @@ pending:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
-from ansible_collections.selfhost.flask.plugins.module_utils._migrations import (
-    MigrationError,
-    Migrations,
-    named,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import OPTIONS, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import MigrationError, Migrations, named
 
 
 def described(migrations: Migrations) -> str:

@@ -117,12 +117,12 @@ pruned:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT
-from ansible_collections.selfhost.flask.plugins.module_utils._deployment import PROBLEMS, Deployment, seal
-from ansible_collections.selfhost.flask.plugins.module_utils._migrations import Migrations
-from ansible_collections.selfhost.flask.plugins.module_utils._release import read_link
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import DEPLOYMENT
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import PROBLEMS, Deployment, seal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link
 
 NO_COPY = (
     "There are pending migrations, and %(lacks)s can't be copied here. With flask_migration: online they run "

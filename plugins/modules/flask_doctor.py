@@ -199,8 +199,8 @@ title:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import HEALTH, MIGRATIONS, RECORDS, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import HEALTH, MIGRATIONS, RECORDS, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Inside, Settings
 
 OPTIONS = dict(
     SITE,

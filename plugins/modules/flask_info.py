@@ -97,7 +97,7 @@ migrations:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import OPTIONS, FlaskApp
 
 
 def main() -> None:

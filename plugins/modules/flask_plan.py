@@ -207,13 +207,13 @@ text:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import MIGRATIONS, REPOSITORY, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._plan import text_of
-from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._served import served_release
-from ansible_collections.selfhost.flask.plugins.module_utils._update import plan, without_git
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import MIGRATIONS, REPOSITORY, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.plan.plan import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.plan.served import served_release
+from ansible_collections.selfhost.flask.plugins.module_utils.plan.update import plan, without_git
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 
 
 def main() -> None:

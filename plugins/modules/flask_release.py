@@ -128,14 +128,19 @@ import contextlib
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT, MIGRATIONS, REPOSITORY, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._build import establish
-from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import EntrypointError
-from ansible_collections.selfhost.flask.plugins.module_utils._git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError, read_link
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
+    ENVIRONMENT,
+    MIGRATIONS,
+    REPOSITORY,
+    SITE,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError, read_link
 
 
 def main() -> None:

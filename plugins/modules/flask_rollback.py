@@ -99,10 +99,10 @@ pruned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import DEPLOYMENT, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils._deployment import Deployment
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._rollback import Rollback
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import DEPLOYMENT, lock_options
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.rollback import Rollback
 
 
 def described(rollback: Rollback) -> dict:

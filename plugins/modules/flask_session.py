@@ -90,17 +90,17 @@ import time
 import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils._module_lock import take_lock
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._records import Records
-from ansible_collections.selfhost.flask.plugins.module_utils._settings import Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 MEGABYTE = 1 << 20
 INODES = 20000  # an application with its environment has about half of that

@@ -95,16 +95,16 @@ table:
 import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import RECORDS, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data, data_of
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, members_of
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._records import Records, reason
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._slots import SLOTS, Slots
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records, reason
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 COLUMNS = ("TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY")
 

@@ -82,13 +82,13 @@ compiled:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import OPTIONS, FlaskApp, Result
-from ansible_collections.selfhost.flask.plugins.module_utils._loading import sandbox_of
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
-from ansible_collections.selfhost.flask.plugins.module_utils._settings import read_settings
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import OPTIONS, FlaskApp, Result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import sandbox_of
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 FOREIGN = ("node_modules", "site-packages", "venv")
 

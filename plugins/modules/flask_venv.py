@@ -87,26 +87,26 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _process
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT, SITE
-from ansible_collections.selfhost.flask.plugins.module_utils._environment import Environment, lacks_pkg_resources
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
-from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, lacks_pkg_resources
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
+    check_requirements,
+    read_requirements,
+    requirements_file,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.common import process
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import ENVIRONMENT, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import (
     ReleaseError,
     give_tree,
     read_link,
     replace_link,
     seal_tree,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._requirements_files import (
-    check_requirements,
-    read_requirements,
-    requirements_file,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PKG_RESOURCES = "setuptools<81"  # the last ones that have it
 TOOLS = "/usr/local/lib/selfhost-flask"
@@ -164,7 +164,7 @@ class Installation:
         site = Site("", self.params["root"], "")
         sandbox = Sandbox(self.params["user"], hidden=(site.path("shared"), site.path("slots")), network=True)
         code, out, err = self.module.run_command(
-            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=_process.held
+            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=process.held
         )
         if code != 0:
             last = "\n".join((err or out).strip().splitlines()[-20:])

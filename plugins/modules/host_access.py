@@ -163,10 +163,10 @@ firewall_commands:
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _arguments
-from ansible_collections.selfhost.flask.plugins.module_utils._access import Access, Refused
-from ansible_collections.selfhost.flask.plugins.module_utils._guard import FOLDER, Guard
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.access.access import Access, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access.guard import FOLDER, Guard
+from ansible_collections.selfhost.flask.plugins.module_utils.common import arguments
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 
 BECAME = {
     "reverted": "the deadline had passed, and the host has taken the change back",
@@ -253,7 +253,7 @@ def main() -> None:
             user=dict(type="str", default="root"),
             firewall=dict(type="dict", options=firewall),
             folder=dict(type="path", default=FOLDER),
-            **_arguments.ADMINS,
+            **arguments.ADMINS,
         ),
         required_if=[("state", "applied", ("sshd_config", "firewall", "admins")), ("state", "confirmed", ("token",))],
         supports_check_mode=True,

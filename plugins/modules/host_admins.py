@@ -46,13 +46,13 @@ changed_files:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils import _arguments
-from ansible_collections.selfhost.flask.plugins.module_utils._admins import Admins, Refused
-from ansible_collections.selfhost.flask.plugins.module_utils._guard import FOLDER, Guard
+from ansible_collections.selfhost.flask.plugins.module_utils.access.admins import Admins, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access.guard import FOLDER, Guard
+from ansible_collections.selfhost.flask.plugins.module_utils.common import arguments
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=_arguments.ADMINS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=arguments.ADMINS, supports_check_mode=True)
     if module.params["admins"] is None:
         module.fail_json(msg="admins is not set. Name the administrators; nothing was changed.")
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}

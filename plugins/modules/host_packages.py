@@ -58,10 +58,14 @@ installed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._account_locks import left_locks, remove_locks
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy
-from ansible_collections.selfhost.flask.plugins.module_utils._packages import PackageError, Packages, has_left_policy
-from ansible_collections.selfhost.flask.plugins.module_utils._results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
+from ansible_collections.selfhost.flask.plugins.module_utils.host.account_locks import left_locks, remove_locks
+from ansible_collections.selfhost.flask.plugins.module_utils.host.packages import (
+    PackageError,
+    Packages,
+    has_left_policy,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy
 
 
 def complete(module: AnsibleModule) -> dict:

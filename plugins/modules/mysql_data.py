@@ -55,7 +55,7 @@ import re
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._packages import ENVIRONMENT, PackageError, Packages
+from ansible_collections.selfhost.flask.plugins.module_utils.host.packages import ENVIRONMENT, PackageError, Packages
 
 FOLDER = "/var/lib/mysql"
 SCRIPTS = "/var/lib/dpkg/info"

@@ -11,9 +11,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PIP
-
 from ansible_collections.selfhost.flask.plugins.modules import flask_venv
+from conftest import PIP
 
 PROJECT = """
 [project]

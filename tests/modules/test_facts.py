@@ -9,7 +9,7 @@ import subprocess
 import textwrap
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _flask_facts
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe import facts as flask_facts
 
 PASSWORD = "s3cr%40t"
 STRONG = "b1f0d5c09a8e4e7f"
@@ -56,7 +56,7 @@ def facts(tmp_path):
     def facts(venv, *lines, frame=EXTENSION, env=""):
         (tmp_path / "shop.py").write_text(frame.format("\n    ".join(lines or ["pass"])))
         (tmp_path / ".env").write_text(textwrap.dedent(env))
-        source = ASK % open(_flask_facts.__file__, encoding="utf-8").read()
+        source = ASK % open(flask_facts.__file__, encoding="utf-8").read()
         done = subprocess.run([venv / "bin/python", "-c", source], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert PASSWORD not in done.stdout
@@ -173,5 +173,5 @@ def test_of_an_application_that_can_t_be_loaded_its_engines_are_known():
     class Engine:
         url = type("URL", (), dict(drivername="mysql+pymysql", query={}, host="db", port=None, database="shop"))
 
-    found = _flask_facts.facts_of(None, [Engine(), object()])
+    found = flask_facts.facts_of(None, [Engine(), object()])
     assert found == {"databases": [database("mysql", "shop", "db")], "secret_key": ""}

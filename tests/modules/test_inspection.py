@@ -105,7 +105,7 @@ except OSError:
 @pytest.fixture
 def inspect(release):
     """What an application that does something is seen to do, from its source."""
-    from ansible_collections.selfhost.flask.plugins.module_utils._flask import FlaskApp
+    from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import FlaskApp
 
     def inspect(act="", url=MYSQL, **question):
         (release.path / "shop2.py").write_text(SHOP.format(url=url, act=act) % {"folder": release.path})
@@ -142,10 +142,10 @@ def test_one_that_ends_without_its_database_is_seen(inspect):
 
 
 def test_one_that_waits_for_its_database_is_not_waited_for(inspect, monkeypatch):
-    from ansible_collections.selfhost.flask.plugins.module_utils import _flask
+    from ansible_collections.selfhost.flask.plugins.module_utils.common import user_program
 
-    monkeypatch.setattr(_flask, "PROGRAM", _flask.PROGRAM.replace(
-        "module.main()", "sys.modules['_flask_watch'].PATIENCE = 1\nmodule.main()"
+    monkeypatch.setattr(user_program, "PROGRAM", user_program.PROGRAM.replace(
+        "module.main()", "sys.modules[%r].PATIENCE = 1\nmodule.main()" % watch.__name__
     ))
     answer = inspect(WAIT)
     assert (answer["loads"], answer["why"]) == (False, "it takes too long")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils.common import dotenv
 
 VERSIONS = ["python-dotenv==0.15.0", "python-dotenv==0.21.1", "python-dotenv==1.2.1"]
 SHELLS = [["dash", "-eu"], ["bash", "-eu"], ["bash", "--posix", "-eu"]]
@@ -101,8 +101,8 @@ def test_reads_any_file_as_python_dotenv_does(library, tmp_path):
     for path in paths:
         text = "".join("".join(chance.choices(pieces, k=12)) + "\n" for _ in range(8))
         path.write_bytes(text.encode())
-        assert "".join(line.text() for line in _dotenv.parse(text)) == text
+        assert "".join(line.text() for line in dotenv.parse(text)) == text
     for path, found in zip(paths, by_python(library, *paths)):
         expected = {key: value for key, value in found.items() if value is not None}
         text = path.read_bytes().decode()
-        assert _dotenv.read(text) == expected, text
+        assert dotenv.read(text) == expected, text

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from deployments import ROLES
-
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import read_defaults, read_options
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems
+from deployments import ROLES
 
 TOP = ROLES.parent
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]

@@ -8,9 +8,8 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.login import problem
 from deployments import DEPLOYMENTS
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _ssh_problem
 
 PASSWORD = "p%4$#'\"@/ :\\w"
 
@@ -61,7 +60,7 @@ def test_a_user_by_the_old_name_is_tried_too(evaluate):
 
 def test_what_a_change_could_have_broken_is_blamed_for_nothing_else(evaluate):
     remedies = evaluate("hardening", "__hardening_remedies")
-    assert set(remedies) <= set(_ssh_problem.ORDER) - {*_ssh_problem.PASSING, "keys", "host key"}
+    assert set(remedies) <= set(problem.ORDER) - {*problem.PASSING, "keys", "host key"}
     assert "hardening_ssh_port" in remedies["silent"] and "ssh_keys" in remedies["denied"]
 
 

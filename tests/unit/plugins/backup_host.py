@@ -20,15 +20,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import (
-    _backup,
-    _backup_creation,
-    _restic,
-    _shared_files,
-    _site,
-    _slots,
-    _transaction,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup, creation, restic
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots, transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils.site import site as site_site
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
 RESTIC = """#!{python}
@@ -63,7 +58,7 @@ class BackupHost:
 
     def __init__(self, folder: Path, name: str = USER) -> None:
         self.folder = folder
-        self.site = _site.Site(name, str(folder / "srv"), str(folder / "log"))
+        self.site = site_site.Site(name, str(folder / "srv"), str(folder / "log"))
         self.backups = folder / "backups"
         self.shared = folder / "srv/shared"
         self.own = folder / "srv/deployment"
@@ -100,7 +95,7 @@ class BackupHost:
 
     def make(self) -> Path:
         """A backup's folder."""
-        return self.backups / _backup_creation.make(self.site, str(self.backups), "a test")["backup"]
+        return self.backups / creation.make(self.site, str(self.backups), "a test")["backup"]
 
     @staticmethod
     def damage(path: Path) -> None:
@@ -124,13 +119,13 @@ class BackupHost:
 
 def pretend(supervisor: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is another one here than on a real host: whoever runs the tests is the application's user as well."""
-    monkeypatch.setattr(_shared_files, "places", lambda site: ["instance", "logs"])
-    for module in (_backup, _backup_creation):
+    monkeypatch.setattr(shared_files, "places", lambda site: ["instance", "logs"])
+    for module in (backup, creation):
         monkeypatch.setattr(module, "PATIENCE", 0.2)
     names = ("20260131T03%02d%02dZ" % divmod(second, 60) for second in itertools.count())
-    monkeypatch.setattr(_backup_creation, "_free_name", lambda folder: next(names))
-    monkeypatch.setattr(_transaction, "guard", lambda site: None)
-    monkeypatch.setattr(_slots, "Supervisor", functools.partial(_slots.Supervisor, supervisor.server_address, 5))
+    monkeypatch.setattr(creation, "_free_name", lambda folder: next(names))
+    monkeypatch.setattr(transaction, "guard", lambda site: None)
+    monkeypatch.setattr(slots, "Supervisor", functools.partial(slots.Supervisor, supervisor.server_address, 5))
     monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)
 
 
@@ -143,7 +138,7 @@ def install_restic(host: BackupHost, monkeypatch: pytest.MonkeyPatch) -> Callabl
     calls = host.folder / "calls"
     calls.touch()
     environment = {"RESTIC_REPOSITORY": str(host.folder / "repository"), "CALLS": str(calls), "KEY": "s3cret"}
-    (host.own / _restic.ENVIRONMENT).write_text(json.dumps(environment))
-    (host.own / _restic.PASSWORD).write_text("passw0rd\n")
+    (host.own / restic.ENVIRONMENT).write_text(json.dumps(environment))
+    (host.own / restic.PASSWORD).write_text("passw0rd\n")
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     return lambda: [json.loads(line) for line in calls.read_text().splitlines()]

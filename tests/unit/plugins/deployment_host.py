@@ -14,22 +14,25 @@ import os
 import time
 from types import SimpleNamespace
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment, _records, _settings, _slots, _transaction
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._database import Database, compare
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import Result
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading
-from ansible_collections.selfhost.flask.plugins.module_utils._migrations import MigrationError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, compare
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment, transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots as deployment_slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import Result
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import MigrationError
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.site import records as site_records
+from ansible_collections.selfhost.flask.plugins.module_utils.site import settings as site_settings
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 from ansible_collections.selfhost.flask.plugins.modules import flask_deployment
 
 REVISION = 'revision = "%s"\ndown_revision = %r\n'
 LINKS = ("current", "run/live.sock", "slots/blue", "slots/green")
 STEPS = (  # where the tests look at the host, or let something happen
-    (Gate, "close"), (Gate, "open"), (_slots.Slots, "switch"), (_records.Records, "add"), (_records.Records, "prune"),
-    (_settings.Settings, "take"),
+    (Gate, "close"), (Gate, "open"), (deployment_slots.Slots, "switch"), (site_records.Records, "add"), (site_records.Records, "prune"),
+    (site_settings.Settings, "take"),
 )
 
 
@@ -182,28 +185,28 @@ class DeploymentHost:
                 super().stop(*names)
 
         Migrations.host = App.host = self
-        monkeypatch.setattr(_slots, "Supervisor", Client)
-        for module in (_deployment, flask_deployment):
+        monkeypatch.setattr(deployment_slots, "Supervisor", Client)
+        for module in (deployment, flask_deployment):
             monkeypatch.setattr(module, "Migrations", Migrations)
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data(self.database))
-        monkeypatch.setattr(_deployment.Deployment, "application", lambda dummy, folder: App(folder))
-        monkeypatch.setattr(_deployment.Deployment, "sandboxed", lambda dummy, folder: App(folder))
-        monkeypatch.setattr(_deployment, "inspect", lambda app, **question: app.inspect(**question))
-        monkeypatch.setattr(_transaction, "databases_at", lambda pairs, user: self.database)
-        monkeypatch.setattr(_transaction, "run", lambda argv: (self.reach("guard"), self.commands.append(argv)))
-        for module in (_records, _transaction):
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data(self.database))
+        monkeypatch.setattr(deployment.Deployment, "application", lambda dummy, folder: App(folder))
+        monkeypatch.setattr(deployment.Deployment, "sandboxed", lambda dummy, folder: App(folder))
+        monkeypatch.setattr(deployment, "inspect", lambda app, **question: app.inspect(**question))
+        monkeypatch.setattr(transaction, "databases_at", lambda pairs, user: self.database)
+        monkeypatch.setattr(transaction, "run", lambda argv: (self.reach("guard"), self.commands.append(argv)))
+        for module in (site_records, transaction):
             monkeypatch.setattr(module, "dump_folder", lambda site: str(self.backups))
         for kind, name in STEPS:
             monkeypatch.setattr(kind, name, self.watched(getattr(kind, name), name))
-        link = _slots.replace_link
-        monkeypatch.setattr(_slots, "replace_link", lambda path, target: (
+        link = deployment_slots.replace_link
+        monkeypatch.setattr(deployment_slots, "replace_link", lambda path, target: (
             self.reach("link " + os.path.basename(path)), link(path, target),
         ))
         numbers = itertools.count(1)  # instead of the time, of which two may be the same
         clock = SimpleNamespace(
             monotonic=time.monotonic, gmtime=time.gmtime, strftime=lambda *dummy: str(next(numbers)),
         )
-        monkeypatch.setattr(_transaction, "time", clock)
+        monkeypatch.setattr(transaction, "time", clock)
         if os.geteuid() != 0:
             monkeypatch.setattr(os, "chown", lambda *dummy, **ignored: None)
 
@@ -300,7 +303,7 @@ class DeploymentHost:
         return [(entry["release"], entry["outcome"]) for entry in self.entries()]
 
     def journal(self):
-        return _transaction.Journal(self.site).read()
+        return transaction.Journal(self.site).read()
 
     def dumps(self):
         return sorted(path.name for path in self.backups.glob("*"))

@@ -10,7 +10,6 @@ import re
 import subprocess
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.action.ssh_login import described
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
-SENT = sorted(path for folder in ("modules", "module_utils") for path in (PLUGINS / folder).glob("*.py"))
+SENT = sorted(path for folder in ("modules", "module_utils") for path in (PLUGINS / folder).rglob("*.py"))
 OLDEST = (3, 8)
 YOUNGER = {"removeprefix", "removesuffix", "hardlink_to", "bit_count"}  # what a newer Python has added
 
 
-@pytest.fixture(params=SENT, ids=lambda path: path.name)
+@pytest.fixture(params=SENT, ids=lambda path: str(path.relative_to(PLUGINS)))
 def tree(request):
     return ast.parse(request.param.read_text(encoding="utf-8"), feature_version=OLDEST)
 

@@ -13,9 +13,9 @@ import subprocess
 import threading
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_store
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import covers
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate_keeper import Keeper, Places
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import store as certificate_store
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import covers
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.keeper import Keeper, Places
 
 DAY = 24 * 3600
 DIRECTORY = "https://acme.example.com/directory"
@@ -138,13 +138,13 @@ class TlsHost:
         server = Server(keeper.store, keeper.settings["names"])
         server.start()
         self.servers.append(server)
-        run = _certificate_store.run
+        run = certificate_store.run
 
         def reloading(argv):
             run(argv)
             server.load()
 
-        self.monkeypatch.setattr(_certificate_store, "run", reloading)
+        self.monkeypatch.setattr(certificate_store, "run", reloading)
         keeper.proxy.address = server.address
         return server
 

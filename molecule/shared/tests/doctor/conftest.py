@@ -17,19 +17,16 @@ from machine import APP, ROOT, TOP, Machine
 
 sys.path.insert(0, str(TOP / ".ansible" / "collections"))
 
-from ansible_collections.selfhost.flask.plugins.module_utils import (  # noqa: E402
-    _doctor,
-    _doctor_exposure,
-    _doctor_outside,
-    _doctor_web,
-    _program,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_serving import lock_finding  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import outside as doctor_outside
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure, web  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import lock_finding  # noqa: E402
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target  # noqa: E402
 
-_doctor_exposure.SCAN, _doctor_web.TIMEOUT = 0.3, 3  # seconds; the host is near
+exposure.SCAN, web.TIMEOUT = 0.3, 3  # seconds; the host is near
 MAIN = f"""import json, sys
-from {_program.PACKAGE}._doctor_inside import Inside, Settings
+from {program.PACKAGE}.doctor.inside import Inside, Settings
 json.dump(Inside(Settings(**json.load(sys.stdin))).examine(), sys.stdout)
 """
 INSIDE = dict(
@@ -74,7 +71,7 @@ def done(machine: Machine, script: str, *words: str, stdin: str = "") -> str:
 def patient(machine: Machine) -> Machine:
     """The host, with what its faults need."""
     done(machine, KEEP)
-    files = dict(certificates(machine.name), **{"doctor.pyz": _program.packed(MAIN).hex()})
+    files = dict(certificates(machine.name), **{"doctor.pyz": program.packed(MAIN).hex()})
     script = "import json, pathlib, sys\nfor name, text in json.load(sys.stdin).items():\n" \
         "    path = pathlib.Path(sys.argv[1], name)\n" \
         "    path.write_bytes(bytes.fromhex(text) if name.endswith('pyz') else text.encode())\n"
@@ -95,10 +92,10 @@ def examine(patient: Machine) -> Callable:
         def look() -> dict:
             return json.loads(done(patient, f"exec python3 -I {KEPT}/program", stdin=settings))
 
-        findings, _, looked = _doctor_outside.together(_doctor_outside.Outside(target), look)
+        findings, _, looked = doctor_outside.together(doctor_outside.Outside(target), look)
         held = looked["facts"].get("lock")
         findings += [lock_finding(held, False, looked["facts"]["lock_path"])] if held else []
-        found = [_doctor.restored(one) for one in looked["findings"]] + findings
-        return _doctor.settle(found, ignored)
+        found = [doctor.restored(one) for one in looked["findings"]] + findings
+        return doctor.settle(found, ignored)
 
     return examine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from machine import Machine
 
 if TYPE_CHECKING:
-    from conftest import _doctor
+    from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding
 
 COMMAND = re.compile(r"`(sudo [^`]+)`")
 READS = re.compile(r"sudo (-u www-data namei|tail|dmesg|journalctl|du|grep|nginx -T|sshd -[tT]|ufw status|fail2ban-client -t)\b")
@@ -16,7 +16,7 @@ READS = re.compile(r"sudo (-u www-data namei|tail|dmesg|journalctl|du|grep|nginx
 NOT_HERE = ("sudo reboot", "sudo apt-get")
 
 
-def carry_out(machine: Machine, found: list[_doctor.Finding]) -> set[str]:
+def carry_out(machine: Machine, found: list[Finding]) -> set[str]:
     """Types what the remedies say; the findings that this is to mend."""
     mended = set()
     for finding in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import QUIET, _doctor_exposure, done
+from conftest import QUIET, done, exposure
 from faults import FAULTS, FORGET, Fault
 from machine import Machine, wait_for
 from remedies import carry_out
@@ -47,7 +47,7 @@ def test_a_fault_is_found_and_mended_by_its_remedy(fault: Fault, patient: Machin
 def test_what_sshd_does_is_found_from_outside_though_its_files_do_not_say_so(
     patient: Machine, examine: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_doctor_exposure, "OTHERS", 2)
+    monkeypatch.setattr(exposure, "OTHERS", 2)
     begin = "printf 'Match User root\\nPasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/00-a.conf"
     try:
         done(patient, f"{begin} && systemctl restart ssh; rm /etc/ssh/sshd_config.d/00-a.conf")

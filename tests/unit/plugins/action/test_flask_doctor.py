@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
-
 from ansible_collections.selfhost.flask.plugins.action import flask_doctor
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding
 
 DISK = Finding("disk-full", "It is full.", "Make room.")
 SLOW = Finding("health-slow", "It is slow.", "Look.", "outside")

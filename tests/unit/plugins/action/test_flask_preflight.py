@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-
 from ansible_collections.selfhost.flask.plugins.action import flask_preflight
 
 INVENTORY = {

@@ -10,7 +10,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-
 from ansible_collections.selfhost.flask.plugins.action import flask_rollback, flask_session
 
 ELSEWHERE = dict(id="x-1", owner="bob@pc", machine="x", process=os.getpid(), started="once")

@@ -14,10 +14,9 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.template import Templar, trust_as_template
-
 from ansible_collections.selfhost.flask.plugins.action import ssh_login
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_memory import Login
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_search import Attempt
+from ansible_collections.selfhost.flask.plugins.module_utils.login.memory import Login
+from ansible_collections.selfhost.flask.plugins.module_utils.login.search import Attempt
 
 ANSWER = """\
 login works

@@ -22,7 +22,7 @@ def module():
 @pytest.fixture
 def tree(tmp_path):
     """An empty tree."""
-    from ansible_collections.selfhost.flask.plugins.module_utils._tree import Tree  # is found only now
+    from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree  # is found only now
 
     (tmp_path / "tree").mkdir()
     return Tree(str(tmp_path / "tree"), str(tmp_path / "tree"))

@@ -9,9 +9,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _access, _firewall
-from ansible_collections.selfhost.flask.plugins.module_utils._access import Access, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access import access as access_access
+from ansible_collections.selfhost.flask.plugins.module_utils.access import firewall as access_firewall
+from ansible_collections.selfhost.flask.plugins.module_utils.access.access import Access, Refused
 
 ALLOW, ENABLE = ["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]
 
@@ -58,7 +58,7 @@ def access(monkeypatch):
                        firewall_commands=[ALLOW, ENABLE], _guarded_paths=[])
         for name, answer in answers.items():
             monkeypatch.setattr(made, name, lambda *ignored, answer=answer: answer)
-        monkeypatch.setattr(_access._firewall, "policies", lambda module: "iptables -P INPUT DROP")
+        monkeypatch.setattr(access_access.firewall, "policies", lambda module: "iptables -P INPUT DROP")
         made.module = None
         for name in ("check_users", "check_overrides", "_look_at_files"):
             monkeypatch.setattr(made, name, lambda *ignored: None)
@@ -77,9 +77,9 @@ def test_a_change_is_made_step_by_step(access):
 
 
 @pytest.mark.parametrize("status, files, steps", [
-    ("active", [_firewall.DEFAULTS], ["reload", "22/tcp", "enable"]),
+    ("active", [access_firewall.DEFAULTS], ["reload", "22/tcp", "enable"]),
     ("active", ["another"], ["22/tcp", "enable"]),
-    ("inactive", [_firewall.DEFAULTS], ["22/tcp", "enable"]),
+    ("inactive", [access_firewall.DEFAULTS], ["22/tcp", "enable"]),
 ])
 def test_a_firewall_at_work_has_ipv6_before_its_rules(status, files, steps, access):
     made, said = access(9, status, files)
@@ -116,9 +116,9 @@ def firewall(monkeypatch, tmp_path):
                            main_config="")
         made.config, made.unit, made.has_ufw, made.admins = None, "ssh.service", True, NOBODY
         (tmp_path / "ufw").write_text(settings + 'DEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n')
-        monkeypatch.setattr(_access._firewall, "DEFAULTS", str(tmp_path / "ufw"))
-        monkeypatch.setattr(_access._firewall, "ADDRESSES", str(tmp_path))
-        monkeypatch.setattr(_access._sshd, "MODULI", str(tmp_path / "moduli"))
+        monkeypatch.setattr(access_access.firewall, "DEFAULTS", str(tmp_path / "ufw"))
+        monkeypatch.setattr(access_access.firewall, "ADDRESSES", str(tmp_path))
+        monkeypatch.setattr(access_access.sshd, "MODULI", str(tmp_path / "moduli"))
         made._look_at_files()
         return [" ".join(command[1:]) for command in made.firewall_commands([22])]
 
@@ -154,7 +154,7 @@ def test_users_with_keys_from_elsewhere_are_not_shut_out_in_silence(monkeypatch)
 def warned(monkeypatch):
     """What is said about a host with a Match block and a rule from before the limit."""
     found = [("/etc/ssh/sshd_config.d/bob.conf", "Match User bob", "PasswordAuthentication yes")]
-    monkeypatch.setattr(_access._sshd_exceptions, "exceptions", lambda wanted: found)
+    monkeypatch.setattr(access_access.sshd_exceptions, "exceptions", lambda wanted: found)
 
     def warned(limit):
         made = Access.__new__(Access)
@@ -174,12 +174,12 @@ def test_what_others_left_open_is_said(warned):
 
 def test_a_file_in_another_encoding_stays_as_it_is_but_for_the_change(monkeypatch, tmp_path):
     (tmp_path / "ufw").write_bytes(b"# d\xe9sactiv\xe9\nIPV6=no\n")
-    text = _access.content(str(tmp_path / "ufw"))
+    text = access_access.content(str(tmp_path / "ufw"))
     made = Access.__new__(Access)
     made.files, made.keys, made.admins = {str(tmp_path / "ufw"): (text, text.replace("no", "yes"))}, [], NOBODY
     monkeypatch.setattr(made, "_run", lambda command: None)
     written = []
-    monkeypatch.setattr(_access, "write_file", lambda path, data, *ignored: written.append(data))
+    monkeypatch.setattr(access_access, "write_file", lambda path, data, *ignored: written.append(data))
     made._write({})
     assert written == [b"# d\xe9sactiv\xe9\nIPV6=yes\n"]
     json.dumps(made.diff([]), ensure_ascii=False).encode()

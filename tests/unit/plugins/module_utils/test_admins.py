@@ -11,9 +11,9 @@ import stat
 from types import SimpleNamespace
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _accounts, _admins
-from ansible_collections.selfhost.flask.plugins.module_utils._admins import Admins, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access import admins as access_admins
+from ansible_collections.selfhost.flask.plugins.module_utils.access.admins import Admins, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.host import accounts as host_accounts
 
 K1, K2, K3 = ["ssh-ed25519 AAAA%d ana@laptop%d" % (number, number) for number in (1, 2, 3)]
 OLD, FOREIGN = "ssh-ed25519 AAAA1", "ssh-rsa AAAAB3 by hand"
@@ -26,10 +26,10 @@ class Host:
         self.folder, self.members, self.calls, self.code = folder, {"sudo": []}, [], 0
         self.shells = {}
         folder.joinpath("sudoers.d").mkdir()
-        monkeypatch.setattr(_accounts.pwd, "getpwnam", self.getpwnam)
-        monkeypatch.setattr(_accounts.grp, "getgrnam", lambda name: SimpleNamespace(gr_mem=self.members[name], gr_gid=1))
-        monkeypatch.setattr(_admins.os, "chown", lambda *ignored: None)
-        monkeypatch.setattr(_admins, "write_file", lambda path, data, mode, uid, gid: self.write(path, data, mode))
+        monkeypatch.setattr(host_accounts.pwd, "getpwnam", self.getpwnam)
+        monkeypatch.setattr(host_accounts.grp, "getgrnam", lambda name: SimpleNamespace(gr_mem=self.members[name], gr_gid=1))
+        monkeypatch.setattr(access_admins.os, "chown", lambda *ignored: None)
+        monkeypatch.setattr(access_admins, "write_file", lambda path, data, mode, uid, gid: self.write(path, data, mode))
 
     def getpwnam(self, name):
         home = str(self.folder / name)
@@ -38,7 +38,7 @@ class Host:
     def write(self, path, data, mode):
         with open(path, "wb") as file:
             file.write(data)
-        _admins.os.chmod(path, mode)
+        access_admins.os.chmod(path, mode)
 
     def add_user(self, name, *keys, shell="/bin/zsh", groups=("sudo",)):
         self.shells[name] = shell

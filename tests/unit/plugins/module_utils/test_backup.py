@@ -12,25 +12,21 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import (
-    BackupError,
-    backups,
-    described,
-    verify,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy
-from ansible_collections.selfhost.flask.plugins.module_utils._stream import digest_of
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError, backups, described, verify
+from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import digest_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program as deployment_program
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy
 
 
 def settings(blog):
-    return _backup.read_settings(blog.site.root)
+    return backup.read_settings(blog.site.root)
 
 
 def test_one_backup_at_a_time(blog):
-    with _backup.alone(blog.site):
+    with backup.alone(blog.site):
         with pytest.raises(Busy, match="another backup"):
-            _backup.back_up(settings(blog), "a test")
+            backup.back_up(settings(blog), "a test")
 
 
 # It is tried
@@ -39,7 +35,7 @@ def test_one_backup_at_a_time(blog):
 def test_a_drill_loads_the_backup_and_touches_nothing(blog):
     path = blog.make()
     blog.sql("INSERT INTO post VALUES ('three')")
-    report = _backup.drill(settings(blog))
+    report = backup.drill(settings(blog))
     assert (report["ok"], report["backup"], report["rows"]) == (True, path.name, 3)
     assert blog.posts() == ["one", "two", "three"]
     assert blog.report("drill.json") == report
@@ -48,7 +44,7 @@ def test_a_drill_loads_the_backup_and_touches_nothing(blog):
 def test_a_drill_says_what_the_backup_has_not_and_which_of_its_files_are_databases(blog):
     blog.env.write_text("DATABASE_URL=postgresql://db/blog\n")
     blog.make()
-    report = _backup.drill(settings(blog))
+    report = backup.drill(settings(blog))
     assert report["missing"] == ["the PostgreSQL database blog on db"] and "rows" not in report
     assert (report["files"], report["sqlite"]) == (1, ["instance/blog.db"])
     assert report["summary"] == (
@@ -67,7 +63,7 @@ def resealed(path, name, content):
 
 def test_a_drill_fails_where_the_dump_is_damaged(blog):
     blog.damage(blog.make() / "database.gz")
-    report = _backup.drill(settings(blog))
+    report = backup.drill(settings(blog))
     assert not report["ok"] and "database.gz" in report["problem"]
     assert blog.report("drill.json")["ok"] is False
 
@@ -81,18 +77,18 @@ def test_a_drill_fails_where_the_dump_is_not_what_was_said(query, blog):
     blog.database.write_bytes(content)
     about["sha256"] = digest_of(str(path / "database.gz"))
     resealed(path, "database.json", json.dumps(about).encode())
-    assert not _backup.drill(settings(blog))["ok"]
+    assert not backup.drill(settings(blog))["ok"]
 
 
 def test_a_drill_reads_the_archive_to_its_end(blog):
     (blog.shared / "instance/photo").write_bytes(os.urandom(100000))
     path = blog.make()
     resealed(path, "shared.tar.gz", (path / "shared.tar.gz").read_bytes()[:50000])
-    assert not _backup.drill(settings(blog))["ok"]
+    assert not backup.drill(settings(blog))["ok"]
 
 
 def test_a_drill_without_a_backup_fails(blog):
-    assert "There is no backup" in _backup.drill(settings(blog))["problem"]
+    assert "There is no backup" in backup.drill(settings(blog))["problem"]
 
 
 # It is kept elsewhere
@@ -100,7 +96,7 @@ def test_a_drill_without_a_backup_fails(blog):
 
 def test_a_backup_is_copied_into_a_repository_that_is_made_at_first(blog, restic):
     for dummy in range(2):
-        report = _backup.back_up(settings(blog), "a test")
+        report = backup.back_up(settings(blog), "a test")
         assert report["ok"], report
     made = [call[0] for call in restic()]
     assert made == ["cat", "init", "backup", "unlock", "forget", "cat", "backup", "unlock", "forget"]
@@ -108,14 +104,14 @@ def test_a_backup_is_copied_into_a_repository_that_is_made_at_first(blog, restic
 
 
 def test_nothing_secret_is_an_argument(blog, restic):
-    _backup.back_up(settings(blog), "a test")
+    backup.back_up(settings(blog), "a test")
     said = json.dumps(restic())
     assert "s3cret" not in said and "passw0rd" not in said and "repository" not in said
 
 
 def test_a_repository_that_fails_is_a_failure_with_a_backup(blog, restic, monkeypatch):
     monkeypatch.setenv("FAILS", "backup")
-    report = _backup.back_up(settings(blog), "a test")
+    report = backup.back_up(settings(blog), "a test")
     assert not report["ok"] and "was made, but it is not off the host" in report["problem"]
     assert "no route to host" in report["problem"]
     assert backups(str(blog.backups)) == [report["backup"]]
@@ -124,32 +120,32 @@ def test_a_repository_that_fails_is_a_failure_with_a_backup(blog, restic, monkey
 
 @pytest.mark.parametrize("named", [True, False])
 def test_a_backup_comes_back_from_the_repository(named, blog, restic):
-    name = _backup.back_up(settings(blog), "a test")["backup"]
+    name = backup.back_up(settings(blog), "a test")["backup"]
     shutil.rmtree(blog.backups)
-    assert _backup.fetched(blog.site, str(blog.backups), name if named else "") == name
+    assert backup.fetched(blog.site, str(blog.backups), name if named else "") == name
     assert verify(blog.site, str(blog.backups / name))
     assert os.listdir(blog.backups) == [name]
 
 
 def test_a_damaged_backup_is_replaced_by_the_one_of_the_repository(blog, restic):
-    name = _backup.back_up(settings(blog), "a test")["backup"]
+    name = backup.back_up(settings(blog), "a test")["backup"]
     blog.damage(blog.backups / name / "database.gz")
-    _backup.fetched(blog.site, str(blog.backups), name)
+    backup.fetched(blog.site, str(blog.backups), name)
     assert verify(blog.site, str(blog.backups / name))
     calls = len(restic())
-    _backup.fetched(blog.site, str(blog.backups), name)
+    backup.fetched(blog.site, str(blog.backups), name)
     assert [call[0] for call in restic()[calls:]] == ["snapshots"]
 
 
 def test_what_the_repository_has_not_is_said(blog, restic):
-    _backup.back_up(settings(blog), "a test")
+    backup.back_up(settings(blog), "a test")
     with pytest.raises(BackupError, match="The repository has no backup x. There are: 2"):
-        _backup.fetched(blog.site, str(blog.backups), "x")
+        backup.fetched(blog.site, str(blog.backups), "x")
 
 
 def test_without_a_repository_there_is_none_to_fetch_from(blog):
     with pytest.raises(BackupError, match="Set backup_restic_repository"):
-        _backup.fetched(blog.site, str(blog.backups), "")
+        backup.fetched(blog.site, str(blog.backups), "")
 
 
 # The program of the units
@@ -157,7 +153,7 @@ def test_without_a_repository_there_is_none_to_fetch_from(blog):
 
 def test_the_program_makes_and_tries_backups_with_the_systems_python_alone(blog):
     program = blog.folder / "backup.pyz"
-    _program.write_program(str(program), _program.packed(_backup.MAIN))
+    deployment_program.write_program(str(program), deployment_program.packed(backup.MAIN))
     blog.env.write_text("")  # a database would be asked by its user
 
     def run(action):

@@ -8,11 +8,11 @@ import json
 import os
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup_creation, _backup_store
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, step
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import creation, store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, step
 
-FREE_NAME = _backup_creation._free_name
+FREE_NAME = creation._free_name
 
 
 def test_a_backup_has_the_database_the_files_the_settings_and_a_manifest(blog):
@@ -23,7 +23,7 @@ def test_a_backup_has_the_database_the_files_the_settings_and_a_manifest(blog):
     assert sorted(manifest["files"]) == files and sorted(os.listdir(path)) == sorted([*files, "manifest.json"])
     assert (manifest["release"], manifest["version"], manifest["commit"]) == ("v1-aaaa", "v1", "c" * 40)
     assert manifest["database"]["revision"] == ["a1"] and manifest["database"]["tables"]["post"] == [2, 2]
-    assert _backup_store.verify(blog.site, str(path)) == manifest
+    assert store.verify(blog.site, str(path)) == manifest
 
 
 def test_nobody_else_can_read_it(blog):
@@ -36,13 +36,13 @@ def test_a_database_elsewhere_is_no_part_of_the_backup(blog):
     blog.env.write_text("DATABASE_URL=postgresql://db/blog\n")
     path = blog.make()
     assert not (path / "database.gz").exists()
-    manifest = _backup_store.verify(blog.site, str(path))
+    manifest = store.verify(blog.site, str(path))
     assert manifest["database"] is None and manifest["missing"] == ["the PostgreSQL database blog on db"]
 
 
 @pytest.mark.parametrize("broken", ["_dump", "pack", "described"])
 def test_a_backup_that_fails_leaves_nothing(broken, blog, monkeypatch):
-    monkeypatch.setattr(_backup_creation, broken, lambda *dummy: 1 / 0)
+    monkeypatch.setattr(creation, broken, lambda *dummy: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         blog.make()
     assert os.listdir(blog.backups) == []
@@ -51,7 +51,7 @@ def test_a_backup_that_fails_leaves_nothing(broken, blog, monkeypatch):
 def test_what_was_cut_off_is_no_backup_and_is_removed_by_the_next(blog):
     cut = blog.backups / ".20260101T000000Z.new"
     cut.mkdir(parents=True)
-    assert _backup_store.backups(str(blog.backups)) == []
+    assert store.backups(str(blog.backups)) == []
     blog.make()
     assert not cut.exists()
 
@@ -63,7 +63,7 @@ def test_two_backups_in_one_second_do_not_meet(tmp_path):
 
 
 def test_a_full_disk_is_seen_before(blog, monkeypatch):
-    monkeypatch.setattr(_backup_store, "RESERVE", 1 << 60)
+    monkeypatch.setattr(store, "RESERVE", 1 << 60)
     with pytest.raises(BackupError, match="MB free, and a backup needs [0-9]+ MB. Make room."):
         blog.make()
 
@@ -80,5 +80,5 @@ def test_the_files_are_packed_outside_of_the_step(blog, monkeypatch):
         with step(blog.site.root, 0):
             return {"places": [], "unpacked": 0}
 
-    monkeypatch.setattr(_backup_creation, "pack", pack)
+    monkeypatch.setattr(creation, "pack", pack)
     blog.make()

@@ -7,8 +7,7 @@ from __future__ import annotations
 import time
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError, chosen, moment, verify
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError, chosen, moment, verify
 
 
 def test_a_name_is_the_moment_in_utc_wherever_the_host_is(monkeypatch):

@@ -9,8 +9,7 @@ import subprocess
 import time
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import (
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import (
     CertificateError,
     Facts,
     Pair,

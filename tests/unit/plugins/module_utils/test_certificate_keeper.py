@@ -14,11 +14,17 @@ import threading
 import time
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import acme as certificate_acme
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import keeper as program
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import store as certificate_store
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import (
+    CertificateError,
+    Pair,
+    self_signed,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program as deployment_program
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_sites
 from tls_host import DAY, DIRECTORY, TlsHost
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _acme, _certificate_store, _nginx_sites, _program
-from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper as program
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, Pair, self_signed
 
 ACME = {"origin": "letsencrypt"}
 NAMES = ["blog.example.com", "www.example.com"]
@@ -57,13 +63,13 @@ def test_plain_files_from_before_are_kept_until_the_links_are_there(host, monkey
     for path, text in zip(keeper.store.links.values(), old):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-    seen, replace = [], _certificate_store.replace_link
+    seen, replace = [], certificate_store.replace_link
 
     def watched(path, target):
         replace(path, target)
         seen.append(keeper.store.read())
 
-    monkeypatch.setattr(_certificate_store, "replace_link", watched)
+    monkeypatch.setattr(certificate_store, "replace_link", watched)
     assert keeper.provide()
     assert None not in seen and seen[0] == old and seen[-1].facts().names[0] == "blog.example.com"
 
@@ -78,7 +84,7 @@ def test_a_power_cut_at_any_moment_leaves_a_certificate_with_its_key(host, monke
 
     for name in ("write_file", "sync_folder", "replace_link"):
         with monkeypatch.context() as patched:
-            patched.setattr(_certificate_store, name, cut)
+            patched.setattr(certificate_store, name, cut)
             with pytest.raises(KeyboardInterrupt):
                 keeper.store.install(given())
         assert keeper.store.read() == before
@@ -276,9 +282,9 @@ def test_what_certbot_hides_is_in_its_log(host):
 
 
 def test_another_certbot_is_waited_for(host, monkeypatch):
-    (host.fake / "problem").write_text(_acme.BUSY)
+    (host.fake / "problem").write_text(certificate_acme.BUSY)
     slept = []
-    monkeypatch.setattr(_acme.time, "sleep", lambda seconds: (slept.append(seconds), (host.fake / "problem").unlink()))
+    monkeypatch.setattr(certificate_acme.time, "sleep", lambda seconds: (slept.append(seconds), (host.fake / "problem").unlink()))
     assert host.keeper(**ACME).keep() and slept == [2]
 
 
@@ -321,7 +327,7 @@ def test_a_proxy_that_goes_on_with_the_old_one_is_a_failure(host, monkeypatch):
     keeper.provide()
     server = host.serve(keeper)
     monkeypatch.setattr(server, "load", lambda: None)
-    monkeypatch.setattr(_certificate_store.Proxy.load, "__defaults__", (0.5,))
+    monkeypatch.setattr(certificate_store.Proxy.load, "__defaults__", (0.5,))
     keeper.store.install(given())
     with pytest.raises(CertificateError) as raised:
         keeper.keep()
@@ -333,10 +339,10 @@ def test_a_site_of_another_application_with_the_same_name_is_called_the_cause(ho
     for name in ("a", "blog", "shop"):
         other = "shop" if name == "shop" else "blog"
         (tmp_path / name).write_text("server {\n    server_name www.x.com %s.example.com;\n}\n" % other)
-    monkeypatch.setattr(_nginx_sites, "SITES", ("%s/*" % tmp_path,))
-    said = _certificate_store.Proxy(["nginx"], ["Blog.example.com"])._remedy()
+    monkeypatch.setattr(nginx_sites, "SITES", ("%s/*" % tmp_path,))
+    said = certificate_store.Proxy(["nginx"], ["Blog.example.com"])._remedy()
     assert said == "%s/a and %s/blog are sites for Blog.example.com: remove all but one." % (tmp_path, tmp_path)
-    assert _certificate_store.Proxy(["nginx"], ["shop.example.com"])._remedy() == "See `journalctl -u nginx`."
+    assert certificate_store.Proxy(["nginx"], ["shop.example.com"])._remedy() == "See `journalctl -u nginx`."
 
 
 def test_a_proxy_that_can_t_reload_is_a_failure(host):
@@ -386,7 +392,7 @@ def resolved(monkeypatch, **addresses):
             raise OSError(-2, "Name or service not known")
         return [(2, 1, 6, "", (address, port)) for address in addresses[name.split(".")[0]]]
 
-    monkeypatch.setattr(_acme.socket, "getaddrinfo", find)
+    monkeypatch.setattr(certificate_acme.socket, "getaddrinfo", find)
 
 
 @pytest.fixture
@@ -413,14 +419,14 @@ def web(tmp_path):
 
 def test_names_that_lead_here_may_be_asked_for(web, monkeypatch):
     resolved(monkeypatch, blog=["127.0.0.1"], moved=["127.0.0.1"])
-    _acme.check_names(["blog.example.com", "moved.example.com"], *web)
-    assert os.listdir(web[0] + "/" + _acme.CHALLENGES) == []
+    certificate_acme.check_names(["blog.example.com", "moved.example.com"], *web)
+    assert os.listdir(web[0] + "/" + certificate_acme.CHALLENGES) == []
 
 
 def test_names_that_lead_elsewhere_are_named_with_what_to_do(web, monkeypatch):
     resolved(monkeypatch, blog=["127.0.0.1"], www=["127.0.0.1", "127.0.0.2"])
     with pytest.raises(CertificateError) as raised:
-        _acme.check_names(["blog.example.com", "www.example.com", "no.example.com"], *web)
+        certificate_acme.check_names(["blog.example.com", "www.example.com", "no.example.com"], *web)
     text = str(raised.value)
     assert "www.example.com leads to 127.0.0.2" in text and "127.0.0.1," not in text.split("(")[0]
     assert "no.example.com does not resolve (Name or service not known)" in text
@@ -430,12 +436,12 @@ def test_names_that_lead_elsewhere_are_named_with_what_to_do(web, monkeypatch):
 def test_another_server_is_not_taken_for_this_one(web, monkeypatch, tmp_path):
     resolved(monkeypatch, blog=["127.0.0.1"])
     with pytest.raises(CertificateError, match="port %d answers 404" % web[1]):
-        _acme.check_names(["blog.example.com"], str(tmp_path / "elsewhere"), web[1])
+        certificate_acme.check_names(["blog.example.com"], str(tmp_path / "elsewhere"), web[1])
 
 
 def test_the_program_is_complete_in_itself(host):
     path = host.root / "deployment/certificate.pyz"
-    path.write_bytes(_program.packed(program.MAIN))
+    path.write_bytes(deployment_program.packed(program.MAIN))
     done = subprocess.run(
         ["/usr/bin/python3", "-I", str(path), str(host.root), "renew"], capture_output=True, text=True, check=False
     )
@@ -444,7 +450,7 @@ def test_the_program_is_complete_in_itself(host):
 
 def test_a_hook_finds_its_secrets_and_what_certbot_says(host):
     own = host.root / "deployment"
-    (own / "certificate.pyz").write_bytes(_program.packed(program.MAIN))
+    (own / "certificate.pyz").write_bytes(deployment_program.packed(program.MAIN))
     (own / "dns-hook").write_text('#!/bin/sh\necho "$TOKEN $CERTBOT_DOMAIN"\n')
     (own / "dns-hook").chmod(0o700)
     (own / "dns-hook.json").write_text('{"TOKEN": "p%4$#\'\\"@/ :"}')

@@ -8,12 +8,14 @@ import json
 import os
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _data, _doctor_data, _release
-from ansible_collections.selfhost.flask.plugins.module_utils._data import concerns, data_of
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._databases import pairs_of
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database import data as database_data
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import concerns, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import data as doctor_data
+from ansible_collections.selfhost.flask.plugins.module_utils.site import release as site_release
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 MYSQL = dict(kind="mysql", name="shop", host="localhost", port=0, bind="")
 ELSEWHERE = dict(MYSQL, host="db.example.com")
@@ -49,14 +51,14 @@ class Place:
         return pairs_of(data.database) if data.database else [], list(data.missing)
 
     def findings(self) -> dict:
-        found = [*_doctor_data.coverage(data_of(self.site)), *_doctor_data.secret_key(self.site)]
+        found = [*doctor_data.coverage(data_of(self.site)), *doctor_data.secret_key(self.site)]
         return {finding.id: finding.what + " " + finding.remedy for finding in found}
 
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
-    monkeypatch.setattr(_release, "is_sealed", lambda folder: os.path.exists(os.path.join(folder, ".release.json")))
-    monkeypatch.setattr(_data, "may_use", lambda name, accounts: False)
+    monkeypatch.setattr(site_release, "is_sealed", lambda folder: os.path.exists(os.path.join(folder, ".release.json")))
+    monkeypatch.setattr(database_data, "may_use", lambda name, accounts: False)
     return Place(tmp_path)
 
 
@@ -124,7 +126,7 @@ def test_an_external_database_is_said(shop):
 
 def test_another_database_of_the_server_needs_rights_of_the_application_s_account(shop, monkeypatch):
     asked = []
-    monkeypatch.setattr(_data, "may_use", lambda name, accounts: not asked.append((name, accounts)))
+    monkeypatch.setattr(database_data, "may_use", lambda name, accounts: not asked.append((name, accounts)))
     shop.serve("v1", dict(MYSQL, name="other"))
     assert shop.found() == ([["mysql", "other"]], [])
     assert asked == [("other", ["shop", "shop"])]
@@ -135,7 +137,7 @@ def test_where_rights_can_t_be_asked_for(error, here, shop, monkeypatch):
     def fail(*ignored):
         raise error
 
-    monkeypatch.setattr(_data, "may_use", fail)
+    monkeypatch.setattr(database_data, "may_use", fail)
     shop.serve("v1", dict(MYSQL, name="other"))
     assert bool(shop.found()[0]) is here
 

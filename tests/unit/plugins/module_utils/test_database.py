@@ -7,8 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._database import (
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
     DatabaseError,
     compare,
     compare_counts,

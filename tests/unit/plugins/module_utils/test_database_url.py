@@ -7,9 +7,8 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 # what .env says, and the database's kind and name; None where it can't be dumped here
 URLS = {

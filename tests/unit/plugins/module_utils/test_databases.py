@@ -10,11 +10,11 @@ import json
 import sqlite3
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, compare_now
-from ansible_collections.selfhost.flask.plugins.module_utils._databases import databases_at, pairs_of
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, compare_now
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import databases_at, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 
 def execute(path, *statements):
@@ -99,6 +99,6 @@ def test_a_part_that_is_not_what_was_said_stops_the_restoration(names, tmp_path)
 @pytest.mark.parametrize("journal", [
     dict(databases=[["mysql", "shop"]]), dict(database=["mysql", "shop"]), dict(database=["mysql", "shop"], databases=[]),
 ])
-def test_a_journal_of_the_version_before_is_understood(journal):
-    found = Transaction(Site("shop", "", ""), journal)._database()
+def test_a_journal_of_the_version_before_is_understood(journal, tmp_path):
+    found = Transaction(Site("shop", str(tmp_path), ""), journal)._database()
     assert pairs_of(found) == [["mysql", "shop"]]

@@ -12,10 +12,17 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import report
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import (
+    CATALOGUE,
+    EXPLAINS,
+    Finding,
+    at_least,
+    settle,
+)
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor, _doctor_logs, _doctor_report
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, EXPLAINS, Finding, at_least, settle
 
 UTILS = Path(__file__).resolve().parents[4] / "plugins/module_utils"
 DOCUMENT = UTILS.parents[1] / "docs/doctor.md"
@@ -50,10 +57,10 @@ def test_a_cause_is_said_without_its_effects(case):
 
 def test_what_is_seen_outside_of_something_that_is_known_inside_is_not_said():
     inside = Finding("ssh-password-login", "what", "remedy", subject="Match User bob")
-    outside = inside._replace(where=_doctor.OUTSIDE, subject="")
+    outside = inside._replace(where=doctor.OUTSIDE, subject="")
     assert settle([outside, inside]) == [inside] and settle([outside]) == [outside]
     assert settle([outside, inside], ["%s:%s" % (inside.id, inside.subject)]) == [outside]
-    ports = [Finding("port-open", "what", "remedy", _doctor.OUTSIDE, port) for port in ("25", "8000")]
+    ports = [Finding("port-open", "what", "remedy", doctor.OUTSIDE, port) for port in ("25", "8000")]
     assert settle(ports) == ports
 
 
@@ -68,18 +75,18 @@ def test_severities_count_from_the_worst_on():
 
 
 def test_every_finding_has_a_severity_and_is_documented():
-    sources = [path.read_text(encoding="utf-8") for path in UTILS.glob("_doctor*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (UTILS / "doctor").rglob("*.py")]
     made = {name for text in sources for name in re.findall(r'(?:Finding|seen)\(\s*"([a-z0-9-]+)"', text)}
     assert len(made) > 60 and made <= set(CATALOGUE)
     explained = {name.partition(":")[0] for names in EXPLAINS.values() for name in names}
     assert explained | set(EXPLAINS) <= set(CATALOGUE)
-    assert set(CATALOGUE.values()) == set(_doctor.SEVERITIES)
+    assert set(CATALOGUE.values()) == set(doctor.SEVERITIES)
     listed = re.findall(r"^\| `([a-z0-9-]+)` \| (\w+) \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
     assert dict(listed) == CATALOGUE
 
 
 def test_a_well_host_is_one_line():
-    (line,) = _doctor_report.lines("blog (blog)", [], [dict(title="Disks", found=[])] * 3)
+    (line,) = report.lines("blog (blog)", [], [dict(title="Disks", found=[])] * 3)
     assert line == "blog (blog) is well: 3 checks, from inside and outside, found nothing."
 
 
@@ -103,29 +110,29 @@ def test_the_report_is_a_table_with_what_to_do(monkeypatch):
     monkeypatch.setitem(CATALOGUE, "port-listens", "notice")
     findings = [
         Finding("disk-full", "It is full. " * 4, "`sudo reboot`"),
-        Finding("port-listens", "Somebody listens.", "Ask who that is, and whether it is meant to be.", _doctor.OUTSIDE),
+        Finding("port-listens", "Somebody listens.", "Ask who that is, and whether it is meant to be.", doctor.OUTSIDE),
     ]
     checks = [dict(title="Disks", found=["disk-full"]), dict(title="Memory", found=[]), dict(title="Ports", found=["x"])]
-    assert "\n".join(_doctor_report.lines("blog", findings, checks, 70)) == REPORT
+    assert "\n".join(report.lines("blog", findings, checks, 70)) == REPORT
 
 
 def test_a_command_stays_on_one_line():
     command = "`sudo chown root:blog /srv/blog/shared/.env && sudo chmod 0640 /srv/blog/shared/.env`"
     finding = Finding("env-exposed", "what", "Do %s, and change the secrets." % command)
-    assert [line.strip() for line in _doctor_report.table([finding], 79)[3:]] == [
+    assert [line.strip() for line in report.table([finding], 79)[3:]] == [
         "(inside)     -> Do", command + ",", "and change the secrets.",
     ]
 
 
-@pytest.mark.parametrize("width, most", [(79, 79), (100, 100), (300, _doctor_report.WIDTH)])
+@pytest.mark.parametrize("width, most", [(79, 79), (100, 100), (300, report.WIDTH)])
 def test_the_table_is_as_wide_as_the_terminal_but_no_wider_than_is_read(width, most):
     finding = Finding("certificate-not-yet-valid", "The sky is blue today. " * 12, "Look at the sky. " * 12)
-    longest = max(map(len, _doctor_report.lines("blog", [finding], [], width)))
+    longest = max(map(len, report.lines("blog", [finding], [], width)))
     assert most - 8 < longest <= most
 
 
 def test_a_host_without_a_login_is_not_said_to_be_well_inside():
-    lines = _doctor_report.lines("blog", find("ssh-unreachable"), [])
+    lines = report.lines("blog", find("ssh-unreachable"), [])
     assert lines[-1] == "Nobody could log in, so it was seen from outside alone."
 
 
@@ -163,44 +170,44 @@ def log(tmp_path):
 @pytest.mark.parametrize("raised", REASONS)
 def test_the_log_says_why_a_slot_does_not_start(raised, log):
     log.write_text(TRACEBACK % (ago(5), raised) + BOOT % ago(4))
-    found = _doctor_logs.reason(str(log), "/srv/blog/shared/.env")
+    found = logs.reason(str(log), "/srv/blog/shared/.env")
     assert (found.id, REASONS[raised][1] in found.what) == (REASONS[raised][0], True)
 
 
 def test_a_hanging_slot_is_not_explained_by_an_old_traceback(log):
     log.write_text(TRACEBACK % (ago(900), "RuntimeError: old") + "%s [1] [INFO] Booting worker\n" % ago(500))
-    assert _doctor_logs.reason(str(log), "", 30) is None
-    assert _doctor_logs.reason(str(log), "").id == "slot-crashing"
+    assert logs.reason(str(log), "", 30) is None
+    assert logs.reason(str(log), "").id == "slot-crashing"
 
 
 def test_tracebacks_of_the_last_hour_are_counted(log):
     log.write_text("".join(TRACEBACK % (ago(age), "ValueError: %d" % age) for age in (9000, 4000, 300, 20)))
-    (found,) = _doctor_logs.application_errors({str(log): 0, str(log) + ".missing": 0})
+    (found,) = logs.application_errors({str(log): 0, str(log) + ".missing": 0})
     assert "2 tracebacks" in found.what and found.what.endswith("ValueError: 20")
 
 
 def test_what_an_earlier_release_has_logged_is_nobodys_fault_now(log):
     log.write_text("".join(TRACEBACK % (ago(age), "ValueError: %d" % age) for age in (900, 300)))
     launched = time.time() - 600
-    (found,) = _doctor_logs.application_errors({str(log): launched})
+    (found,) = logs.application_errors({str(log): launched})
     assert "1 traceback " in found.what
-    assert list(_doctor_logs.application_errors({str(log): time.time() - 60})) == []
-    assert _doctor_logs.reason(str(log), "", since=time.time() - 60) is None
+    assert list(logs.application_errors({str(log): time.time() - 60})) == []
+    assert logs.reason(str(log), "", since=time.time() - 60) is None
 
 
 def test_a_release_that_is_written_to_is_told_of_shared_folders(log):
     raised = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1-7f7c99a2/uploads/cat.png'"
     log.write_text(TRACEBACK % (ago(5), raised))
-    (found,) = _doctor_logs.application_errors({str(log): 0})
+    (found,) = logs.application_errors({str(log): 0})
     assert "writes to uploads/cat.png" in found.remedy and "app_shared_paths" in found.remedy
-    assert "app_shared_paths" in _doctor_logs.reason(str(log), "").remedy
+    assert "app_shared_paths" in logs.reason(str(log), "").remedy
 
 
 def test_lines_without_a_time_count_while_the_file_is_fresh(log):
     log.write_text("Traceback (most recent call last):\n  File x\nValueError: one\n")
-    assert len(list(_doctor_logs.application_errors({str(log): 0}))) == 1
+    assert len(list(logs.application_errors({str(log): 0}))) == 1
     os.utime(log, (time.time() - 7200,) * 2)
-    assert list(_doctor_logs.application_errors({str(log): 0})) == []
+    assert list(logs.application_errors({str(log): 0})) == []
 
 
 def test_what_scanners_do_is_no_error_of_the_proxy(log):
@@ -208,19 +215,19 @@ def test_what_scanners_do_is_no_error_of_the_proxy(log):
     now, old = (time.strftime(form, time.localtime(time.time() - age)) for age in (60, 7200))
     noise = now + " [crit] 1#1: *1 SSL_do_handshake() failed\n" + now + " [error] 1#1: *1 limiting requests, excess\n"
     log.write_text(old + " [error] 1#1: *1 connect() failed\n" + noise)
-    assert list(_doctor_logs.proxy_errors(str(log))) == []
+    assert list(logs.proxy_errors(str(log))) == []
     log.write_text(noise + now + " [error] 1#1: *1 connect() to unix:/x failed\n")
-    (found,) = _doctor_logs.proxy_errors(str(log))
+    (found,) = logs.proxy_errors(str(log))
     assert "1 errors" in found.what and found.what.endswith("says: connect() to unix:/x failed")
 
 
 def test_what_nginx_missed_before_the_application_was_started_again_is_mended(log):
     moment = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(time.time() - 60))
     log.write_text(moment + " [error] 1#1: *1 connect() failed while connecting to upstream\n")
-    assert list(_doctor_logs.proxy_errors(str(log), time.time() - 30)) == []
-    assert ids(_doctor_logs.proxy_errors(str(log), time.time() - 90)) == ["proxy-errors"]
+    assert list(logs.proxy_errors(str(log), time.time() - 30)) == []
+    assert ids(logs.proxy_errors(str(log), time.time() - 90)) == ["proxy-errors"]
     log.write_text(moment + " [crit] 1#1: *1 open() failed (24: Too many open files)\n")
-    assert ids(_doctor_logs.proxy_errors(str(log), time.time() - 30)) == ["proxy-errors"]
+    assert ids(logs.proxy_errors(str(log), time.time() - 30)) == ["proxy-errors"]
 
 
 @pytest.mark.parametrize("line, seconds", [
@@ -230,7 +237,7 @@ def test_what_nginx_missed_before_the_application_was_started_again_is_mended(lo
     ("  File of 2026", None),
 ])
 def test_a_line_says_when_it_was_written(line, seconds):
-    assert _doctor_logs.stamp(line) == seconds
+    assert logs.stamp(line) == seconds
 
 
 NOISE = [
@@ -251,8 +258,8 @@ def journal(monkeypatch, *lines, states="") -> list:
         about = {"SYSLOG_IDENTIFIER": identifier, "MESSAGE": text, "_SYSTEMD_UNIT": unit}
         said.append(json.dumps(dict(about, __REALTIME_TIMESTAMP=str(int((time.time() - age) * 1e6)))))
     answers = {"journalctl": "\n".join(said), "systemctl": states}
-    monkeypatch.setattr(_doctor_logs, "ask", lambda program, *argv: _doctor.Said(0, answers[program], ""))
-    return list(_doctor_logs.journal_errors())
+    monkeypatch.setattr(logs, "ask", lambda program, *argv: doctor.Said(0, answers[program], ""))
+    return list(logs.journal_errors())
 
 
 @pytest.mark.parametrize("identifier, text", [
@@ -288,7 +295,7 @@ def test_an_error_of_a_service_that_was_mended_since_is_not_said(state, age, res
 
 def test_what_systemd_says_of_a_service_is_that_services(monkeypatch):
     about = {"SYSLOG_IDENTIFIER": "systemd", "_SYSTEMD_UNIT": "init.scope", "UNIT": "mariadb.service", "MESSAGE": "Failed"}
-    assert _doctor_logs.entry_of(json.dumps(about)).unit == "mariadb.service"
+    assert logs.entry_of(json.dumps(about)).unit == "mariadb.service"
 
 
 @pytest.mark.parametrize("text", [
@@ -310,5 +317,5 @@ def test_a_disk_that_fails_is_more_than_a_line_in_the_journal(text, monkeypatch)
 
 def test_the_kernel_says_whom_it_ended(monkeypatch):
     said = "Out of memory: Killed process 77 (gunicorn) total-vm:1kB\n"
-    monkeypatch.setattr(_doctor_logs, "ask", lambda *argv: _doctor.Said(0, said, ""))
-    assert _doctor_logs.out_of_memory() == "gunicorn"
+    monkeypatch.setattr(logs, "ask", lambda *argv: doctor.Said(0, said, ""))
+    assert logs.out_of_memory() == "gunicorn"

@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_dns
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_dns import Names
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import dns
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.dns import Names
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
 
 ADDRESSES = {"blog.example.com": ["192.0.2.1"], "www.example.com": ["198.51.100.7"], "192.0.2.1": ["192.0.2.1"]}
 
 
 def test_names_lead_to_the_host(monkeypatch):
-    monkeypatch.setattr(_doctor_dns, "resolved", lambda name: ADDRESSES.get(name, []))
+    monkeypatch.setattr(dns, "resolved", lambda name: ADDRESSES.get(name, []))
     aliases = ("www.example.com", "old.example.com", "intranet", "*.example.com")
     one = Names(Target("192.0.2.1", "blog.example.com", aliases))
     assert [finding.subject for finding in one.unresolved()] == ["old.example.com"]
@@ -25,7 +24,7 @@ def one(monkeypatch):
     """Somebody outside, who knows which certificate is served at an address, and is told the addresses of a name."""
     made = Names(Target("192.0.2.1", "blog.example.com"))
     made.served, made.found = {}, {"192.0.2.1": ["192.0.2.1"]}
-    monkeypatch.setattr(_doctor_dns, "resolved", lambda name: made.found.get(name, []))
+    monkeypatch.setattr(dns, "resolved", lambda name: made.found.get(name, []))
     monkeypatch.setattr(made, "digest", lambda address, name: made.served.get(address, ""))
     return made
 
@@ -66,7 +65,7 @@ def test_an_address_is_asked_once_and_may_be_dead(monkeypatch):
         asked.append(address)
         raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(_doctor_dns._doctor_tls, "handshake", handshake)
+    monkeypatch.setattr(dns.tls, "handshake", handshake)
     made = Names(Target("192.0.2.1", "blog.example.com"))
     assert [made.digest("2001:db8::1", name) for name in ("blog.example.com", "www.example.com")] == ["", ""]
     assert asked == ["2001:db8::1"]

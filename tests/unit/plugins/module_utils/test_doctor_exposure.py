@@ -8,13 +8,11 @@ from __future__ import annotations
 import socket
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.exposure import Exposure
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Said
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_exposure
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Said
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_exposure import Exposure
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
-
 
 REFUSED = "deploy@192.0.2.1: Permission denied (%s).\n"
 
@@ -29,7 +27,7 @@ REFUSED = "deploy@192.0.2.1: Permission denied (%s).\n"
 ])
 def test_password_logins(said, expected, monkeypatch):
     asked = []
-    monkeypatch.setattr(_doctor_exposure, "ask", lambda *argv: (asked.extend(argv), said)[1])
+    monkeypatch.setattr(exposure, "ask", lambda *argv: (asked.extend(argv), said)[1])
     target = Target("192.0.2.1", "blog.example.com", ssh_port=2222, ssh_user="deploy", ssh_args="-J gate -o Nothing=x")
     assert ids(Exposure(target).ssh()) == expected
     assert "PreferredAuthentications=none" in asked and asked[-2:] == ["deploy@192.0.2.1", "true"]
@@ -39,7 +37,7 @@ def test_password_logins(said, expected, monkeypatch):
 def test_others_are_asked_about_too_but_not_so_many_that_the_host_refuses_the_address(monkeypatch):
     asked = []
     answer = Said(255, "", REFUSED % "publickey,password")
-    monkeypatch.setattr(_doctor_exposure, "ask", lambda *argv: (asked.append(argv[-2]), answer)[1])
+    monkeypatch.setattr(exposure, "ask", lambda *argv: (asked.append(argv[-2]), answer)[1])
     one = Exposure(Target("192.0.2.1", "blog.example.com", ssh_user="deploy"))
     found = list(one.others(["root", "deploy", "bob", "sftp"]))
     assert sorted(asked) == ["bob@192.0.2.1", "root@192.0.2.1"] and "passwords of root" in found[0].what

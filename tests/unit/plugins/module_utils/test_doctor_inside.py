@@ -11,18 +11,14 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import (
-    _doctor_access,
-    _doctor_data,
-    _doctor_host,
-    _doctor_inside,
-    _doctor_serving,
-    _doctor_workers,
-    _nginx_sites,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import CATALOGUE, Said
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_inside import Inside, Settings
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import inside as doctor_inside
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, serving
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import host as doctor_host
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import CATALOGUE, Said
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Inside, Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_sites
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 from findings import ids
 
 MB = 1 << 20
@@ -48,7 +44,7 @@ DISKS = {
 @pytest.mark.parametrize("case", DISKS)
 def test_disks(case):
     about, expected = DISKS[case]
-    assert ids(_doctor_host.disk("/", about, 500)) == expected
+    assert ids(doctor_host.disk("/", about, 500)) == expected
 
 
 @pytest.mark.parametrize("available, swap, left, expected", [
@@ -56,16 +52,16 @@ def test_disks(case):
 ])
 def test_memory(available, swap, left, expected):
     text = "MemTotal: 1000000 kB\nMemAvailable:  %d kB\nSwapTotal: %d kB\nSwapFree: %d kB\n"
-    assert ids(_doctor_host.memory(text % (available << 10, swap << 10, left << 10), 50)) == expected
+    assert ids(doctor_host.memory(text % (available << 10, swap << 10, left << 10), 50)) == expected
 
 
 def test_a_newer_kernel_waits_for_a_reboot(tmp_path):
     for version in ("6.1.0-9-amd64", "6.1.0-10-amd64", "6.1.0-99-rt-arm64"):
         (tmp_path / ("vmlinuz-" + version)).touch()
-    assert ids(_doctor_host.reboot((), str(tmp_path), "6.1.0-9-amd64")) == ["reboot-required"]
-    assert ids(_doctor_host.reboot((), str(tmp_path), "6.1.0-10-amd64")) == []
-    assert ids(_doctor_host.reboot((), str(tmp_path), "6.8.0-a-provider-s-own")) == []
-    assert ids(_doctor_host.reboot((str(tmp_path),), "", "6")) == ["reboot-required"]
+    assert ids(doctor_host.reboot((), str(tmp_path), "6.1.0-9-amd64")) == ["reboot-required"]
+    assert ids(doctor_host.reboot((), str(tmp_path), "6.1.0-10-amd64")) == []
+    assert ids(doctor_host.reboot((), str(tmp_path), "6.8.0-a-provider-s-own")) == []
+    assert ids(doctor_host.reboot((str(tmp_path),), "", "6")) == ["reboot-required"]
 
 
 LISTENERS = """\
@@ -83,7 +79,7 @@ udp UNCONN 0 0 127.0.0.53%lo:53  0.0.0.0:*
 
 
 def test_listeners_that_nobody_expects():
-    found = _doctor_host.listeners(LISTENERS, [80, 443])
+    found = doctor_host.listeners(LISTENERS, [80, 443])
     assert [(one["protocol"], one["port"], one["program"]) for one in found] == [
         ("tcp", 5432, "postgres"), ("udp", 161, "some program"),
     ]
@@ -98,9 +94,9 @@ Conf libssl3 (3.0.2 Debian-Security:12/stable-security [amd64])
 
 
 def test_security_updates_alone(monkeypatch):
-    monkeypatch.setattr(_doctor_host, "ask", lambda *argv, **options: Said(0, APT, ""))
-    monkeypatch.setattr(_doctor_host, "LISTS", "/nowhere")
-    (found,) = _doctor_host.updates()
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv, **options: Said(0, APT, ""))
+    monkeypatch.setattr(doctor_host, "LISTS", "/nowhere")
+    (found,) = doctor_host.updates()
     assert found.what == "2 security updates are not installed yet: libssl3, openssl."
 
 
@@ -109,14 +105,14 @@ def test_security_updates_alone(monkeypatch):
 ])
 def test_the_clock(container, said, expected, monkeypatch):
     answers = {"systemd-detect-virt": Said(container, "", ""), "timedatectl": Said(0, said + "\n", "")}
-    monkeypatch.setattr(_doctor_host, "ask", lambda *argv: answers[argv[0]])
-    assert ids(_doctor_host.clock()) == expected
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv: answers[argv[0]])
+    assert ids(doctor_host.clock()) == expected
 
 
 def test_failed_units_by_their_subject(monkeypatch):
     text = "flask-blog-backup.service loaded failed failed Backup\ncron.service loaded failed failed cron\n"
-    monkeypatch.setattr(_doctor_host, "ask", lambda *argv: Said(0, text, ""))
-    assert [finding.subject for finding in _doctor_host.units("blog")] == ["backup", "cron.service"]
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv: Said(0, text, ""))
+    assert [finding.subject for finding in doctor_host.units("blog")] == ["backup", "cron.service"]
 
 
 # who gets in
@@ -133,7 +129,7 @@ UFW = "Status: active\nDefault: %s (incoming), allow (outgoing)\n"
     (127, "", ["firewall-off"]),
 ])
 def test_the_firewall(code, text, expected):
-    assert ids(_doctor_access.firewall(code, text)) == expected
+    assert ids(access.firewall(code, text)) == expected
 
 
 @pytest.mark.parametrize("said, expected", [
@@ -143,9 +139,9 @@ def test_the_firewall(code, text, expected):
     (Said(255, "", "Failed to access socket path"), ["fail2ban-stopped"]),
 ])
 def test_jails(said, expected, monkeypatch):
-    monkeypatch.setattr(_doctor_access.shutil, "which", lambda name: "/usr/bin/" + name)
-    monkeypatch.setattr(_doctor_access, "ask", lambda *argv: said)
-    assert ids(_doctor_access.jails(["sshd", "blog-login"])) == expected
+    monkeypatch.setattr(access.shutil, "which", lambda name: "/usr/bin/" + name)
+    monkeypatch.setattr(access, "ask", lambda *argv: said)
+    assert ids(access.jails(["sshd", "blog-login"])) == expected
 
 
 @pytest.mark.parametrize("mode, owner, expected", [
@@ -153,9 +149,9 @@ def test_jails(said, expected, monkeypatch):
 ])
 def test_who_reads_the_settings(mode, owner, expected, monkeypatch):
     about = SimpleNamespace(st_mode=0o100000 | mode, st_uid=owner, st_gid=55)
-    monkeypatch.setattr(_doctor_access.os, "stat", lambda path: about)
-    monkeypatch.setattr(_doctor_access, "group_of", lambda user: 55)
-    assert ids(_doctor_access.env_file("/srv/blog/shared/.env", "blog")) == expected
+    monkeypatch.setattr(access.os, "stat", lambda path: about)
+    monkeypatch.setattr(access, "group_of", lambda user: 55)
+    assert ids(access.env_file("/srv/blog/shared/.env", "blog")) == expected
 
 
 # data
@@ -163,14 +159,14 @@ def test_who_reads_the_settings(mode, owner, expected, monkeypatch):
 
 def test_a_renewal_that_failed_is_said(tmp_path):
     state = tmp_path / "blog.json"
-    assert ids(_doctor_data.renewal(str(state))) == []
+    assert ids(data.renewal(str(state))) == []
     state.write_text(json.dumps(dict(outcome="ok", message="")))
-    assert ids(_doctor_data.renewal(str(state))) == []
+    assert ids(data.renewal(str(state))) == []
     state.write_text(json.dumps(dict(outcome="failed", message="no such name")))
-    (found,) = _doctor_data.renewal(str(state))
+    (found,) = data.renewal(str(state))
     assert found.id == "renewal-failed" and "no such name" in found.what
     state.write_text("{")
-    assert ids(_doctor_data.renewal(str(state))) == []
+    assert ids(data.renewal(str(state))) == []
 
 
 def test_a_bare_host_is_left_as_it_is(tmp_path):
@@ -184,7 +180,7 @@ def test_a_check_that_breaks_is_a_finding_and_ends_nothing():
         yield from ()
         raise KeyError("pelican")
 
-    (found,) = _doctor_inside.looked("Disks", broken)
+    (found,) = doctor_inside.looked("Disks", broken)
     assert found.id == "check-failed" and "KeyError: 'pelican'" in found.what
 
 
@@ -198,24 +194,24 @@ def site(tmp_path):
     (tmp_path / "current").symlink_to("releases/v1-a")
     for name in ("shared", "slots/blue.settings"):
         (tmp_path / name / ".env").write_text("SECRET_KEY=heron4711\nCOLOUR=blue\n")
-    return _doctor_serving.Site("blog", str(tmp_path), str(tmp_path / "log"))
+    return serving.Site("blog", str(tmp_path), str(tmp_path / "log"))
 
 
 def test_settings_that_are_required(site):
-    assert ids(_doctor_data.settings(site, None)) == []
-    assert ids(_doctor_data.settings(site, ["SECRET_KEY", "MAIL_TOKEN"])) == ["settings-missing"]
+    assert ids(data.settings(site, None)) == []
+    assert ids(data.settings(site, ["SECRET_KEY", "MAIL_TOKEN"])) == ["settings-missing"]
     with open(site.path("releases/v1-a/.env.example"), "w", encoding="utf-8") as file:
         file.write("SECRET_KEY=x\n# COLOUR=red\nTOKEN=x\nEMPTY=\n")
-    (found,) = _doctor_data.settings(site, None)
+    (found,) = data.settings(site, None)
     assert found.what.endswith("has no value for TOKEN.")
     with open(site.path("shared/.env"), "a", encoding="utf-8") as file:
         file.write("TOKEN=7\n")
-    assert ids(_doctor_data.settings(site, None)) == ["settings-pending"]
+    assert ids(data.settings(site, None)) == ["settings-pending"]
 
 
 def test_secrets_are_masked(site, monkeypatch):
     inside = Inside(Settings(site.name, site.root, site.log))
-    said = _doctor_inside.Finding("disk-full", "heron4711 and blue", "`true`")
+    said = doctor_inside.Finding("disk-full", "heron4711 and blue", "`true`")
     monkeypatch.setattr(Inside, "checks", lambda self: [("Disks", lambda: [said])])
     monkeypatch.setattr(Inside, "facts", lambda self: {})
     (found,) = inside.examine()["findings"]
@@ -251,15 +247,15 @@ def test_backups(since, names, last, drill, expected, site, tmp_path):
     for name, content in (("last-backup.json", last), ("drill.json", drill)):
         if content:
             write(site, name, content.pop("age", 0), **content)
-    assert ids(_doctor_data.backups(site, 36, 10)) == expected
+    assert ids(data.backups(site, 36, 10)) == expected
 
 
 def test_without_backups_nothing_is_said(site):
-    assert ids(_doctor_data.backups(site, 36, 10)) == []
+    assert ids(data.backups(site, 36, 10)) == []
 
 
 def test_what_deployments_leave_behind(site):
-    way = _doctor_serving.Way(site, "/", "blog", "")
+    way = serving.Way(site, "/", "blog", "")
     assert ids(way.deployments()) == []
     for name in ("site", "workers"):
         with open(site.path("gate", name + ".closed"), "w", encoding="utf-8") as file:
@@ -272,8 +268,8 @@ def test_what_deployments_leave_behind(site):
 
 def known_worker(site, supervisor):
     """The slots of an application, of which supervisor knows the worker mail."""
-    slots = _doctor_workers.Slots(site)
-    slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    slots = doctor_workers.Slots(site)
+    slots.supervisor = serving.Supervisor(supervisor.server_address, 5)
     supervisor.files = {"blog.mail": 1}
     supervisor.addProcessGroup("blog.mail")
     return slots
@@ -296,13 +292,13 @@ def test_workers_that_do_not_stay_up(case, site, supervisor):
     os.makedirs(site.log, exist_ok=True)
     with open(os.path.join(site.log, "mail.log"), "w", encoding="utf-8") as log:
         log.write("sh: 1: exec: no-such-program: not found\n\n")
-    found = list(_doctor_workers.workers(slots))
+    found = list(doctor_workers.workers(slots))
     assert ids(found) == expected
     assert all(finding.subject == "mail" and "no-such-program: not found" in finding.what for finding in found)
 
 
 def test_a_worker_that_should_not_be_there_any_more(site, supervisor):
-    assert ids(_doctor_workers.workers(known_worker(site, supervisor))) == ["worker-left"]
+    assert ids(doctor_workers.workers(known_worker(site, supervisor))) == ["worker-left"]
 
 
 @pytest.mark.parametrize("name, hours, expected", [
@@ -313,28 +309,28 @@ def test_maintenance_that_was_forgotten_is_critical(name, hours, expected, site)
     with open(path, "w", encoding="utf-8") as file:
         file.write("{}")
     os.utime(path, (begin, begin))
-    (found,) = _doctor_serving.Way(site, "/", "blog", "").deployments()
+    (found,) = serving.Way(site, "/", "blog", "").deployments()
     assert found.id == expected and time.strftime("since %Y-%m-%d %H:%M", time.gmtime(begin)) in found.what
 
 
 def test_a_deployment_at_work_is_no_interrupted_one(site):
     write(site, "journal.json", entry={"release": "v2-b"})
     with step(site.root):
-        assert ids(_doctor_serving.Way(site, "/", "blog", "").deployments()) == []
+        assert ids(serving.Way(site, "/", "blog", "").deployments()) == []
 
 
 @pytest.mark.parametrize("idle, ended, expected", [
     (5, False, "deployment-running"), (5, True, "deployment-lock-left"), (5000, False, "deployment-lock-left"),
 ])
 def test_whose_lock_it_is(idle, ended, expected):
-    found = _doctor_serving.lock_finding(dict(owner="ana", reason="v2", idle=idle), ended, "lock.json")
+    found = serving.lock_finding(dict(owner="ana", reason="v2", idle=idle), ended, "lock.json")
     assert found.id == expected and expected in CATALOGUE
 
 
 def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_path, monkeypatch):
-    real = _doctor_serving.Supervisor
-    monkeypatch.setattr(_doctor_serving, "Supervisor", lambda timeout: real(supervisor.server_address, 5))
-    way = _doctor_serving.Way(site, "/", "blog", "well")
+    real = serving.Supervisor
+    monkeypatch.setattr(serving, "Supervisor", lambda timeout: real(supervisor.server_address, 5))
+    way = serving.Way(site, "/", "blog", "well")
     supervisor.files = {"blog-blue": 1, "blog-green": 1}
     assert ids(way.application()) == ["slot-stopped"]
     supervisor.addProcessGroup("blog-blue")
@@ -354,10 +350,10 @@ def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_
 
 
 def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short_path):
-    real = _doctor_serving.Supervisor
-    monkeypatch.setattr(_doctor_serving, "Supervisor", lambda timeout: real(str(short_path / "none"), 5))
-    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
-    assert ids(_doctor_serving.Way(site, "/", "blog", "").application()) == ["supervisor-stopped"]
+    real = serving.Supervisor
+    monkeypatch.setattr(serving, "Supervisor", lambda timeout: real(str(short_path / "none"), 5))
+    monkeypatch.setattr(serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
+    assert ids(serving.Way(site, "/", "blog", "").application()) == ["supervisor-stopped"]
 
 
 @pytest.mark.parametrize("code, refused, state, expected", [
@@ -368,14 +364,14 @@ def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short
 ])
 def test_the_proxy(code, refused, state, expected, site, monkeypatch):
     answers = {"nginx": Said(code, "", refused), "systemctl": Said(0, state + "\n", "")}
-    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: answers[argv[0]])
-    assert ids(_doctor_serving.Way(site, "/", "blog", "").proxy()) == expected
+    monkeypatch.setattr(serving, "ask", lambda *argv: answers[argv[0]])
+    assert ids(serving.Way(site, "/", "blog", "").proxy()) == expected
 
 
 @pytest.mark.parametrize("ended, expected", [(2, []), (3, ["slot-restarted"])])
 def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor, monkeypatch):
-    way = _doctor_serving.Way(site, "/", "blog", "")
-    way.slots.supervisor = _doctor_serving.Supervisor(supervisor.server_address, 5)
+    way = serving.Way(site, "/", "blog", "")
+    way.slots.supervisor = serving.Supervisor(supervisor.server_address, 5)
     monkeypatch.setattr(way, "answer", lambda live: iter(()))
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
     supervisor.log = ("%s,000 WARN exited: blog-blue (terminated by SIGKILL; not expected)\n" % now) * ended
@@ -383,7 +379,7 @@ def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor,
 
 
 def test_another_site_with_the_same_name_is_found(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(_nginx_sites, "SITES", ("%s/sites/*" % tmp_path,))
+    monkeypatch.setattr(nginx_sites, "SITES", ("%s/sites/*" % tmp_path,))
     inside = Inside(Settings(site.name, site.root, site.log, host="blog.example.com"))
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites/blog").write_text("server {\n    server_name blog.example.com;\n}\n")
@@ -402,8 +398,8 @@ OWN = "/etc/nginx/selfhost/blog/proxy.conf"
 def test_a_broken_file_of_nginx_is_never_a_reason_to_restart_it(path, moves, site, monkeypatch):
     said = 'nginx: [emerg] unknown directive "x" in %s:3\nnginx: configuration file /etc/nginx/nginx.conf test failed' % path
     answers = {"nginx": Said(1, "", said), "systemctl": Said(0, "active\n", "")}
-    monkeypatch.setattr(_doctor_serving, "ask", lambda *argv: answers[argv[0]])
-    (found,) = _doctor_serving.Way(site, "/", "blog", "").proxy()
+    monkeypatch.setattr(serving, "ask", lambda *argv: answers[argv[0]])
+    (found,) = serving.Way(site, "/", "blog", "").proxy()
     assert "Do not restart nginx." in found.remedy and "`sudo systemctl restart nginx`" not in found.remedy
     assert ("`sudo mv %s /root/`" % path in found.remedy) == moves
     assert ("Run site.yml" in found.remedy) != moves

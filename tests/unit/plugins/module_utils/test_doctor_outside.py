@@ -9,14 +9,13 @@ import email.message
 import socket
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure as doctor_exposure
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.tls import Certificate
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.web import Reply
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, Said
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.outside import Outside, together
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_exposure
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Finding, Said
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_outside import Outside, together
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_tls import Certificate
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_web import Reply
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_a_dead_host_is_looked_at_all_the_same(one, monkeypatch):
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", refused)
-    monkeypatch.setattr(_doctor_exposure, "ask", lambda *argv: Said(255, "", "Connection refused"))
+    monkeypatch.setattr(doctor_exposure, "ask", lambda *argv: Said(255, "", "Connection refused"))
     login = Finding("ssh-unreachable", "what", "remedy").described()
     findings, checks, inside = together(one, lambda: dict(findings=[login], checks=[], facts={}))
     assert set(ids(findings)) == {"https-unreachable", "http-unreachable"}

@@ -8,10 +8,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import sshd
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Said
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_sshd
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import Said
 
 WHOLE = "port 22\nPasswordAuthentication no\npermitrootlogin no\nauthenticationmethods any\n"
 SHADOW = "root:*:1::\nana:!:1::\nbob:$y$j9T$x:1::\nsftp:$y$j9T$y:1::\ndaemon:*:1::\nlocked:!$y$z:1::\n"
@@ -26,7 +25,7 @@ SHELLS = dict(root="/bin/bash", ana="/bin/bash", bob="/bin/bash", sftp="/usr/sbi
     ("kbdinteractiveauthentication yes\nauthenticationmethods publickey keyboard-interactive\n", ["ssh-password-login"]),
 ])
 def test_the_whole(effective, expected):
-    assert ids(_doctor_sshd.everybody(_doctor_sshd.values_of(effective))) == expected
+    assert ids(sshd.everybody(sshd.values_of(effective))) == expected
 
 
 @pytest.fixture
@@ -43,22 +42,22 @@ def host(tmp_path, monkeypatch):
             (tmp_path / name).write_text(text)
 
     users = [SimpleNamespace(pw_name=name, pw_shell=shell) for name, shell in SHELLS.items()]
-    monkeypatch.setattr(_doctor_sshd, "ask", ask)
-    monkeypatch.setattr(_doctor_sshd, "MAIN", str(tmp_path / "sshd_config"))
-    monkeypatch.setattr(_doctor_sshd, "SHADOW", str(tmp_path / "shadow"))
-    monkeypatch.setattr(_doctor_sshd, "pwd", SimpleNamespace(getpwall=lambda: users))
+    monkeypatch.setattr(sshd, "ask", ask)
+    monkeypatch.setattr(sshd, "MAIN", str(tmp_path / "sshd_config"))
+    monkeypatch.setattr(sshd, "SHADOW", str(tmp_path / "shadow"))
+    monkeypatch.setattr(sshd, "pwd", SimpleNamespace(getpwall=lambda: users))
     write(shadow=SHADOW, sshd_config="# PasswordAuthentication yes\nInclude *.conf\nPasswordAuthentication no\n")
     return SimpleNamespace(write=write, effective=effective, path=tmp_path)
 
 
 def drop_in(host, text):
     (host.path / "00-other.conf").write_text(text)
-    return list(_doctor_sshd.ssh_server())
+    return list(sshd.ssh_server())
 
 
 def test_who_can_be_guessed(host):
-    assert _doctor_sshd.with_password() == ["bob", "sftp"]
-    assert _doctor_sshd.people() == ["root", "ana", "bob", "sftp"]
+    assert sshd.with_password() == ["bob", "sftp"]
+    assert sshd.people() == ["root", "ana", "bob", "sftp"]
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -85,14 +84,14 @@ def test_whom_it_lets_in_is_said(host):
 
 def test_a_condition_that_asks_for_no_key_beside_the_password(host, monkeypatch):
     both = "passwordauthentication yes\nauthenticationmethods publickey,password\n"
-    monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(0, both, ""))
+    monkeypatch.setattr(sshd, "ask", lambda *argv: Said(0, both, ""))
     (found,) = drop_in(host, "Match User bob\nAuthenticationMethods any\n")
     assert found.id == "ssh-password-login" and found.what.endswith("00-other.conf says authenticationmethods any.")
 
 
 def test_what_the_whole_lets_in_is_said_once(host, monkeypatch):
     open_to_all = WHOLE.replace("Authentication no", "Authentication yes")
-    monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(0, open_to_all, ""))
+    monkeypatch.setattr(sshd, "ask", lambda *argv: Said(0, open_to_all, ""))
     (found,) = drop_in(host, "Match User bob\nPasswordAuthentication yes\n")
     assert found.subject == ""
 
@@ -104,8 +103,8 @@ def test_a_condition_that_is_not_understood_is_found_by_what_sshd_says_of_a_user
 
 
 def test_a_configuration_that_is_refused(monkeypatch):
-    monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(255, "", "Bad configuration option: Nonsense"))
-    (found,) = _doctor_sshd.ssh_server()
+    monkeypatch.setattr(sshd, "ask", lambda *argv: Said(255, "", "Bad configuration option: Nonsense"))
+    (found,) = sshd.ssh_server()
     assert found.id == "sshd-config-invalid" and "Nonsense" in found.what
-    monkeypatch.setattr(_doctor_sshd, "ask", lambda *argv: Said(127, "", ""))
-    assert list(_doctor_sshd.ssh_server()) == []
+    monkeypatch.setattr(sshd, "ask", lambda *argv: Said(127, "", ""))
+    assert list(sshd.ssh_server()) == []

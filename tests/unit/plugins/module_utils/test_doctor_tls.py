@@ -7,14 +7,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import tls as doctor_tls
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.tls import Certificate, covers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_tls
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_tls import Certificate, covers
 
 DAY = 86400
 NOW = 1_800_000_000
@@ -41,7 +40,7 @@ CERTIFICATES = {
 @pytest.mark.parametrize("case", CERTIFICATES)
 def test_certificates(case):
     found, tls, expected = CERTIFICATES[case]
-    assert ids(_doctor_tls.certificate(found, tls, ["blog.example.com"], NOW)) == expected
+    assert ids(doctor_tls.certificate(found, tls, ["blog.example.com"], NOW)) == expected
 
 
 @pytest.mark.parametrize("names, wanted, expected", [
@@ -67,7 +66,7 @@ def test_a_real_certificate_is_read():
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("blog"), x509.DNSName("www.blog")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    found = _doctor_tls.read_certificate(made.public_bytes(serialization.Encoding.DER))
+    found = doctor_tls.read_certificate(made.public_bytes(serialization.Encoding.DER))
     assert (found.names, found.ends - found.begins, found.self_signed) == (("blog", "www.blog"), 90 * DAY, True)
     assert (found.begins, found.issuer) == (begin.timestamp(), "blog")
     assert found.fingerprint == made.fingerprint(hashes.SHA256()).hex()
@@ -82,4 +81,4 @@ def test_a_real_certificate_is_read():
     ((False, False, False, True), "modern", []),
 ])
 def test_versions_of_tls(spoken, profile, expected):
-    assert ids(_doctor_tls.versions(dict(zip(_doctor_tls.VERSIONS, spoken)), profile)) == expected
+    assert ids(doctor_tls.versions(dict(zip(doctor_tls.VERSIONS, spoken)), profile)) == expected

@@ -11,13 +11,12 @@ import time
 from unittest import mock
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import tls as doctor_tls
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.tls import Certificate
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.web import Reply, Web
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import settle
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
 from findings import ids
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _doctor_tls
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor import settle
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_target import Target
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_tls import Certificate
-from ansible_collections.selfhost.flask.plugins.module_utils._doctor_web import Reply, Web
 
 
 def reply(status=200, text="well", seconds=0.1, **headers) -> Reply:
@@ -67,10 +66,10 @@ def test_browsers_are_not_to_warn_unless_that_was_asked_for(tls, self_signed, tr
     if not trusted:
         context.wrap_socket.side_effect = ssl.SSLCertVerificationError("no")
         context.wrap_socket.side_effect.verify_message = "self-signed certificate"
-    monkeypatch.setattr(_doctor_tls, "handshake", mock.MagicMock())
-    monkeypatch.setattr(_doctor_tls, "read_certificate", lambda der: found)
-    monkeypatch.setattr(_doctor_tls.ssl, "create_default_context", lambda: context)
-    monkeypatch.setattr(_doctor_tls.socket, "create_connection", mock.MagicMock())
+    monkeypatch.setattr(doctor_tls, "handshake", mock.MagicMock())
+    monkeypatch.setattr(doctor_tls, "read_certificate", lambda der: found)
+    monkeypatch.setattr(doctor_tls.ssl, "create_default_context", lambda: context)
+    monkeypatch.setattr(doctor_tls.socket, "create_connection", mock.MagicMock())
     assert ids(settle(web(reply(), tls=tls).https())) == expected
 
 

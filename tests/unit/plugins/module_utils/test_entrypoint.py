@@ -5,11 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._entrypoint import (
-    EntrypointError,
-    check_entrypoint,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError, check_entrypoint
 
 FACTORY = "def create_app():\n    app = object()\n    return app\n"
 

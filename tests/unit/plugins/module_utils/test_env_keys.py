@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import (
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import (
     assigned_keys,
     compare_keys,
     demanded_keys,

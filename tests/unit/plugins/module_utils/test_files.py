@@ -8,8 +8,7 @@ import os
 import stat
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._files import make_folders, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders, write_file
 
 
 def modes(folder, *names):

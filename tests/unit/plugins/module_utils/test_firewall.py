@@ -7,8 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _firewall
+from ansible_collections.selfhost.flask.plugins.module_utils.access import firewall
 
 ADDED = """\
 Added user rules (see 'ufw status' for running firewall):
@@ -22,13 +21,13 @@ SSH = ("limit", "22/tcp")
 
 
 def test_rules_are_read_with_who_needs_them():
-    assert _firewall.rules_of(ADDED) == {
+    assert firewall.rules_of(ADDED) == {
         SSH: "selfhost:ssh",
         WEB: "selfhost:blog,shop",
         ("allow", "out", "53"): "",
         ("allow", "from", "192.0.2.1", "to", "any", "port", "3306"): "the office, 2nd floor",
     }
-    assert _firewall.rules_of("Added user rules:\n(None)\n") == {}
+    assert firewall.rules_of("Added user rules:\n(None)\n") == {}
 
 
 # what there is, what blog needs, and the commands in between
@@ -52,7 +51,7 @@ RULES = {
 @pytest.mark.parametrize("case", RULES)
 def test_rules_become_what_is_needed_and_others_stay(case):
     existing, wanted, commands = RULES[case]
-    found = _firewall.rule_commands(existing, wanted, "blog")
+    found = firewall.rule_commands(existing, wanted, "blog")
     assert [" ".join(command[1:]) for command in found] == commands
 
 
@@ -60,11 +59,11 @@ OPTIONS = dict(owner="blog", incoming=["22/tcp", "443/udp"], outgoing=["53"], ou
 
 
 def test_the_port_of_ssh_has_one_rule():
-    assert _firewall.wanted_rules(OPTIONS, [22]) == {SSH: "ssh", ("allow", "443/udp"): "blog"}
+    assert firewall.wanted_rules(OPTIONS, [22]) == {SSH: "ssh", ("allow", "443/udp"): "blog"}
 
 
 def test_rules_for_outgoing_connections_are_there_if_not_all_are_allowed():
-    rules = _firewall.wanted_rules(dict(OPTIONS, outgoing_policy="deny", ssh_limit=False), [22])
+    rules = firewall.wanted_rules(dict(OPTIONS, outgoing_policy="deny", ssh_limit=False), [22])
     assert rules == {("allow", "22/tcp"): "ssh", ("allow", "443/udp"): "blog", ("allow", "out", "53"): "blog"}
 
 
@@ -72,14 +71,14 @@ DEFAULTS = 'IPV6=no\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"
 
 
 def test_policies_are_set_where_they_differ():
-    assert _firewall.policy_commands(DEFAULTS, "allow") == []
-    assert _firewall.policy_commands(DEFAULTS, "reject") == [["ufw", "default", "reject", "outgoing"]]
-    assert _firewall.policy_commands("", "allow")[0] == ["ufw", "default", "deny", "incoming"]
+    assert firewall.policy_commands(DEFAULTS, "allow") == []
+    assert firewall.policy_commands(DEFAULTS, "reject") == [["ufw", "default", "reject", "outgoing"]]
+    assert firewall.policy_commands("", "allow")[0] == ["ufw", "default", "deny", "incoming"]
 
 
 def test_rules_from_a_time_without_ipv6_get_their_other_half():
     rules = {WEB: "selfhost:blog", ("allow", "9/tcp"): "the office's", ("allow", "out", "53"): "", SSH: "selfhost:ssh"}
-    found = _firewall.both_families(rules, [["ufw", "--force", "delete", *SSH], ["ufw", "reload"]])
+    found = firewall.both_families(rules, [["ufw", "--force", "delete", *SSH], ["ufw", "reload"]])
     assert found == [
         ["ufw", "allow", "443/tcp", "comment", "selfhost:blog"],
         ["ufw", "allow", "9/tcp", "comment", "the office's"],
@@ -88,20 +87,20 @@ def test_rules_from_a_time_without_ipv6_get_their_other_half():
 
 
 def test_ipv6_has_the_same_rules(monkeypatch, tmp_path):
-    monkeypatch.setattr(_firewall, "ADDRESSES", str(tmp_path))
-    assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS.replace("no", "yes", 1)
-    assert _firewall.with_ipv6("A=b\n") == "IPV6=yes\nA=b\n"
+    monkeypatch.setattr(firewall, "ADDRESSES", str(tmp_path))
+    assert firewall.with_ipv6(DEFAULTS) == DEFAULTS.replace("no", "yes", 1)
+    assert firewall.with_ipv6("A=b\n") == "IPV6=yes\nA=b\n"
 
 
 def test_a_kernel_without_ipv6_has_no_rules_for_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(_firewall, "ADDRESSES", str(tmp_path / "none"))
-    assert _firewall.with_ipv6(DEFAULTS) == DEFAULTS
+    monkeypatch.setattr(firewall, "ADDRESSES", str(tmp_path / "none"))
+    assert firewall.with_ipv6(DEFAULTS) == DEFAULTS
 
 
 def test_the_kernels_own_policies_are_kept_as_commands():
     said = {"iptables": (0, "-P INPUT DROP\n-P OUTPUT ACCEPT\n-N x\n-A x -P y\n", ""), "ip6tables": (1, "", "no")}
     module = SimpleNamespace(run_command=lambda command: said[command[0]])
-    assert _firewall.policies(module) == "iptables -w -P INPUT DROP; iptables -w -P OUTPUT ACCEPT"
+    assert firewall.policies(module) == "iptables -w -P INPUT DROP; iptables -w -P OUTPUT ACCEPT"
 
 
 OPENSSH = "Profile: OpenSSH\nTitle: Secure shell server\n\nPort:\n  22/tcp\n"
@@ -123,11 +122,11 @@ def test_a_rule_that_makes_a_limit_void_is_found(words, limited):
     rule = ("allow", *words.split())
     module = SimpleNamespace(run_command=lambda command: (0, OPENSSH if "OpenSSH" in command else NGINX, ""))
     rules = {rule: "", **({SSH: "selfhost:ssh"} if limited and words != "22/tcp" else {})}
-    assert _firewall.void_limits(module, rules, [22]) == ([(SSH, rule)] if VOID[words] else [])
+    assert firewall.void_limits(module, rules, [22]) == ([(SSH, rule)] if VOID[words] else [])
 
 
 @pytest.mark.parametrize("rules", [
     {SSH: "selfhost:ssh", ("allow", "22"): ""}, {("deny", "22"): ""}, {("allow", "22"): "selfhost:blog"},
 ])
 def test_a_limit_that_counts_is_no_finding(rules):
-    assert _firewall.void_limits(None, rules, [22]) == []
+    assert firewall.void_limits(None, rules, [22]) == []

@@ -8,9 +8,9 @@ import getpass
 import os
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils._furnishing import furnish, is_furnished
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._release import ReleaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish, is_furnished
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 
 
 def params(root) -> dict:

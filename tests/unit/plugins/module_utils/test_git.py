@@ -8,8 +8,7 @@ import os
 import stat
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._git import (
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import (
     GitError,
     Repository,
     names,

@@ -11,9 +11,8 @@ import subprocess
 import time
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _guard
-from ansible_collections.selfhost.flask.plugins.module_utils._guard import Guard
+from ansible_collections.selfhost.flask.plugins.module_utils.access import guard as access_guard
+from ansible_collections.selfhost.flask.plugins.module_utils.access.guard import Guard
 
 
 class Failed(Exception):
@@ -142,8 +141,8 @@ def test_a_confirmation_survives_the_loss_of_the_power_before_the_timer_is_stopp
     token = armed(guard, files, BEFORE, 60)
     steps = []
     run_command = host.run_command
-    monkeypatch.setattr(_guard.os, "sync", lambda: steps.append(("all", guard.armed())))
-    monkeypatch.setattr(_guard, "sync_folder", lambda path: steps.append((path, guard.armed())))
+    monkeypatch.setattr(access_guard.os, "sync", lambda: steps.append(("all", guard.armed())))
+    monkeypatch.setattr(access_guard, "sync_folder", lambda path: steps.append((path, guard.armed())))
     monkeypatch.setattr(host, "run_command", lambda command, **how: steps.append(command[1]) or run_command(command))
     guard.confirm(token)
     assert steps == [("all", True), (guard.folder, False), "stop"]

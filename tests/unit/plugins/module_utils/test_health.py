@@ -8,9 +8,8 @@ import socket
 from types import SimpleNamespace
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _health
-from ansible_collections.selfhost.flask.plugins.module_utils._health import Health, Patience, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import health
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Patience, Unhealthy
 
 HOST = "blog.example.com"
 
@@ -67,7 +66,7 @@ def test_a_text_may_be_on_any_page_of_the_way(serve):
 def pauses(monkeypatch):
     """How long is waited between two requests, by a clock that only this moves."""
     found = []
-    monkeypatch.setattr(_health, "time", SimpleNamespace(sleep=found.append, monotonic=lambda: sum(found)))
+    monkeypatch.setattr(health, "time", SimpleNamespace(sleep=found.append, monotonic=lambda: sum(found)))
     return found
 
 

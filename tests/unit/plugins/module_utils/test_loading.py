@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._flask import ApplicationError
-from ansible_collections.selfhost.flask.plugins.module_utils._loading import Loading, inspect, sandbox_of
-from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MySQL
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import ApplicationError
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading, inspect, sandbox_of
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 LOADED = dict(loads=True, why="", touches=[], databases=[], secret_key="own")
 

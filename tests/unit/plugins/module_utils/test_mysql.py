@@ -11,10 +11,10 @@ import json
 import re
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _mysql
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._mysql import MARK, MySQL
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MARK, MySQL
 
 
 class Server:
@@ -86,8 +86,8 @@ class Server:
 @pytest.fixture
 def server(monkeypatch):
     found = Server()
-    monkeypatch.setattr(_mysql, "run", found.run)
-    monkeypatch.setattr(_mysql, "feed", found.feed)
+    monkeypatch.setattr(mysql, "run", found.run)
+    monkeypatch.setattr(mysql, "feed", found.feed)
     return found
 
 
@@ -156,7 +156,7 @@ def test_a_swap_waits_for_transactions_that_read(busy, problem, server):
     with pytest.raises(CommandError, match=problem) if problem else contextlib.nullcontext():
         MySQL("blog").load(io.BytesIO(TABLES + MARK), MANIFEST, scratch=False)
     swaps = [query for query in server.asked if "RENAME" in query]
-    assert len(swaps) == (_mysql.SWAPS if problem else busy + 1)
+    assert len(swaps) == (mysql.SWAPS if problem else busy + 1)
     assert list(server.databases) == ["blog"]
 
 
@@ -181,7 +181,7 @@ def test_a_dump_has_the_tables_first_and_then_what_belongs_to_the_whole(views, s
         commands.append(argv[1:])
         yield b"%d\n-- Dump completed on some day\n" % len(commands)
 
-    monkeypatch.setattr(_mysql, "output_of", output_of)
+    monkeypatch.setattr(mysql, "output_of", output_of)
     pieces = b"".join(MySQL("blog").content())
     assert pieces.partition(MARK)[0].startswith(b"1\n") and pieces.partition(MARK)[2].startswith(b"2\n")
     ends = [command[-3:] for command in commands]
@@ -191,6 +191,6 @@ def test_a_dump_has_the_tables_first_and_then_what_belongs_to_the_whole(views, s
 
 
 def test_a_dump_that_does_not_say_that_it_is_complete_is_none(server, monkeypatch):
-    monkeypatch.setattr(_mysql, "output_of", lambda argv, user="": iter([b"CREATE TABLE", b" posts"]))
+    monkeypatch.setattr(mysql, "output_of", lambda argv, user="": iter([b"CREATE TABLE", b" posts"]))
     with pytest.raises(DatabaseError, match="did not come to its end"):
         list(MySQL("blog").content())

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _mysql, _mysql_account
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._mysql_account import Account, password_of
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql, mysql_account
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_account import Account, password_of
 
 NASTY = "p%4$#'\"@/ :\\w"
 QUOTED = "p%254%24%23%27%22%40%2F%20%3A%5Cw"
@@ -57,7 +57,7 @@ class Server:
 def server(monkeypatch):
     def server(version="10.11.19-MariaDB-0+deb12u1"):
         found = Server(version)
-        for module in (_mysql, _mysql_account):
+        for module in (mysql, mysql_account):
             monkeypatch.setattr(module, "run", found.run)
         return found
 

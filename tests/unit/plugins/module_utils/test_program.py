@@ -9,11 +9,11 @@ import os
 import subprocess
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _program
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PYTHON = "/usr/bin/python3"
 
@@ -24,7 +24,7 @@ def site(tmp_path):
     for name in ("blog/releases", "blog/run", "blog/slots", "blog/venvs", "blog/gate", "log"):
         (tmp_path / name).mkdir(parents=True)
     found = Site("blog", str(tmp_path / "blog"), str(tmp_path / "log"))
-    _program.install(found)
+    program.install(found)
     return found
 
 
@@ -42,9 +42,9 @@ def test_without_a_journal_there_is_nothing_to_do(site):
 
 
 def test_is_complete_in_itself_and_always_the_same(site):
-    assert _program.packed() == _program.packed()
+    assert program.packed() == program.packed()
     imported = "import sys; sys.path.insert(0, %r); import %s as module; print(module.__file__)"
-    source = imported % (site.path("deployment/recover.pyz"), _program.PACKAGE + "._program")
+    source = imported % (site.path("deployment/recover.pyz"), program.PACKAGE + ".deployment.program")
     done = subprocess.run([PYTHON, "-I", "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(site.path("deployment/recover.pyz/"))
 
@@ -53,11 +53,11 @@ def test_is_root_s_alone_and_written_anew_only_where_it_differs(site):
     path = site.path("deployment/recover.pyz")
     assert oct(os.stat(path).st_mode)[-3:] == "600" and oct(os.stat(os.path.dirname(path)).st_mode)[-3:] == "700"
     before = os.stat(path).st_ino
-    _program.install(site)
+    program.install(site)
     assert os.stat(path).st_ino == before
     with open(path, "ab") as file:
         file.write(b"older")
-    _program.install(site)
+    program.install(site)
     assert os.stat(path).st_ino != before and run(site).returncode == 0
 
 

@@ -9,16 +9,15 @@ import os
 import re
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _records
-from ansible_collections.selfhost.flask.plugins.module_utils._records import (
+from ansible_collections.selfhost.flask.plugins.module_utils.site import records as site_records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import (
     ABANDONED,
     FAILED,
     SERVED,
     Records,
     sentence,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -27,7 +26,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 def site(tmp_path, monkeypatch):
     for name in ("blog/releases", "blog/venvs", "blog/slots", "log", "backups"):
         (tmp_path / name).mkdir(parents=True)
-    monkeypatch.setattr(_records, "dump_folder", lambda site: str(tmp_path / "backups"))
+    monkeypatch.setattr(site_records, "dump_folder", lambda site: str(tmp_path / "backups"))
     return Site("blog", str(tmp_path / "blog"), str(tmp_path / "log"))
 
 
@@ -67,7 +66,7 @@ def test_what_was_noted_is_there_for_programs_and_for_people(site):
 
 
 def test_the_oldest_entries_go(site, monkeypatch):
-    monkeypatch.setattr(_records, "KEPT_ENTRIES", 3)
+    monkeypatch.setattr(site_records, "KEPT_ENTRIES", 3)
     records = noted(site, *["v%d served" % number for number in range(5)])
     with open(records.path, encoding="utf-8") as file:
         assert [entry["release"] for entry in json.load(file)] == ["v2", "v3", "v4"]
@@ -151,7 +150,7 @@ class TestPruning:
 
     def dumped(self, site, records, release, **about):
         """A release that was served after a dump."""
-        dump = os.path.join(_records.dump_folder(site), "before-" + release)
+        dump = os.path.join(site_records.dump_folder(site), "before-" + release)
         for suffix in (".gz", ".json"):
             open(dump + suffix, "w", encoding="ascii").close()
         if not os.path.exists(site.path("releases", release)):
@@ -159,13 +158,13 @@ class TestPruning:
         records.add(dict(about, release=release, outcome=SERVED, dump=dump))
 
     def dumps(self, site):
-        return sorted({name.partition(".")[0] for name in os.listdir(_records.dump_folder(site))})
+        return sorted({name.partition(".")[0] for name in os.listdir(site_records.dump_folder(site))})
 
     def test_dumps_that_a_kept_release_was_migrated_from_stay(self, site):
         records = Records(site)
         for name in ("v1", "v2", "v3"):
             self.dumped(site, records, name)
-        open(os.path.join(_records.dump_folder(site), "of-a-failure.gz"), "w", encoding="ascii").close()
+        open(os.path.join(site_records.dump_folder(site), "of-a-failure.gz"), "w", encoding="ascii").close()
         records.prune(2)
         assert self.dumps(site) == ["before-v2", "before-v3"]
 

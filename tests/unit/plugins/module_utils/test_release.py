@@ -9,8 +9,7 @@ import pwd
 import stat
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._release import (
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import (
     ReleaseError,
     give_tree,
     path_inside,

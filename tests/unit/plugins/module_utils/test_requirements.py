@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._requirements import (
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements import (
     compare_requirements,
     normalised,
     project_dependencies,

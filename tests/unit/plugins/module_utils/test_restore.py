@@ -11,17 +11,20 @@ import tarfile
 from contextlib import closing
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _backup_store, _data, _restore, _shared_files
-from ansible_collections.selfhost.flask.plugins.module_utils._backup_store import BackupError
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import step
-from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import restore as backup_restore
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.database import data
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 
 
 def restore(blog, path, **order):
-    manifest = _restore.check(blog.site, str(path))
+    manifest = backup_restore.check(blog.site, str(path))
     with step(blog.site.root):
-        return _restore.Restoration(blog.site, _restore.Order(str(path), **order), manifest).run()
+        return backup_restore.Restoration(blog.site, backup_restore.Order(str(path), **order), manifest).run()
 
 
 def test_a_restoration_brings_back_rows_and_files(blog):
@@ -77,8 +80,8 @@ def test_the_settings_stay_unless_they_are_wanted(blog):
 def test_the_address_of_the_database_is_never_the_backups(blog):
     path = blog.make()
     (path / "settings.env").write_text("DATABASE_URL=mysql://x/other\nSECRET_KEY=old\n")
-    order = _restore.Order(str(path), settings=True)
-    _restore.Restoration(blog.site, order, {"places": []})._settings()
+    order = backup_restore.Order(str(path), settings=True)
+    backup_restore.Restoration(blog.site, order, {"places": []})._settings()
     assert blog.env.read_text() == "DATABASE_URL=sqlite:///%s\nSECRET_KEY=old\n" % blog.database
 
 
@@ -98,11 +101,11 @@ def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
 
         monkeypatch.setattr(SQLite, "restore", fails_once)
     elif step == "swap":
-        runs = _restore.run
-        monkeypatch.setattr(_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
+        runs = backup_restore.run
+        monkeypatch.setattr(backup_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
     else:
         (path / "settings.env").unlink()
-        monkeypatch.setattr(_backup_store, "verify", lambda dummy, path: json.load(open(path + "/manifest.json")))
+        monkeypatch.setattr(store, "verify", lambda dummy, path: json.load(open(path + "/manifest.json")))
     with pytest.raises(BackupError) as problem:
         restore(blog, path, settings=True)
     assert "Everything is as it was before. A copy of that is " in str(problem.value)
@@ -114,8 +117,8 @@ def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
 def test_the_same_restoration_again_does_not_undo_the_first(blog):
     path = blog.make()
     before = restore(blog, path)["before"]
-    assert _backup_store.chosen(str(blog.backups), "") == str(path)
-    assert _backup_store.chosen(str(blog.backups), os.path.basename(before)) == before
+    assert store.chosen(str(blog.backups), "") == str(path)
+    assert store.chosen(str(blog.backups), os.path.basename(before)) == before
 
 
 def test_a_place_that_the_host_has_not_is_made(blog, monkeypatch):
@@ -123,8 +126,8 @@ def test_a_place_that_the_host_has_not_is_made(blog, monkeypatch):
     path = blog.make()
     (blog.shared / "logs/app.log").unlink()
     (blog.shared / "logs").rmdir()
-    monkeypatch.setattr(_shared_files, "places", lambda site: ["instance"])
-    monkeypatch.setattr(_restore, "give_tree", lambda path, user: None)
+    monkeypatch.setattr(shared_files, "places", lambda site: ["instance"])
+    monkeypatch.setattr(backup_restore, "give_tree", lambda path, user: None)
     restore(blog, path)
     assert blog.files() == {"logs/app.log": "line"}
 
@@ -133,13 +136,13 @@ def test_a_database_of_another_kind_is_refused_before_anything_is_touched(blog):
     path = blog.make()
     blog.env.write_text("DATABASE_URL=mysql+pymysql://localhost/blog\n")
     with pytest.raises(BackupError, match="The backup's database is sqlite, and the one .* mysql. Set flask_database"):
-        _restore.check(blog.site, str(path))
+        backup_restore.check(blog.site, str(path))
 
 
 def says(monkeypatch, *names):
     """The served application said that it has these SQLite files."""
     databases = [dict(kind="sqlite", name=str(name), host="", port=0, bind="") for name in names]
-    monkeypatch.setattr(_data, "application", lambda site, folder="": {"databases": databases})
+    monkeypatch.setattr(data, "application", lambda site, folder="": {"databases": databases})
 
 
 def make_as_before(blog):
@@ -207,9 +210,9 @@ def test_a_sqlite_file_that_is_open_gets_the_content_of_the_backup(fails, blog, 
         connection.commit()
         if fails:
             (blog.shared / "instance/file").touch()
-            argv = _shared_files.owner_argv
+            argv = shared_files.owner_argv
             broken = ("    replace(here, new)\\n", "    replace(here, new)\\n    raise OSError(28)\\n")
-            monkeypatch.setattr(_shared_files, "owner_argv", lambda *about: [word.replace(*broken) for word in argv(*about)])
+            monkeypatch.setattr(shared_files, "owner_argv", lambda *about: [word.replace(*broken) for word in argv(*about)])
             with pytest.raises(BackupError, match="Everything is as it was before"):
                 restore(blog, path)
         else:
@@ -225,9 +228,9 @@ def test_a_sqlite_file_that_is_open_gets_the_content_of_the_backup(fails, blog, 
 
 def test_a_restoration_needs_room(blog, monkeypatch):
     path = blog.make()
-    monkeypatch.setattr(_backup_store, "RESERVE", 1 << 60)
+    monkeypatch.setattr(store, "RESERVE", 1 << 60)
     with pytest.raises(BackupError, match="Make room"):
-        _restore.check(blog.site, str(path))
+        backup_restore.check(blog.site, str(path))
 
 
 def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
@@ -243,7 +246,7 @@ def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
 
 def test_a_restoration_that_fails_before_anything_is_replaced_is_noted(blog, monkeypatch):
     path = blog.make()
-    monkeypatch.setattr(_restore, "feed", lambda *dummy: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(backup_restore, "feed", lambda *dummy: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError):
         restore(blog, path, by="ana@laptop")
     entry = json.loads((blog.shared.parent / "releases.json").read_text())[-1]

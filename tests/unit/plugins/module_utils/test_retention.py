@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._retention import kept, prune
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.retention import kept, prune
 
 
 def at(*hours):

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._revisions import (
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import (
     Revision,
     compare_revisions,
     heads,

@@ -10,9 +10,8 @@ import socket
 import subprocess
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _sandbox
-from ansible_collections.selfhost.flask.plugins.module_utils._sandbox import Sandbox
+from ansible_collections.selfhost.flask.plugins.module_utils.flask import sandbox as flask_sandbox
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
 
 pytestmark = pytest.mark.needs_root
 USER = "nobody"
@@ -80,7 +79,7 @@ def test_no_socket_of_this_host_can_be_reached(unix_socket):
 
 def test_the_folders_of_the_database_servers_are_empty(folder, monkeypatch):
     """Also where the server starts just now, and its socket is not there yet."""
-    monkeypatch.setattr(_sandbox, "SERVERS", (str(folder), str(folder) + "/not-there"))
+    monkeypatch.setattr(flask_sandbox, "SERVERS", (str(folder), str(folder) + "/not-there"))
     assert inside(Sandbox(USER, network=True), "ls", "-A", str(folder)).stdout == ""
 
 
@@ -149,7 +148,7 @@ def test_root_runs_no_program_of_the_environment(folder, tmp_path):
 
 
 def test_nothing_runs_where_it_can_not_be_set_up(monkeypatch, folder, unix_socket):
-    monkeypatch.setattr(_sandbox, "SCRIPT", _sandbox.SCRIPT.replace("/dev/null", "/dev/no-such-file"))
+    monkeypatch.setattr(flask_sandbox, "SCRIPT", flask_sandbox.SCRIPT.replace("/dev/null", "/dev/no-such-file"))
     done = inside(Sandbox(USER), "touch", str(folder / "ran"))
     assert done.returncode != 0 and "no-such-file" in done.stderr
     assert not (folder / "ran").exists()
@@ -157,7 +156,7 @@ def test_nothing_runs_where_it_can_not_be_set_up(monkeypatch, folder, unix_socke
 
 def test_a_folder_that_can_not_be_discarded_is_read_only(monkeypatch, folder):
     """A kernel without overlay file systems."""
-    monkeypatch.setattr(_sandbox, "SCRIPT", _sandbox.SCRIPT.replace("mount -t overlay", "false"))
+    monkeypatch.setattr(flask_sandbox, "SCRIPT", flask_sandbox.SCRIPT.replace("mount -t overlay", "false"))
     done = inside(Sandbox(USER, discarded=(str(folder),)), "sh", "-c", "cat rows; echo spoilt >rows", cwd=folder)
     assert (done.returncode != 0, done.stdout) == (True, "live")
     assert (folder / "rows").read_text() == "live"

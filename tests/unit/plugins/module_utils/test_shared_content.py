@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._shared_content import bring
+from ansible_collections.selfhost.flask.plugins.module_utils.shared.content import bring
 
 CONFIG = "instance/config.py"
 

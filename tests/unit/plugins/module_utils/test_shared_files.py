@@ -11,11 +11,11 @@ import tarfile
 from contextlib import closing
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _shared_files
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._shared_files import count, pack, places
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
-from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils.shared.files import count, pack, places
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 
 def members(path):
@@ -94,8 +94,8 @@ def test_a_damaged_sqlite_file_is_packed_as_it_is(blog):
 
 
 def test_a_sqlite_file_that_stays_locked_is_named(blog, monkeypatch):
-    argv = _shared_files.owner_argv
-    monkeypatch.setattr(_shared_files, "owner_argv", lambda *about: [
+    argv = shared_files.owner_argv
+    monkeypatch.setattr(shared_files, "owner_argv", lambda *about: [
         word.replace("TIMEOUT = 60", "TIMEOUT = 0.1") for word in argv(*about)
     ])
     with closing(live(blog.shared / "instance/events", mode="delete")) as connection:

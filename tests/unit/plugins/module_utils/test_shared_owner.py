@@ -10,8 +10,7 @@ import sys
 import tarfile
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _shared_owner
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import owner
 
 
 def test_a_file_that_shrinks_meanwhile_does_not_spoil_the_archive(tmp_path):
@@ -21,7 +20,7 @@ def test_a_file_that_shrinks_meanwhile_does_not_spoil_the_archive(tmp_path):
     info = archive.gettarinfo(str(path), "log")
     path.write_bytes(b"y" * 10)
     with open(path, "rb") as file:
-        archive.addfile(info, _shared_owner.Exactly(file, info.size))
+        archive.addfile(info, owner.Exactly(file, info.size))
     assert archive.fileobj.getvalue()[512:3512] == b"y" * 10 + b"\0" * 2990
 
 
@@ -33,7 +32,7 @@ def test_a_swap_that_fails_in_between_puts_all_back(tmp_path, monkeypatch):
     rename = os.rename
     monkeypatch.setattr(os, "rename", lambda old, new: 1 / 0 if new.endswith("b/new") else rename(old, new))
     with pytest.raises(ZeroDivisionError):
-        _shared_owner.swap(str(tmp_path), ["a", "b"], [])
+        owner.swap(str(tmp_path), ["a", "b"], [])
     for place in ("a", "b"):
         assert sorted(os.listdir(tmp_path / place)) == [".replaced", ".restored", "old"]
         assert os.listdir(tmp_path / place / ".restored") == ["new"]
@@ -47,7 +46,7 @@ def test_a_database_deep_in_a_place_stays_where_it_is(tmp_path):
     (tmp_path / "instance/.restored/data").mkdir(parents=True)
     (tmp_path / "instance/.restored/data/new").touch()
     inode = (data / "blog.db").stat().st_ino
-    _shared_owner.swap(str(tmp_path), ["instance"], ["instance/data/blog.db", "instance/data/blog.db-wal"])
+    owner.swap(str(tmp_path), ["instance"], ["instance/data/blog.db", "instance/data/blog.db-wal"])
     assert sorted(os.listdir(data)) == ["blog.db", "blog.db-wal", "new"]
     assert (data / "blog.db").stat().st_ino == inode
 
@@ -59,6 +58,6 @@ def test_what_leads_out_of_its_place_is_not_laid(tmp_path, monkeypatch):
             written.addfile(tarfile.TarInfo(name))
     (tmp_path / "shared/instance").mkdir(parents=True)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(archive.getvalue())))
-    _shared_owner.stage(str(tmp_path / "shared"), ["instance"])
+    owner.stage(str(tmp_path / "shared"), ["instance"])
     assert os.listdir(tmp_path / "shared/instance/.restored") == ["good"]
     assert os.listdir(tmp_path) == ["shared"]

@@ -11,10 +11,11 @@ import threading
 import time
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _process, _program
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Busy, Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError, run
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.common import process as common_process
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def sleeper():
     started = []
 
     def sleeper():
-        started.append(subprocess.Popen(["sleep", "60"], pass_fds=_process.held))
+        started.append(subprocess.Popen(["sleep", "60"], pass_fds=common_process.held))
         return started[-1]
 
     yield sleeper
@@ -55,12 +56,12 @@ class TestStep:
 
     def test_is_free_again_afterwards_also_after_an_error(self, site):
         with step(site.root, patience=0):
-            assert len(_process.held) == 1
+            assert len(common_process.held) == 1
         with pytest.raises(ValueError), step(site.root, patience=0):
             raise ValueError
         with step(site.root, patience=0):
             pass
-        assert _process.held == []
+        assert common_process.held == []
 
     def test_another_one_is_refused_and_two_applications_are_not_in_each_other_s_way(self, site, tmp_path):
         (tmp_path / "another").mkdir()
@@ -82,13 +83,13 @@ class TestStep:
             assert 0.1 < time.monotonic() - begin < 4
 
     def test_waits_for_what_a_killed_process_has_started(self, site, tmp_path):
-        (tmp_path / "program.pyz").write_bytes(_program.packed())
+        (tmp_path / "program.pyz").write_bytes(program.packed())
         source = (
             "import sys; sys.path.insert(0, sys.argv[1])\n"
-            "from %s._lock import step\n"
-            "from %s._process import run\n"
+            "from %s.site.lock import step\n"
+            "from %s.common.process import run\n"
             "with step(sys.argv[2]): run(['sh', '-c', 'echo $$ >%s/child; exec sleep 60'])\n"
-        ) % (_program.PACKAGE, _program.PACKAGE, tmp_path)
+        ) % (program.PACKAGE, program.PACKAGE, tmp_path)
         command = [sys.executable, "-I", "-c", source, str(tmp_path / "program.pyz"), site.root]
         with subprocess.Popen(command) as process:
             while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
@@ -163,5 +164,5 @@ class TestRun:
 
     def test_inherits_the_step(self, site):
         with step(site.root):
-            found = run(["readlink", "/proc/self/fd/%d" % _process.held[0]])
+            found = run(["readlink", "/proc/self/fd/%d" % common_process.held[0]])
         assert found.decode().strip() == site.path("deployment/step")

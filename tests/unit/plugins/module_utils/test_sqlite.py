@@ -12,9 +12,9 @@ import os
 import sqlite3
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError, read_manifest
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, read_manifest
+from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _owner, _sqlite_owner
+from ansible_collections.selfhost.flask.plugins.module_utils.common import user_program
+from ansible_collections.selfhost.flask.plugins.module_utils.database import sqlite_owner
 
 POSTS = {"tables": {"posts": 2, "alembic_version": 1}, "revision": ["a1"]}
 
@@ -40,7 +40,7 @@ def titles(path):
 @pytest.fixture
 def owner():
     """Runs the program; its output, or its exit code and the last line of what it said."""
-    program = _owner.program_of(_sqlite_owner)
+    program = user_program.program_of(sqlite_owner)
 
     def owner(path, *arguments, data=b""):
         command = [sys.executable, "-I", "-c", program, str(path), *arguments]
@@ -162,7 +162,7 @@ def test_copies_are_on_the_disk_of_the_file_and_what_a_killed_process_left_there
     make(path, "one")
     left = path.parent / ".selfhost-4194304-x"  # one more than the highest process that there can be
     left.mkdir()
-    with _sqlite_owner.copied(str(path)) as copy:
+    with sqlite_owner.copied(str(path)) as copy:
         assert os.path.dirname(os.path.dirname(copy)) == str(path.parent)
         assert titles(copy) == ["one"] and not left.exists()
     assert os.listdir(path.parent) == [path.name]

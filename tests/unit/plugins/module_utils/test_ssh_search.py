@@ -8,10 +8,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _ssh_agent, _ssh_problem, _ssh_search
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_memory import Login, Memory
-from ansible_collections.selfhost.flask.plugins.module_utils._ssh_search import WINDOW, Search
+from ansible_collections.selfhost.flask.plugins.module_utils.login import agent
+from ansible_collections.selfhost.flask.plugins.module_utils.login import problem as ssh_problem
+from ansible_collections.selfhost.flask.plugins.module_utils.login import search as ssh_search
+from ansible_collections.selfhost.flask.plugins.module_utils.login.memory import Login, Memory
+from ansible_collections.selfhost.flask.plugins.module_utils.login.search import WINDOW, Search
 
 GREETING = "debug1: Remote protocol version 2.0, remote software version OpenSSH_%s\n"
 DEBIAN_13, DEBIAN_12 = GREETING % "10.0p2 Debian-7", GREETING % "9.2p1 Debian-2+deb12u7"
@@ -59,12 +60,12 @@ class Server:
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     """A host; its time is the search's."""
-    monkeypatch.setattr(_ssh_agent, "agent_keys", list)
+    monkeypatch.setattr(agent, "agent_keys", list)
 
     def server(**about):
         made = Server(tmp_path / "memory", **about)
-        monkeypatch.setattr(_ssh_search.time, "monotonic", lambda: made.now)
-        monkeypatch.setattr(_ssh_search.time, "sleep", made.sleep)
+        monkeypatch.setattr(ssh_search.time, "monotonic", lambda: made.now)
+        monkeypatch.setattr(ssh_search.time, "sleep", made.sleep)
         return made
 
     return server
@@ -110,7 +111,7 @@ def test_a_firewall_that_counts_is_waited_for_and_named(server):
 def test_a_firewall_that_counts_is_named_where_there_is_no_time(server):
     host = server(right="f", greeting=DEBIAN_12, limited=True)
     found, search = host.search("a", "b", "c", "d", "e", "f", patience=0)
-    assert found is None and search.failed[-1].problem == _ssh_problem.LIMIT
+    assert found is None and search.failed[-1].problem == ssh_problem.LIMIT
 
 
 def test_a_host_that_let_somebody_in_a_moment_ago_and_refuses_now_has_a_limit(server):
@@ -151,19 +152,19 @@ def keys(tmp_path):
 
 
 def test_keys_that_sshd_did_not_let_ssh_try_are_offered_a_few_at_a_time(keys, monkeypatch, tmp_path):
-    monkeypatch.setattr(_ssh_agent, "agent_keys", lambda: [line for line, dummy in keys])
+    monkeypatch.setattr(agent, "agent_keys", lambda: [line for line, dummy in keys])
     said = "".join("debug1: Offering public key: k ED25519 %s agent\r\n" % print_ for dummy, print_ in keys[:2])
-    ways = _ssh_agent.ways(_ssh_problem.offered_keys(said), str(tmp_path / "memory"))
+    ways = agent.ways(ssh_problem.offered_keys(said), str(tmp_path / "memory"))
     assert ways[0] == "-o IdentitiesOnly=yes" and [way.count("IdentityFile=") for way in ways] == [0, 3, 1]
-    accepted = _ssh_problem.accepted_key("debug1: Server accepts key: k ED25519 %s agent\r\n" % keys[5][1])
-    alone = _ssh_agent.narrowed(ways[2], accepted, str(tmp_path / "memory"))
+    accepted = ssh_problem.accepted_key("debug1: Server accepts key: k ED25519 %s agent\r\n" % keys[5][1])
+    alone = agent.narrowed(ways[2], accepted, str(tmp_path / "memory"))
     path = alone.partition("IdentityFile=")[2]
     assert open(path, encoding="ascii").read().strip() == keys[5][0]
-    assert _ssh_agent.narrowed(ways[0], "SHA256:of-a-file", str(tmp_path)) == ways[0]
+    assert agent.narrowed(ways[0], "SHA256:of-a-file", str(tmp_path)) == ways[0]
 
 
 def test_the_keys_that_are_needed_are_remembered(server, monkeypatch, tmp_path, keys):
-    monkeypatch.setattr(_ssh_agent, "agent_keys", lambda: [line for line, dummy in keys])
+    monkeypatch.setattr(agent, "agent_keys", lambda: [line for line, dummy in keys])
     host = server(right="deploy", answers={"deploy": TOO_MANY})
     found, dummy = host.search("deploy")
     assert found.login.ssh_args.startswith("-o IdentitiesOnly=yes")
@@ -172,9 +173,9 @@ def test_the_keys_that_are_needed_are_remembered(server, monkeypatch, tmp_path, 
 
 def test_without_an_agent_there_are_no_other_keys(monkeypatch):
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    assert _ssh_agent.agent_keys() == []
+    assert agent.agent_keys() == []
     monkeypatch.setenv("SSH_AUTH_SOCK", "/none")
-    assert _ssh_agent.agent_keys() == []
+    assert agent.agent_keys() == []
 
 
 # what ssh says, and the kind of problem with a word of its remedy
@@ -199,22 +200,22 @@ SAID = {
 @pytest.mark.parametrize("said", SAID)
 def test_what_ssh_says_has_a_reason_and_a_remedy(said):
     kind, word = SAID[said]
-    problem = _ssh_problem.problem_of(said)
+    problem = ssh_problem.problem_of(said)
     assert problem.kind == kind and word in problem.remedy
 
 
 def test_the_most_telling_problem_is_what_is_to_be_mended():
-    problems = [_ssh_problem.problem_of(said) for said in (REFUSED, DENIED, TOO_MANY)]
-    assert _ssh_problem.telling(problems).kind == "keys"
-    assert _ssh_problem.telling(problems[:2]).kind == "denied"
-    assert _ssh_problem.telling(problems[:1]).kind == "refused"
+    problems = [ssh_problem.problem_of(said) for said in (REFUSED, DENIED, TOO_MANY)]
+    assert ssh_problem.telling(problems).kind == "keys"
+    assert ssh_problem.telling(problems[:2]).kind == "denied"
+    assert ssh_problem.telling(problems[:1]).kind == "refused"
 
 
 def test_people_see_what_ssh_says_without_its_details():
     said = "Failed to connect to the host via ssh: OpenSSH_9.2p1\r\ndebug1: Reading\r\nx@host: Permission denied.\r\n"
-    assert _ssh_problem.visible(said) == "x@host: Permission denied."
+    assert ssh_problem.visible(said) == "x@host: Permission denied."
 
 
 def test_a_wrong_password_counts_for_more_than_a_refused_key():
-    assert _ssh_problem.was_only_refused(DENIED)
-    assert not _ssh_problem.was_only_refused(DENIED + "\ndebug1: Next authentication method: password\n")
+    assert ssh_problem.was_only_refused(DENIED)
+    assert not ssh_problem.was_only_refused(DENIED + "\ndebug1: Next authentication method: password\n")

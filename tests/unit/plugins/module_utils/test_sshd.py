@@ -7,8 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils import _sshd
+from ansible_collections.selfhost.flask.plugins.module_utils.access import sshd
 
 CONFIG = "#\n# Ansible managed\nPermitRootLogin no\nAllowGroups sudo ops\nHostKey /a\nHostKey /b\n"
 WANTED = {"permitrootlogin": ["no"], "allowgroups": ["ops", "sudo"], "hostkey": ["/a", "/b"], "port": ["22"]}
@@ -16,8 +15,8 @@ WANTED = {"permitrootlogin": ["no"], "allowgroups": ["ops", "sudo"], "hostkey": 
 
 def test_settings_of_another_file_that_win_are_found():
     found = dict(WANTED, permitrootlogin=["yes"], port=["2222"])
-    assert _sshd.overridden(CONFIG, WANTED, found) == ["permitrootlogin no"]
-    assert _sshd.overridden(CONFIG, WANTED, WANTED) == []
+    assert sshd.overridden(CONFIG, WANTED, found) == ["permitrootlogin no"]
+    assert sshd.overridden(CONFIG, WANTED, WANTED) == []
 
 
 def says(out, code=0):
@@ -27,7 +26,7 @@ def says(out, code=0):
 
 
 def test_the_ports_of_a_socket_are_read():
-    assert _sshd.socket_ports(says("Listen=0.0.0.0:22 (Stream)\nListen=[::]:22 (Stream)\n")) == [22]
+    assert sshd.socket_ports(says("Listen=0.0.0.0:22 (Stream)\nListen=[::]:22 (Stream)\n")) == [22]
 
 
 LISTENING = """\
@@ -39,25 +38,25 @@ LISTEN 0 128 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=2,fd=3))
 
 
 def test_the_ports_of_the_server_are_read_and_not_those_of_a_session():
-    assert _sshd.listening_ports(says(LISTENING), "ssh.service") == [2222]
+    assert sshd.listening_ports(says(LISTENING), "ssh.service") == [2222]
 
 
 def test_short_moduli_go_and_comments_stay():
     text = "# Time Type of 1 2 3\n\nx\n2018 2 6 100 2047 2 F\n2018 2 6 100 3071 2 F\n2018 2 6 100 4095 5 F\n"
-    assert _sshd.strong_moduli(text, 3071) == text.replace("2018 2 6 100 2047 2 F\n", "")
+    assert sshd.strong_moduli(text, 3071) == text.replace("2018 2 6 100 2047 2 F\n", "")
 
 
 def test_key_exchanges_that_a_host_does_not_have_yet_are_left_out():
     module = says("curve25519-sha256\n")
     text = "A b\nKexAlgorithms new-one,curve25519-sha256\nMACs c\n"
-    assert _sshd.supported(module, text) == "A b\nKexAlgorithms curve25519-sha256\nMACs c\n"
-    assert _sshd.supported(module, "KexAlgorithms new-one\n") == "KexAlgorithms new-one\n"
+    assert sshd.supported(module, text) == "A b\nKexAlgorithms curve25519-sha256\nMACs c\n"
+    assert sshd.supported(module, "KexAlgorithms new-one\n") == "KexAlgorithms new-one\n"
 
 
 def test_a_host_without_an_ssh_client_has_them_all():
     module = says("")
     module.get_bin_path = lambda name: None
-    assert _sshd.supported(module, "KexAlgorithms new-one,a\n") == "KexAlgorithms new-one,a\n"
+    assert sshd.supported(module, "KexAlgorithms new-one,a\n") == "KexAlgorithms new-one,a\n"
 
 
 ALL = {"pubkeyacceptedalgorithms": ["ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512"], "requiredrsasize": ["1024"]}
@@ -94,10 +93,10 @@ def shut_out(monkeypatch, tmp_path):
         home = str(tmp_path / "home/ana")
         user = SimpleNamespace(pw_name="ana", pw_uid=uid, pw_gid=1000, pw_dir=home, pw_shell=shell)
         group = SimpleNamespace(gr_name="sudo", gr_gid=27, gr_mem=["ana"] if member else [])
-        monkeypatch.setattr(_sshd.pwd, "getpwall", lambda: [user])
-        monkeypatch.setattr(_sshd.grp, "getgrall", lambda: [group])
-        monkeypatch.setattr(_sshd.os, "access", lambda path, mode: path in ("/bin/sh", NOLOGIN))
-        monkeypatch.setattr(_sshd.os, "makedirs", lambda *path, **mode: None)
+        monkeypatch.setattr(sshd.pwd, "getpwall", lambda: [user])
+        monkeypatch.setattr(sshd.grp, "getgrall", lambda: [group])
+        monkeypatch.setattr(sshd.os, "access", lambda path, mode: path in ("/bin/sh", NOLOGIN))
+        monkeypatch.setattr(sshd.os, "makedirs", lambda *path, **mode: None)
         here = dict(before, **(own or {}))
         said = {
             "sshd": "".join("%s %s\n" % (word, value) for word, values in here.items() for value in values),
@@ -105,7 +104,7 @@ def shut_out(monkeypatch, tmp_path):
             "systemctl": "ExecStart={ argv[]=/usr/sbin/sshd -D %s }\n" % started,
         }
         module = SimpleNamespace(run_command=lambda command, check_rc=False: (0, said[command[0]], ""))
-        return _sshd.shut_out(module, before, wanted)
+        return sshd.shut_out(module, before, wanted)
 
     return shut_out
 
@@ -168,22 +167,22 @@ UNKNOWN = {
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_users_whom_nobody_knows_beforehand_are_thought_of(case):
     text, before, wanted, settings = UNKNOWN[case]
-    assert _sshd.unknown_users(text, before, wanted) == settings
+    assert sshd.unknown_users(text, before, wanted) == settings
 
 
 OTHERS = "# Text\nInclude *.conf\npermitrootlogin yes\n#PermitRootLogin no\nMatch User bob\n  PermitRootLogin yes\n"
 
 
 def test_our_part_of_the_main_file_comes_first_and_what_others_say_of_it_is_off():
-    with_it = _sshd.with_part(OTHERS, "# Text\nPermitRootLogin no\n")
+    with_it = sshd.with_part(OTHERS, "# Text\nPermitRootLogin no\n")
     assert with_it == "# BEGIN selfhost.flask\n# Text\nPermitRootLogin no\n# END selfhost.flask\n" + OTHERS.replace(
         "permitrootlogin yes", "# said above: permitrootlogin yes"
     )
-    assert _sshd.with_part(with_it, "# Text\nPermitRootLogin no") == with_it
+    assert sshd.with_part(with_it, "# Text\nPermitRootLogin no") == with_it
 
 
 def test_our_part_of_the_main_file_goes_again_and_leaves_nothing():
-    with_it = _sshd.with_part(OTHERS, "PermitRootLogin no\n")
-    assert "Root" not in _sshd.with_part(with_it, "MaxAuthTries 4").partition("# END")[0]
-    assert _sshd.with_part(with_it, "") == _sshd.with_part(OTHERS, "") == OTHERS
-    assert _sshd.with_part(_sshd.with_part("", "MaxAuthTries 4"), "") == ""
+    with_it = sshd.with_part(OTHERS, "PermitRootLogin no\n")
+    assert "Root" not in sshd.with_part(with_it, "MaxAuthTries 4").partition("# END")[0]
+    assert sshd.with_part(with_it, "") == sshd.with_part(OTHERS, "") == OTHERS
+    assert sshd.with_part(sshd.with_part("", "MaxAuthTries 4"), "") == ""

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._sshd_exceptions import exceptions
+from ansible_collections.selfhost.flask.plugins.module_utils.access.sshd_exceptions import exceptions
 
 WANTED = {"passwordauthentication": ["no"], "kbdinteractiveauthentication": ["no"], "permitrootlogin": ["no"]}
 

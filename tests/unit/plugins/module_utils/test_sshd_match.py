@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfhost.flask.plugins.module_utils._sshd_match import blocks
+from ansible_collections.selfhost.flask.plugins.module_utils.access.sshd_match import blocks
 
 
 def write(folder, **files):

@@ -9,8 +9,8 @@ import gzip
 import io
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._stream import feed
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import feed
 
 MARK = b"-- the end\n"
 

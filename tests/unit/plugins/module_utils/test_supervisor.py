@@ -8,8 +8,7 @@ import time
 import xmlrpc.client
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 
 NAME = "blog-blue"
 

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import example_keys
-from ansible_collections.selfhost.flask.plugins.module_utils._requirements import requirements
-from ansible_collections.selfhost.flask.plugins.module_utils._tree import printable
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements import requirements
+from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import printable
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import example_keys
 
 
 @pytest.mark.parametrize("line", ["-r ../outside.txt", "-r link.txt", "-r {}/outside.txt", "-r folder"])

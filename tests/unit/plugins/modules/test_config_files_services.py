@@ -83,9 +83,9 @@ def systemd(monkeypatch, tmp_path):
     """A service that was started long before the test's files were written."""
     systemd = Systemd()
     monkeypatch.setattr(AnsibleModule, "run_command", lambda *args, **options: systemd.run(*args, **options))
-    monkeypatch.setattr(UTILS + "_services.RUNNING", str(tmp_path / "run"))
-    monkeypatch.setattr(UTILS + "_services.KEPT", str(tmp_path / "lib"))
-    monkeypatch.setattr(UTILS + "_systemd.UNITS", str(tmp_path / "units") + "/")
+    monkeypatch.setattr(UTILS + "host.services.RUNNING", str(tmp_path / "run"))
+    monkeypatch.setattr(UTILS + "host.services.KEPT", str(tmp_path / "lib"))
+    monkeypatch.setattr(UTILS + "host.systemd.UNITS", str(tmp_path / "units") + "/")
     return systemd
 
 

@@ -9,7 +9,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils._dotenv import edit
+from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import edit
 
 SECRET = "p%4$#'\"@/ :\\w"
 

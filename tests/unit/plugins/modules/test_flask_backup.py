@@ -9,7 +9,7 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site import lock
 
 OWNER = dict(id="one", owner="ana@laptop", machine="m", process=1, started="now")
 OTHER = dict(id="two", owner="bob@desk", machine="m", process=2, started="now", reason="the deployment of v2")
@@ -70,10 +70,10 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(blog, backup):
 def test_a_restoration_has_the_lock_while_it_runs_and_gives_it_back(blog, backup, monkeypatch):
     backup()
     holders = []
-    monkeypatch.setattr(_lock.Lock, "touch", lambda self: holders.append(self.holder()))
+    monkeypatch.setattr(lock.Lock, "touch", lambda self: holders.append(self.holder()))
     result = backup("restored", owner=OWNER, reason="a restoration")
     assert {holder["id"] for holder in holders} == {"one"}
-    assert _lock.Lock(blog.site).holder() is None
+    assert lock.Lock(blog.site).holder() is None
     assert blog.records()[-1]["by"] == "ana@laptop" and blog.records()[-1]["outcome"] == "restored"
     assert "holder" not in result
 
@@ -81,17 +81,17 @@ def test_a_restoration_has_the_lock_while_it_runs_and_gives_it_back(blog, backup
 def test_a_deployment_that_runs_is_not_disturbed(blog, backup):
     backup()
     blog.sql("DELETE FROM post")
-    _lock.Lock(blog.site).take(OTHER, [])
+    lock.Lock(blog.site).take(OTHER, [])
     result = backup("restored", owner=OWNER)
     assert result["holder"]["owner"] == "bob@desk" and not result["changed"] and blog.posts() == []
-    assert _lock.Lock(blog.site).holder()["id"] == "two"
+    assert lock.Lock(blog.site).holder()["id"] == "two"
     assert backup("restored", owner=OWNER, gone=["two"])["changed"]
 
 
 def test_a_backup_needs_no_lock(blog, backup):
-    _lock.Lock(blog.site).take(OTHER, [])
+    lock.Lock(blog.site).take(OTHER, [])
     assert backup(owner=OWNER)["changed"] and backup("drilled", owner=OWNER)["changed"]
-    assert _lock.Lock(blog.site).holder()["id"] == "two"
+    assert lock.Lock(blog.site).holder()["id"] == "two"
 
 
 def test_a_drill_says_what_it_found(blog, backup):

@@ -9,9 +9,12 @@ import os
 import time
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _certificate_keeper
-from ansible_collections.selfhost.flask.plugins.module_utils._certificate import CertificateError, self_signed
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import keeper
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import (
+    CertificateError,
+    self_signed,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from tls_host import TlsHost
 
 NAMES = ["blog.example.com", "www.example.com"]
@@ -20,7 +23,7 @@ NAMES = ["blog.example.com", "www.example.com"]
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     found = TlsHost(tmp_path, monkeypatch)
-    monkeypatch.setattr(_certificate_keeper.Keeper.__init__, "__defaults__", (found.places, time.time))
+    monkeypatch.setattr(keeper.Keeper.__init__, "__defaults__", (found.places, time.time))
     return found
 
 
@@ -104,11 +107,11 @@ def unit(host, monkeypatch):
     def run(argv):
         told.append(argv)
         try:
-            _certificate_keeper.Keeper(str(host.root), _certificate_keeper.read_settings(str(host.root))).keep()
+            keeper.Keeper(str(host.root), keeper.read_settings(str(host.root))).keep()
         except CertificateError as error:
             raise CommandError("the unit has failed") from error
 
-    monkeypatch.setattr(_certificate_keeper, "run", run)
+    monkeypatch.setattr(keeper, "run", run)
     return told
 
 

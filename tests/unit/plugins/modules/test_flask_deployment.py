@@ -12,20 +12,16 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import (
-    _deployment,
-    _health,
-    _shared_record,
-    _slots,
-    _supervisor,
-    _transaction,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment, health, transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots as deployment_slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils.process import supervisor as process_supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import record
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
 from deployment_host import Killed, Memory
 
 CHECK = {"_ansible_check_mode": True}
@@ -69,7 +65,7 @@ def test_the_old_slot_serves_until_the_new_one_is_live(host, deploy):
 
 
 def test_a_release_that_answers_with_an_error_is_asked_five_times(host, deploy, monkeypatch):
-    monkeypatch.setattr(_health, "ONCE_REACHED", 0.01)
+    monkeypatch.setattr(health, "ONCE_REACHED", 0.01)
     servers, serve = [], host.serve
     host.serve = lambda *path, **answer: servers.append(serve(*path, **answer)) or servers[-1]
     host.release("v1")
@@ -166,7 +162,7 @@ def test_it_goes_back_where_the_module_was_killed_before_it_was_noted(configured
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(_shared_record, "write_json", killed)
+        patch.setattr(record, "write_json", killed)
         deploy("v2")
     assert configured.read_text() == "v2"
     recover(host.site)
@@ -324,8 +320,8 @@ class TestWithoutSupervisor:
     def failed(self, host, deploy, monkeypatch):
         host.release("v1")
         with monkeypatch.context() as meanwhile:
-            nowhere = functools.partial(_supervisor.Supervisor, str(host.root / "nothing.sock"))
-            meanwhile.setattr(_slots, "Supervisor", nowhere)
+            nowhere = functools.partial(process_supervisor.Supervisor, str(host.root / "nothing.sock"))
+            meanwhile.setattr(deployment_slots, "Supervisor", nowhere)
             return deploy("v1")["msg"]
 
     def test_the_change_is_taken_back_later(self, failed, host):
@@ -477,7 +473,7 @@ class TestMigrating:
 
     @pytest.mark.parametrize("migration", ["blocking", "online"])
     def test_a_database_that_cannot_be_copied_is_migrated_online_alone(self, migration, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
         before = host.look_anew()
         result = served(migration=migration)
         if migration == "online":
@@ -490,8 +486,8 @@ class TestMigrating:
     def test_a_database_that_cannot_be_copied_beside_one_that_can(self, migration, served, host, monkeypatch):
         """Nothing is promised, and all that can be copied is copied."""
         lacking = Data(host.database, ("the PostgreSQL database log on db",))
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: lacking)
-        monkeypatch.setattr(_deployment, "concerns", lambda *about: ["No backup has it."])
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: lacking)
+        monkeypatch.setattr(deployment, "concerns", lambda *about: ["No backup has it."])
         host.look_anew()
         result = served(migration=migration)
         if migration == "online":
@@ -508,14 +504,14 @@ class TestMigrating:
             host.database = other if about else host.database
             return Data(host.database)
 
-        monkeypatch.setattr(_deployment, "data_of", data_of)
+        monkeypatch.setattr(deployment, "data_of", data_of)
         host.release("v3", migrations=["a1"])
         assert deploy("v3")["revision"] == ["a1"] == other.at
 
     def test_a_release_that_was_sealed_before_is_asked_though_nothing_changes(self, served, host, monkeypatch):
         served()
         (host.root / "releases/v2/.release.json").write_text('{"version": "v2"}')
-        monkeypatch.setattr(_deployment, "concerns", lambda *about: ["Its key is weak."])
+        monkeypatch.setattr(deployment, "concerns", lambda *about: ["Its key is weak."])
         result = served()
         assert not result["changed"] and "Its key is weak." in str(result["warnings"])
         sealed = json.loads((host.root / "releases/v2/.release.json").read_text())
@@ -543,7 +539,7 @@ class TestSettings:
         assert host.settings() == ("BY=hand\n", "640", [".env"])
 
     def test_what_fails_before_the_transaction_leaves_none_of_them(self, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
         assert served()["failed"]
         assert host.settings() == ("", "640", [".env"])
 
@@ -571,10 +567,10 @@ class TestSettings:
 
     def test_the_version_s_data_is_looked_for_with_those_that_it_gets(self, served, host, monkeypatch):
         seen, paths = [], {}
-        monkeypatch.setattr(_deployment, "data_of", lambda dummy, about, path: (
+        monkeypatch.setattr(deployment, "data_of", lambda dummy, about, path: (
             paths.setdefault(about is None, path), Data(host.database),
         )[1])
-        monkeypatch.setattr(_deployment, "concerns", lambda *about: seen.append(about[-1]) or [])
+        monkeypatch.setattr(deployment, "concerns", lambda *about: seen.append(about[-1]) or [])
         served()
         env = str(host.root / "shared/.env")
         assert seen == [env + ".next"] and paths == {True: env, False: env + ".next"}
@@ -612,7 +608,7 @@ class TestPassword:
                 host.reach("allow")
                 valid.append(passwords)
 
-        monkeypatch.setattr(_transaction, "Account", Account)
+        monkeypatch.setattr(transaction, "Account", Account)
         (host.root / "shared/.env").write_text(self.URL % "old")
         return valid
 
@@ -643,7 +639,7 @@ class TestPassword:
         assert valid[-1] == ("new",) and host.settings()[0] == self.URL % "new"
 
     def test_an_account_of_another_server_at_this_hosts_address_is_left_alone(self, valid, served, monkeypatch):
-        monkeypatch.setattr(_transaction.Account, "is_there", lambda self: False)
+        monkeypatch.setattr(transaction.Account, "is_there", lambda self: False)
         assert not served(settings=self.URL % "new").get("failed") and valid == [("old",)]
 
     def test_one_that_is_valid_already_is_not_set(self, valid, served):
@@ -668,7 +664,7 @@ class TestWorkers:
 
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch):
-        monkeypatch.setattr(_slots, "WATCHED", 0.1)
+        monkeypatch.setattr(deployment_slots, "WATCHED", 0.1)
 
     def test_one_that_ends_at_once_is_said_and_the_version_is_served(self, served, host, warnings):
         host.supervisor.started["blog.mail"] = "BACKOFF"
@@ -881,7 +877,7 @@ class TestSession:
         assert (Lock(host.site).holder() or {}).get("id") == (thief or {}).get("id")
 
     def test_one_process_at_a_time_is_at_work(self, served, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "step", functools.partial(step, patience=0))
+        monkeypatch.setattr(deployment, "step", functools.partial(step, patience=0))
         before = host.look_anew()
         with step(host.site.root):
             assert "is still at work on this host" in served()["msg"]

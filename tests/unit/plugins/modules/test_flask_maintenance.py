@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 
 CHECK = {"_ansible_check_mode": True}
 

@@ -10,8 +10,7 @@ import shutil
 import tempfile
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._env_keys import mark_managed
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import mark_managed
 
 CHECK = {"_ansible_check_mode": True}
 SECRET = "not to be seen"

@@ -11,10 +11,9 @@ import pwd
 import shutil
 
 import pytest
-
-from ansible_collections.selfhost.flask.plugins.module_utils._arguments import ENVIRONMENT
-from ansible_collections.selfhost.flask.plugins.module_utils._deployment import seal
-from ansible_collections.selfhost.flask.plugins.module_utils._site import Site
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import ENVIRONMENT
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import seal
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 from ansible_collections.selfhost.flask.plugins.modules import flask_venv
 
 CHECK = {"_ansible_check_mode": True}

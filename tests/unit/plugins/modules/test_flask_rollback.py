@@ -9,13 +9,13 @@ import os
 from xmlrpc.client import Fault
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils._gate import StillWriting
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import Transaction, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from deployment_host import Killed
 
 CHECK = {"_ansible_check_mode": True}
@@ -205,7 +205,7 @@ class TestRefusing:
         assert "restore" not in migrated("refuse")["msg"]
 
     def test_a_database_that_cannot_be_copied_can_only_be_kept(self, migrated, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
         message = migrated("refuse")["msg"]
         assert "keep: " in message and "downgrade" not in message and "restore" not in message
 
@@ -273,7 +273,7 @@ class TestTheDatabase:
 
     @pytest.mark.parametrize("policy", ["downgrade", "restore"])
     def test_is_not_touched_where_it_cannot_be_copied(self, policy, migrated, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data(host.database, ("the PostgreSQL database x",)))
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data(host.database, ("the PostgreSQL database x",)))
         assert "uses the PostgreSQL database x, which can't be copied here" in migrated(policy)["msg"] and host.steps == []
 
     def test_is_restored_from_the_newest_copy_of_the_revision(self, migrated, host, deploy):
@@ -412,7 +412,7 @@ class TestRiskyLoading:
         assert host.look_anew() == before
 
     def test_without_a_copy_somebody_has_to_say_so(self, risky, host, monkeypatch):
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
         assert "v1 may change its database when it is loaded (connects to mysql)" in risky()["msg"]
         assert host.steps == ["inspect"] and risky(database="keep")["release"] == "v1"
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from xmlrpc.client import Fault
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._lock import Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
 from ansible_collections.selfhost.flask.plugins.modules import flask_session
 from deployment_host import Killed
 
@@ -229,7 +229,7 @@ class TestEnding:
         deploy("v1")
         host.release("v2", migrations=["a1", "b2"])
         session()
-        monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+        monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
         said = deploy("v2", session="ana-1")["msg"]
         session("ended", release="v2", problem=said)
         assert host.records() == [("v1", "served"), ("v2", "failed")] and host.entries()[-1]["problem"] == said

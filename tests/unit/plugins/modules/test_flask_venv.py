@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.selfhost.flask.plugins.modules import flask_venv
 
 CHECK = {"_ansible_check_mode": True}

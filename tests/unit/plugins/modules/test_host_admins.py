@@ -9,8 +9,7 @@ import json
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-
-from ansible_collections.selfhost.flask.plugins.module_utils._admins import Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access.admins import Refused
 from ansible_collections.selfhost.flask.plugins.modules import host_admins
 
 ADMINS = dict(owner="blog", users=[dict(name="no-such-user", ssh_keys=["ssh-ed25519 AAAA ana"])], sudoers="text\n")

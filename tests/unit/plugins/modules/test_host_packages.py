@@ -13,7 +13,8 @@ import sys
 import time
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _account_locks, _packages
+from ansible_collections.selfhost.flask.plugins.module_utils.host import account_locks
+from ansible_collections.selfhost.flask.plugins.module_utils.host import packages as host_packages
 
 CHECK = {"_ansible_check_mode": True}
 PROGRAMS = {
@@ -83,13 +84,13 @@ def packages(tmp_path, monkeypatch):
     monkeypatch.setenv("HOST", str(folder))
     places = dict(LISTS="lists", JOURNAL="updates", OWN_LOCK="lock", POLICY="policy-rc.d", KEPT="policy-rc.d.kept")
     for name, place in places.items():
-        monkeypatch.setattr(_packages, name, str(folder / place))
-    monkeypatch.setattr(_packages, "LOCKS", (str(folder / "dpkg-lock"),))
+        monkeypatch.setattr(host_packages, name, str(folder / place))
+    monkeypatch.setattr(host_packages, "LOCKS", (str(folder / "dpkg-lock"),))
     return Host(folder)
 
 
 def make_old(path):
-    os.utime(path, (0, time.time() - 2 * _packages.FRESH))
+    os.utime(path, (0, time.time() - 2 * host_packages.FRESH))
 
 
 def test_installed_packages_are_only_looked_at(run, packages):
@@ -180,7 +181,7 @@ def useradd(packages):
 
 @pytest.mark.parametrize("owner", [os.getpid(), 2**22 + 1, ""], ids=["another program", "ended", "none"])
 def test_lock_of_the_users_that_outlived_its_owner_goes(owner, run, packages, monkeypatch):
-    monkeypatch.setattr(_account_locks, "FOLDER", str(packages.folder))
+    monkeypatch.setattr(account_locks, "FOLDER", str(packages.folder))
     lock = packages.folder / "passwd.lock"
     lock.write_text("%s\0" % owner)
     assert run("host_packages", names=["base"], **CHECK)["changed"] and lock.exists()
@@ -188,7 +189,7 @@ def test_lock_of_the_users_that_outlived_its_owner_goes(owner, run, packages, mo
 
 
 def test_lock_of_a_program_at_work_stays(run, packages, useradd, monkeypatch):
-    monkeypatch.setattr(_account_locks, "FOLDER", str(packages.folder))
+    monkeypatch.setattr(account_locks, "FOLDER", str(packages.folder))
     (packages.folder / "passwd.lock").write_text("%d\0" % useradd)
     assert not run("host_packages", names=["base"])["changed"]
     assert (packages.folder / "passwd.lock").exists()
@@ -197,7 +198,7 @@ def test_lock_of_a_program_at_work_stays(run, packages, useradd, monkeypatch):
 def test_no_service_starts_meanwhile(run, packages):
     run("host_packages", names=["nginx"])
     assert packages.policies() == {"policy 101"}
-    assert not os.path.exists(_packages.POLICY)
+    assert not os.path.exists(host_packages.POLICY)
 
 
 def test_own_policy_of_the_host_comes_back(run, packages):
@@ -212,29 +213,29 @@ def test_own_policy_of_the_host_comes_back(run, packages):
 def left_behind(own=""):
     """The files of an installation that was killed."""
     if own:
-        with open(_packages.KEPT, "w", encoding="ascii") as file:
+        with open(host_packages.KEPT, "w", encoding="ascii") as file:
             file.write(own)
-        os.chmod(_packages.KEPT, 0o755)
-    text = _packages.POLICY_TEXT.replace("@lock@", _packages.OWN_LOCK).replace("@kept@", _packages.KEPT)
-    with open(_packages.POLICY, "w", encoding="ascii") as file:
+        os.chmod(host_packages.KEPT, 0o755)
+    text = host_packages.POLICY_TEXT.replace("@lock@", host_packages.OWN_LOCK).replace("@kept@", host_packages.KEPT)
+    with open(host_packages.POLICY, "w", encoding="ascii") as file:
         file.write(text)
-    os.chmod(_packages.POLICY, 0o755)
+    os.chmod(host_packages.POLICY, 0o755)
 
 
 @pytest.mark.parametrize("own, code", [("", 0), ("#!/bin/sh\nexit 104\n", 104)])
 def test_policy_of_a_killed_installation_forbids_nothing_and_goes(own, code, run, packages):
     left_behind(own)
-    assert subprocess.run([_packages.POLICY, "nginx", "start"], check=False).returncode == code
+    assert subprocess.run([host_packages.POLICY, "nginx", "start"], check=False).returncode == code
     assert run("host_packages", names=["base"], **CHECK)["changed"]
     assert run("host_packages", names=["base"])["changed"]
-    assert os.path.exists(_packages.POLICY) == bool(own)
-    assert not os.path.exists(_packages.KEPT)
+    assert os.path.exists(host_packages.POLICY) == bool(own)
+    assert not os.path.exists(host_packages.KEPT)
 
 
 def test_policy_that_ansible_s_own_module_has_left_behind_goes(run, packages):
     (packages.folder / "policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
     assert run("host_packages", names=["base"])["changed"]
-    assert not os.path.exists(_packages.POLICY)
+    assert not os.path.exists(host_packages.POLICY)
 
 
 HOLD = """
@@ -249,7 +250,7 @@ sys.stdin.read()
 @pytest.fixture
 def other_manager(packages):
     """Another package manager that is at work until it is told to end."""
-    argv = [sys.executable, "-c", HOLD, _packages.LOCKS[0]]
+    argv = [sys.executable, "-c", HOLD, host_packages.LOCKS[0]]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         yield process
@@ -268,7 +269,7 @@ def test_who_holds_the_lock_is_waited_for(run, packages, other_manager):
 
 
 def test_two_runs_on_one_host_come_one_after_the_other(run, packages):
-    with open(_packages.OWN_LOCK, "w", encoding="ascii") as file:
+    with open(host_packages.OWN_LOCK, "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert "Wait until it has ended" in run("host_packages", names=["nginx"], patience=0)["msg"]
     assert packages.done() == []

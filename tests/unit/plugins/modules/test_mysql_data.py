@@ -9,7 +9,7 @@ import contextlib
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils._packages import Packages
+from ansible_collections.selfhost.flask.plugins.module_utils.host.packages import Packages
 from ansible_collections.selfhost.flask.plugins.modules import mysql_data
 
 CHECK = {"_ansible_check_mode": True}

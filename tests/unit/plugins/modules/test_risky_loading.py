@@ -9,10 +9,10 @@ import functools
 import json
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils import _deployment
-from ansible_collections.selfhost.flask.plugins.module_utils._data import Data
-from ansible_collections.selfhost.flask.plugins.module_utils._process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils._transaction import recover
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
 from deployment_host import Killed
 
 TOUCHES = dict(touches=["connects to mysql"])
@@ -100,9 +100,9 @@ def test_online_it_is_loaded_while_others_write_and_there_is_a_copy(risky, host)
 
 @pytest.mark.parametrize("databases", [[{"kind": "postgresql"}], []], ids=["another database", "none that is known"])
 def test_without_a_copy_it_is_not_loaded(databases, risky, host, monkeypatch):
-    monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+    monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
     host.loadings["v2"] = dict(host.loadings["v2"], databases=databases)
-    monkeypatch.setattr(_deployment.Deployment, "is_settled", lambda *dummy: True)
+    monkeypatch.setattr(deployment.Deployment, "is_settled", lambda *dummy: True)
     result = risky()
     if not databases and "touches" not in host.loadings["v2"]:  # it may have none
         assert result["changed"] and not {"close", "load"} & set(host.steps)
@@ -115,7 +115,7 @@ def test_without_a_copy_it_is_not_loaded(databases, risky, host, monkeypatch):
 @pytest.fixture
 def relaunched(risky, host, monkeypatch):
     """v1 is served, is a risk with a database that can't be copied, and gets other settings; deploys it."""
-    monkeypatch.setattr(_deployment, "data_of", lambda *dummy: Data())
+    monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
     host.loadings["v1"] = dict(host.loadings["v2"], databases=[dict(kind="postgresql", name="blog", host="db")])
     host.stage("FOR=v1\n")
     return lambda deploy: deploy("v1", workers=["mail"])
@@ -185,8 +185,8 @@ def test_a_database_that_is_gone_does_not_keep_a_failure_from_its_end(unseen, ho
 
 def test_one_that_can_t_say_where_its_data_is_has_it_where_the_served_one_has(host, deploy, monkeypatch):
     asked, data = [], Data(host.database)
-    monkeypatch.setattr(_deployment, "data_of", lambda dummy, about, *ignored: asked.append(about) or data)
-    monkeypatch.setattr(_deployment, "application", lambda site: {"databases": [dict(kind="sqlite", name="x")]})
+    monkeypatch.setattr(deployment, "data_of", lambda dummy, about, *ignored: asked.append(about) or data)
+    monkeypatch.setattr(deployment, "application", lambda site: {"databases": [dict(kind="sqlite", name="x")]})
     host.release("v1")
     host.loadings["v1"] = dict(UNLOADABLE, databases=[])
     deploy("v1")

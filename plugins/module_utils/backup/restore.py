@@ -1,0 +1,228 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An application's data is brought to what is in a backup, made whole or taken back whole.
+
+The change is a transaction like a deployment's: its journal has the copy from before, and whoever dies,
+flask-<app>-recover brings the database back to it and lets the requests in again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import xmlrpc.client
+from typing import NamedTuple
+
+from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.creation import make
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import edit, read
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
+from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import feed
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import data_of, database_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import give_tree
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+PROBLEMS = (*store.PROBLEMS, StillWriting, xmlrpc.client.Error)
+RESTORED = "restored"  # an outcome in the records
+HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
+UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"
+STUCK = (
+    "%(problem)s\nThis could not be taken back yet: %(reason)s\nRequests that write may be answered 503, and the "
+    "workers are stopped. flask-%(name)s-recover.service tries again every few seconds; see its log with "
+    "journalctl.%(copy)s"
+)
+DIFFERS = (
+    "The database is now at revision %(now)s, and the served release %(release)s belongs to %(wanted)s. Run update.yml "
+    "with -e flask_version=%(version)s to serve the version of the backup, or with a newer one, which migrates it."
+)
+OTHERS = (
+    "The backup's database is %s, and the one that the application uses on this host is %s. Set flask_database, and "
+    "run site.yml."
+)
+
+
+class Order(NamedTuple):
+    """What is to be restored: a backup, with or without its settings, and who asks for that."""
+
+    path: str
+    settings: bool = False
+    patience: float = 30
+    by: str = ""
+
+
+def check(site: Site, path: str) -> dict:
+    """A backup's manifest; BackupError where it can't be restored here. Nothing is touched."""
+    manifest = store.verify(site, path)
+    plan_of(site, path, manifest)
+    store.check_room(site.path("shared"), manifest["unpacked"], "the restoration")
+    return manifest
+
+
+class Plan(NamedTuple):
+    """How the application's databases come back."""
+
+    copied: list  # from their copies in the backup
+    lacking: list  # those that stay, because the backup has nothing of them
+    unused: list  # what the backup has of others
+
+    def notes(self) -> list:
+        lacking = ["The backup has nothing of %s, which is as it was." % one.name for one in self.lacking]
+        left = "The backup's copy of %s was left out: the application does not use it."
+        return lacking + [left % one for one in self.unused]
+
+
+def plan_of(site: Site, path: str, manifest: dict) -> Plan:
+    """BackupError where the backup is of other databases altogether. A SQLite file may be among its files as well."""
+    parts = parts_of(manifest["database"]) if manifest["database"] else []
+    members = members_of(database_of(site))
+    found = match(parts, members)
+    others = {one: shared_files.inside(site, one) for one in members if one not in found}
+    files = shared_files.count(os.path.join(path, store.SHARED))["sqlite"] if any(others.values()) else []
+    lacking = [one for one in others if others[one] not in files]
+    if (parts and not members) or (members and len(lacking) == len(members)):
+        kinds = ([part["kind"] for part in parts], [one.kind for one in members])
+        raise BackupError(OTHERS % tuple(" and ".join(each) or "none" for each in kinds))
+    unused = [part["database"] for part, one in zip(parts, found) if one is None]
+    return Plan([one for one in found if one], lacking, unused)
+
+
+class Restoration:
+    """The way from what is there to what a backup has; whoever runs it has the application's step."""
+
+    def __init__(self, site: Site, order: Order, manifest: dict) -> None:
+        self.site = site
+        self.order = order
+        self.manifest = manifest
+        self.plan = Plan([], [], [])
+        self.env = site.path("shared", ".env")
+        self.before = ""
+        self.problems = []  # of workers
+
+    def run(self) -> dict:
+        """Restores; what the module returns."""
+        name = "backup-" + self.manifest["backup"]
+        try:
+            self._stage_noted(name)
+            transaction = Transaction.begin(self.site, self.site.path("releases", name), 0, by=self.order.by)
+            try:
+                self._change(transaction)
+            except PROBLEMS as error:
+                self._take_back(transaction, error)
+            self._complete(transaction)
+        finally:
+            run(shared_files.owner_argv(self.site, "clean", self.manifest["places"]), self.site.name)
+        seconds = transaction.journal["entry"]["seconds"]
+        return dict(before=self.before, seconds=seconds, notice=self._notice(transaction.journal["entry"]["from"]))
+
+    def _stage_noted(self, name: str) -> None:
+        """What fails here is in no transaction that would note it."""
+        try:
+            self.plan = plan_of(self.site, self.order.path, self.manifest)
+            self._stage()
+        except PROBLEMS as error:
+            Records(self.site).add_failure(name, str(error), by=self.order.by)
+            raise
+
+    def _stage(self) -> None:
+        """Lays the files beside those that are there, which takes its time, while the application runs."""
+        there = shared_files.places(self.site)
+        for place in set(self.manifest["places"]) - set(there):
+            self._make_place(place)
+        argv = shared_files.owner_argv(self.site, "stage", self.manifest["places"])
+        with gzip.open(os.path.join(self.order.path, store.SHARED)) as file:
+            feed(argv, file, self.site.name)
+
+    def _make_place(self, place: str) -> None:
+        """A folder that the application has not here, as on a host where nothing was deployed yet."""
+        path = os.path.normpath(self.site.path("shared", place))
+        if not path.startswith(self.site.path("shared") + os.sep) or os.path.islink(path):
+            raise BackupError("The backup has files of %s, which leads out of shared/." % place)
+        os.makedirs(path)
+        os.chmod(path, 0o750)
+        give_tree(path, self.site.name)
+
+    def _change(self, transaction: Transaction) -> None:
+        """Copies what is there, and replaces it; nobody writes meanwhile."""
+        live = transaction.journal["live"]
+        transaction.close_writes([live] if live else [], self.order.patience)
+        with transaction.timed("copy"):
+            folder = os.path.dirname(self.order.path)
+            made = make(self.site, folder, store.BEFORE, held=True)
+            self.before = os.path.join(folder, made["backup"])
+        database = as_one(self.plan.copied)
+        if database:
+            dump = os.path.join(self.before, store.DATABASE)
+            transaction.note(dump=dump, databases=pairs_of(database))
+            with transaction.timed("database"):
+                database.restore(os.path.join(self.order.path, store.DATABASE))
+        with transaction.timed("files"):
+            self._replace_files()
+        transaction.note(dump="")  # from here on there is nothing to be taken back
+
+    def _replace_files(self) -> None:
+        """The settings, where they are wanted, and what the application has written."""
+        present = self._settings() if self.order.settings else b""
+        try:
+            kept = self.plan.copied + self.plan.lacking
+            run(shared_files.owner_argv(self.site, "swap", self.manifest["places"], kept), self.site.name)
+        except PROBLEMS:
+            if present:
+                self._write_settings(present)
+            raise
+
+    def _settings(self) -> bytes:
+        """Takes the backup's settings, but for the address of this host's database; what was there."""
+        with open(self.env, "rb") as file:
+            present = file.read()
+        with open(os.path.join(self.order.path, store.SETTINGS), encoding="utf-8") as file:
+            wanted = file.read()
+        own = read(present.decode("utf-8", "replace")).get(HOSTS_OWN)
+        self._write_settings(edit(wanted, {HOSTS_OWN: own} if own else {}, []).encode())
+        return present
+
+    def _write_settings(self, content: bytes) -> None:
+        status = os.stat(self.env)
+        write_file(self.env, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+    def _complete(self, transaction: Transaction) -> None:
+        """Lets the requests in, and the workers go on."""
+        transaction.open_writes()
+        if transaction.journal["live"]:
+            with transaction.timed("workers"):
+                self.problems = transaction.slots.start_workers()
+        Records(self.site).add(dict(transaction.journal["entry"], outcome=RESTORED, dump=""))
+        transaction.file.remove()
+
+    def _take_back(self, transaction: Transaction, error: Exception) -> None:
+        """Ends the change that met a problem; BackupError in any case."""
+        copy = " A copy of that is %s." % self.before if self.before else ""
+        about = dict(problem=str(error), name=self.site.name, copy=copy)
+        try:
+            transaction.end(str(error))
+        except PROBLEMS as reason:
+            raise BackupError(STUCK % dict(about, reason=reason)) from error
+        raise BackupError(UNDONE % about) from error
+
+    def _notice(self, release: str) -> str:
+        """What is left to be done."""
+        found, data = self.problems + self.plan.notes(), data_of(self.site)
+        wanted = Records(self.site).served(release).get("revision", [])
+        now = data.database.revision() if data.database else []
+        if release and sorted(now) != sorted(wanted):
+            values = dict(now=", ".join(now) or "none", wanted=", ".join(wanted) or "none", release=release)
+            found.append(DIFFERS % dict(values, version=self.manifest["version"] or "VERSION"))
+        if self.order.settings:
+            found.append("Run update.yml, so that the application starts with the settings of the backup.")
+        found += data.notes()
+        return " ".join(found)

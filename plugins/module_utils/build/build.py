@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a version of the repository becomes a release."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
+    check_requirements,
+    write_plainly,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint
+from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import application_folder, give_tree, remove
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+FULL = 40  # characters of a commit that is not abbreviated
+
+
+def establish(module: AnsibleModule, repository: Repository) -> dict:
+    """Makes the release where it is not there yet; what the module returns."""
+    params, identity = module.params, Identity(module)
+    name, commit = repository.resolve(params["version"])
+    # an abbreviated commit does not say which one it is
+    release, launched = identity.find(name, commit) if len(commit) == FULL else ("", False)
+    if not launched:
+        commit, release, launched = build(module, repository, identity, name, commit)
+    folder = os.path.normpath(os.path.join(release, params["subfolder"]))
+    return dict(
+        changed=not launched,
+        launched=launched,
+        id=os.path.basename(release),
+        path=folder,
+        version=name,
+        commit=commit,
+        commits=identity.commits,
+        **found_in(folder, params["migrations"]),
+    )
+
+
+def build(
+    module: AnsibleModule, repository: Repository, identity: Identity, name: str, commit: str
+) -> tuple[str, str, bool]:
+    """Makes a version a release, but for check mode: its full commit, its path, and whether it was launched."""
+    params = module.params
+    place = None if module.check_mode else os.path.join(params["root"], "releases")
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=place) as incoming:
+        top = os.path.join(incoming, "tree")
+        commit = repository.checkout(name, commit, top)
+        tree = Tree(top, application_folder(top, params["subfolder"]))
+        check_entrypoint(params["entrypoint"], tree.folder)
+        check_requirements(tree, params["requirements"])
+        release, launched = identity.find(name, commit)
+        if not launched and not module.check_mode:
+            identity.resolve(tree)
+            write_plainly(tree, params["requirements"])
+            place_tree(params, top, release)
+    return commit, release, launched
+
+
+def place_tree(params: dict, tree: str, release: str) -> None:
+    """Puts a checked out tree where its user builds it, with what a release has beside its source."""
+    remove(release)
+    os.rename(tree, release)
+    folder = application_folder(release, params["subfolder"])
+    furnish(params, folder)
+    give_tree(release, params["user"])
+    bring_shared(Site(params["user"], params["root"], ""), folder, replace=False)
+
+
+def found_in(folder: str, migrations: str) -> dict:
+    """What of the following steps a release has a use for."""
+    catalogues = glob.iglob(os.path.join(folder, "**", "LC_MESSAGES", "*.po"), recursive=True)
+    return dict(
+        built=os.path.isdir(folder),
+        migrations=os.path.isdir(os.path.join(folder, migrations)),
+        translations=any(catalogues),
+    )

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps and restorations of a database of this host's MySQL or MariaDB server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import BinaryIO, Iterator
+
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import feed, output_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
+    VERSION_TABLE,
+    Database,
+    DatabaseError,
+    compare,
+)
+
+MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
+LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
+SWAPS = 90
+SAFE_NAME = re.compile(r"[^-'\"\\;\x00-\x1f\x7f][^'\"\\;\x00-\x1f\x7f]*")
+KINDS = ("TRIGGER", "EVENT", "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY")
+CLIENT = shutil.which("mariadb") or "mysql"  # MariaDB complains of the old names
+DUMPER = shutil.which("mariadb-dump") or "mysqldump"
+OWN_OPTIONS = [] if DUMPER.endswith("mariadb-dump") else ["--set-gtid-purged=OFF"]  # a copy is no replica
+
+
+class MySQL(Database):
+    """A database of this host's MySQL or MariaDB server, by root's login on its socket."""
+
+    kind = "mysql"
+
+    def ask(self, query: str, database: str = "") -> list:
+        """The rows of an answer, as lists of texts."""
+        argv = [CLIENT, "--batch", "--skip-column-names", "--raw", database or self.name]
+        out = run(argv, data=query.encode())
+        return [line.split("\t") for line in out.decode("utf-8", "replace").splitlines()]
+
+    def _listed(self, kind: str, database: str = "") -> list:
+        """The names of the views, or of what else there is: tables of all sorts, and sequences."""
+        rows = self.ask(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '%s' AND table_type %s 'VIEW' "
+            "ORDER BY table_name" % (database or self.name, "=" if kind == "VIEW" else "<>"),
+            "information_schema",
+        )
+        return [_checked(row[0]) for row in rows]
+
+    def tables(self, database: str = "") -> dict:
+        names = self._listed("TABLE", database)
+        counts = " UNION ALL ".join(
+            "SELECT '%s', COUNT(*) FROM %s" % (name.replace("'", "''"), _quoted(name)) for name in names
+        )
+        return {name: int(rows) for name, rows in self.ask(counts, database)} if names else {}
+
+    def revision(self, database: str = "") -> list:
+        if VERSION_TABLE not in self._listed("TABLE", database):
+            return []
+        return sorted(row[0] for row in self.ask("SELECT version_num FROM %s" % VERSION_TABLE, database))
+
+    def schema(self) -> dict:
+        rows = self.ask(
+            "SELECT table_name, column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = '%s' ORDER BY table_name, ordinal_position" % self.name
+        )
+        found = {}
+        for table, column, kind in (row for row in rows if len(row) == 3):
+            found.setdefault(table, {})[column] = kind
+        return found
+
+    def size(self) -> int:
+        rows = self.ask(
+            "SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables "
+            "WHERE table_schema = '%s'" % self.name
+        )
+        return int(float(rows[0][0]))
+
+    def content(self) -> Iterator[bytes]:
+        """The tables first; then what can't be moved between databases: views, triggers, routines."""
+        common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob"]
+        common += ["--default-character-set=utf8mb4", *OWN_OPTIONS]
+        tables, views = self._listed("TABLE"), self._listed("VIEW")
+        if tables:
+            yield from _dumped([DUMPER, *common, "--skip-triggers", self.name, *tables])
+        yield MARK
+        whole = ["--no-data", "--no-create-info", "--skip-opt", "--triggers", "--routines", "--events"]
+        yield from _dumped([DUMPER, *common, *whole, self.name])
+        if views:
+            yield from _dumped([DUMPER, *common, self.name, *views])
+
+    def load(self, dump: BinaryIO, manifest: dict, scratch: bool) -> None:
+        """Into a database of its own, whose tables then take the others' places, all in one step."""
+        beside, replaced = self.name + ("__tried" if scratch else "__restored"), self.name + "__replaced"
+        self._make(beside)
+        try:
+            feed([CLIENT, beside], dump, mark=MARK)
+            compare(manifest, self.tables(beside), self.revision(beside))
+            if not scratch:
+                self._make(replaced)
+                self._swap(beside, replaced)
+                feed([CLIENT, self.name], dump)
+        finally:
+            for name in [beside] if scratch else [beside, replaced]:
+                self.ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
+
+    def _make(self, name: str) -> None:
+        charset, collation = self.ask(
+            "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
+            "WHERE schema_name = '%s'" % self.name,
+        )[0]
+        self.ask(
+            "DROP DATABASE IF EXISTS {0}; CREATE DATABASE {0} CHARACTER SET {1} COLLATE {2}".format(
+                _quoted(name), charset, collation
+            ),
+            "mysql",
+        )
+
+    def _swap(self, beside: str, replaced: str) -> None:
+        """Readers see the old tables or the new ones, and wait in between."""
+        drops = self._drops()
+        moves = [_move(self.name, name, replaced) for name in self._listed("TABLE")]
+        moves += [_move(beside, name, self.name) for name in self._listed("TABLE", beside)]
+        settings = "SET SESSION lock_wait_timeout = %d, foreign_key_checks = 0; " % LOCK_WAIT
+        swap = settings + drops + ("RENAME TABLE " + ", ".join(moves) if moves else "")
+        for attempt in range(SWAPS):
+            try:
+                return self.ask(swap)
+            except CommandError as error:
+                if "1205" not in str(error) or attempt == SWAPS - 1:  # another transaction still reads
+                    raise
+
+    def _drops(self) -> str:
+        """Statements that remove what is not a table."""
+        found = [("VIEW", name) for name in self._listed("VIEW")]
+        for kind, column, table in (
+            ("TRIGGER", "trigger", "triggers"), ("EVENT", "event", "events"), ("", "routine", "routines"),
+        ):
+            rows = self.ask(
+                "SELECT %s, %s_name FROM information_schema.%s WHERE %s_schema = '%s'"
+                % ("routine_type" if not kind else "'%s'" % kind, column, table, column, self.name)
+            )
+            found += [(row[0], _checked(row[1])) for row in rows if row[0] in KINDS]
+        return "".join("DROP %s IF EXISTS %s; " % (kind, _quoted(name)) for kind, name in found)
+
+
+def may_use(name: str, accounts: list) -> bool:
+    """Whether one of the accounts has rights on a database, whose name the application has chosen."""
+    texts = ", ".join("'%s'" % _checked(one) for one in accounts if one)
+    query = "SELECT COUNT(*) FROM mysql.db WHERE User IN (%s) AND '%s' LIKE Db" % (texts, _checked(name))
+    return MySQL(name).ask(query, "mysql") != [["0"]]
+
+
+def _checked(name: str) -> str:
+    """A name that root's clients take for nothing else; whoever owns the database chooses it."""
+    if not SAFE_NAME.fullmatch(name):
+        raise DatabaseError("The database has %r, whose name has signs that are not safe. Rename it." % name)
+    return name
+
+
+def _quoted(name: str) -> str:
+    return "`%s`" % name.replace("`", "``")
+
+
+def _move(source: str, table: str, target: str) -> str:
+    return "{0}.{1} TO {2}.{1}".format(_quoted(source), _quoted(table), _quoted(target))
+
+
+def _dumped(argv: list) -> Iterator[bytes]:
+    """What mysqldump says, to the end that it marks."""
+    last = b""
+    for piece in output_of(argv):
+        last = (last + piece)[-200:]
+        yield piece
+    if b"-- Dump completed" not in last:
+        raise DatabaseError("mysqldump did not come to its end")

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application's account on this host's MySQL or MariaDB: which passwords let it in.
+
+An empty password stands for the system user of the same name, who needs none. While a deployment is at work, the
+passwords of the version that serves and of the one to come are both valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from urllib.parse import unquote
+
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import CLIENT, MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
+
+URL = re.compile(
+    r"(?:mysql|mariadb)(?:\+\w+)?://(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@(?:localhost|127\.0\.0\.1|\[::1\]|)(?::3306)?/"
+)
+OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def password_of(settings: str, user: str) -> str | None:
+    """The password in a .env file; None where its database is not this host's, or is used by another account."""
+    url = URL.match(read_settings(settings).get("DATABASE_URL", ""))
+    return unquote(url.group("password") or "") if url and unquote(url.group("user")) == user else None
+
+
+class Account:
+    """The account of an application, which has its system user's name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.server = MySQL("mysql")
+
+    def is_there(self) -> bool:
+        """Whether this host's server has it; an address of this host can lead to another server, by a tunnel."""
+        try:
+            rows = self.server.ask("SELECT COUNT(*) FROM user WHERE User = '%s' AND Host = 'localhost'" % self.name)
+        except CommandError:
+            return False
+        return rows != [["0"]]
+
+    def lets_in(self, password: str) -> bool:
+        """Whether a password is valid; no argument has it in it."""
+        argv, options = ["--user=" + self.name, "--execute=SELECT 1"], '[client]\npassword="%s"\n'
+        try:
+            if password:
+                run([CLIENT, "--defaults-file=/dev/stdin", *argv], data=(options % password.translate(OPTIONS)).encode())
+            else:
+                run([CLIENT, "--no-defaults", *argv], self.name)
+        except CommandError:
+            return False
+        return True
+
+    def allow(self, *passwords: str) -> None:
+        """These are valid from now on, the last one as the one that stays; no other is."""
+        is_mariadb = "MariaDB" in self.server.ask("SELECT VERSION()")[0][0]
+        for statement in (self._mariadb if is_mariadb else self._mysql)(passwords):
+            self._ask("ALTER USER '%s'@'localhost' %s" % (self.name, statement))
+
+    def _mariadb(self, passwords: tuple) -> list:
+        ways = ["mysql_native_password USING '%s'" % native_hash(one) if one else "unix_socket" for one in passwords]
+        return ["IDENTIFIED VIA " + " OR ".join(ways)]
+
+    def _mysql(self, passwords: tuple) -> list:
+        """It knows two passwords at a time, but no password beside a system user."""
+        if not passwords[-1]:
+            return ["IDENTIFIED WITH auth_socket"]
+        ways = ["IDENTIFIED WITH caching_sha2_password BY '%s'" % escaped(one) for one in passwords if one]
+        if len(ways) > 1:
+            return ways[:-1] + [ways[-1] + " RETAIN CURRENT PASSWORD"]
+        return ways + ["DISCARD OLD PASSWORD"]
+
+    def _ask(self, statement: str) -> None:
+        """What is said of an error may have a part of the statement in it, and with that of a password."""
+        try:
+            self.server.ask("SET SESSION sql_mode = ''; " + statement)
+        except CommandError as error:
+            code = re.search(r"ERROR \d+ \(\w+\)", str(error))
+            said = code.group() if code else "the server can't be asked"
+            raise DatabaseError("The password of the database user %s can't be set: %s." % (self.name, said)) from None
+
+
+def native_hash(password: str) -> str:
+    """What MariaDB keeps of a password."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
+
+
+def escaped(password: str) -> str:
+    """A password as a part of a quoted text in SQL."""
+    return password.replace("\\", "\\\\").replace("'", "\\'")

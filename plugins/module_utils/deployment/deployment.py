@@ -1,0 +1,330 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that change what an application serves have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import xmlrpc.client
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.common.advice import advice
+from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import manifest
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, application, concerns, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_account import password_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import address_in_env
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import ApplicationError, FlaskApp
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading, inspect, sandbox_of
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import MigrationError, Migrations
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import heads, revisions
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import (
+    SEAL,
+    keep_application,
+    read_seal,
+    seal_tree,
+    write_seal,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings, read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+PROBLEMS = (
+    Unhealthy,
+    ApplicationError,
+    MigrationError,
+    DatabaseError,
+    CommandError,
+    StillWriting,
+    OSError,
+    xmlrpc.client.Error,
+)
+CHANGED = "%(release)s changed the database when it was loaded, and no migration was pending: %(changes)s. %(copy)s"
+UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
+STUCK = (
+    "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
+    "503. flask-%(name)s-recover.service tries again every few seconds; see its log with journalctl."
+)
+UNFINISHED = (
+    "%(release)s is served now, but what follows could not be done: %(problem)s flask-%(name)s-recover.service tries "
+    "again every few seconds; see its log with journalctl."
+)
+
+
+class Deployment:
+    """A task's application on this host."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        params = module.params
+        self.module = module
+        self.params = params
+        self.site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
+        self.slots = Slots(self.site)
+        self.settings = Settings(self.site)
+        self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
+        self.holder = {}
+        self.moved = False  # the release that is to be served has its data elsewhere than the served one
+        self.asked = None  # what the release that is to be served said of itself
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """This process changes the application, and nobody else; the session ends with it."""
+        self._take_lock()
+        try:
+            with step(self.site.root):
+                self._check_session()
+                recover(self.site)
+                program.install(self.site)
+                try:
+                    yield
+                finally:
+                    self.settings.discard()  # where the transaction has not taken it
+        except Busy as error:
+            self.module.fail_json(msg="%s Nothing was changed." % error)
+        except PROBLEMS as error:
+            if self.params.get("owner"):  # else the playbook's end of the session notes it
+                Records(self.site).add_failure(self.params["release"] or "?", said(error), **self.about())
+            self.module.fail_json(msg=said(error))
+        finally:
+            if self.params["session"]:
+                Lock(self.site).release(self.params["session"])
+
+    def _take_lock(self) -> None:
+        """Where the deployment consists of this module alone, its session begins here."""
+        if self.params.get("owner"):
+            self.params["session"] = take_lock(self.module, self.site)
+
+    def _check_session(self) -> None:
+        """A run that was thought dead, and whose lock was taken over, does not go on."""
+        self.holder = Lock(self.site).holder() or {}
+        if self.params["session"] and self.holder.get("id") != self.params["session"]:
+            self.module.fail_json(
+                msg="The lock of this deployment was taken over%s. Nothing was changed; run the playbook again."
+                % (" by " + self.holder["owner"] if self.holder else "")
+            )
+
+    def about(self) -> dict:
+        """Who deploys, and how long it took until now, for the records."""
+        seconds = {"build": round(time.time() - self.holder["since"], 1)} if self.holder else {}
+        return dict(by=self.holder.get("owner", ""), session=self.holder.get("id", ""), seconds=seconds)
+
+    def follow(self, loading: Loading) -> bool:
+        """From here on the databases are those of the release that was asked; whether they are others than before."""
+        before = self.data()
+        self.asked = loading.to_keep()
+        now, urls = self.data(), [address_in_env(self.site, path) for path in ("", self.settings.coming())]
+        differs = (now.pairs(), now.missing) != (before.pairs(), before.missing)
+        places = [url and url.place for url in urls]
+        self.moved = places[0] != places[1] or (differs and bool(application(self.site)))
+        return differs
+
+    def learn(self, folder: str) -> None:
+        """Asks a served release that was sealed when nobody asked, and says what there is to know of it."""
+        release = self.site.path("releases", self.site.release_name(folder))
+        loading = Loading.kept(read_seal(release))
+        if loading is None:
+            loading = self.inspect(folder)
+            keep_application(release, loading.to_keep())
+        self.warn_of(folder, loading)
+
+    def warn_of(self, folder: str, loading: Loading) -> None:
+        """Says what whoever deploys a release has to know of its data and its key."""
+        before = application(self.site) if self.slots.live() else None
+        about, path = loading.to_keep(), self.settings.coming()
+        for concern in concerns(self.site, self.site.release_name(folder), about, before, path):
+            self.module.warn(concern)
+
+    def application(self, folder: str) -> FlaskApp:
+        """With the settings of the deployment, also while they are not in .env yet."""
+        return FlaskApp(self.module, folder, self.site.name, settings=self._coming_settings())
+
+    def _coming_settings(self) -> dict:
+        """Those that are not in .env yet. Until they are, the account's password is the one that is there."""
+        found = read_settings(self.settings.staged())
+        passwords = [password_of(path, self.site.name) for path in (self.settings.path, self.settings.staged())]
+        if None not in passwords:
+            found.pop("DATABASE_URL", None)
+        return found
+
+    def data(self) -> Data:
+        """The databases of the release that is to be served, once it was asked; those of the served one before."""
+        served = self.asked is None and self.slots.live()
+        return data_of(self.site, self.asked, self.settings.path if served else self.settings.coming())
+
+    def database(self) -> Database | None:
+        """The same as one, which can be copied and brought back; None where that is not true of all of them."""
+        data = self.data()
+        return None if data.missing else data.database
+
+    def revision(self) -> list:
+        """The database's present revision, where it can be asked for."""
+        database = self.database()
+        return database.revision() if database else []
+
+    def has_migrations(self, folder: str) -> bool:
+        return os.path.isdir(os.path.join(folder, self.params["migrations"]))
+
+    def pending(self, revision: str = "head") -> Migrations | None:
+        """What lies between the database and a revision, as the live release says; None where it has no migrations."""
+        folder = self.slots.release(self.slots.live())
+        if not folder or not self.has_migrations(folder):
+            return None
+        return Migrations(self.application(folder), self.params["migrations"], revision)
+
+    def current(self) -> list | None:
+        """The database's present revision, by the live release where the database can't be asked; None if unknown."""
+        database = self.database()
+        if database:
+            return database.revision()
+        folder = self.slots.release(self.slots.live())
+        if not folder or not self.has_migrations(folder):
+            return None
+        question = dict(directory=self.params["migrations"], revision="head")
+        return self.application(folder).answer("database", **question).get("current")
+
+    def inspect(self, folder: str, current: list | None = None) -> Loading:
+        """Loads a release without a way to live data; with the database's revision, it also says what is pending."""
+        question = {} if current is None else dict(directory=self.params["migrations"], current=current)
+        loading = inspect(self.sandboxed(folder), **question)
+        if loading.loads or loading.databases:
+            return loading
+        return loading._replace(databases=application(self.site).get("databases", []))  # for all that is known
+
+    def sandboxed(self, folder: str) -> FlaskApp:
+        sandbox = sandbox_of(self.site, self.site.release_name(folder), self.database())
+        return FlaskApp(self.module, folder, sandbox=sandbox, settings=self._coming_settings())
+
+    def is_settled(self, folder: str) -> bool:
+        """Whether nothing is pending for a release: by its files, by the database, and if it is live, by itself."""
+        if not self.has_migrations(folder):
+            return True
+        if self.database():
+            return self._is_up_to_date(folder)
+        found = self.pending() if self.is_live(folder) else None
+        return found is not None and not found.pending
+
+    def is_live(self, folder: str) -> bool:
+        return self.site.release_name(folder) == self.site.release_name(self.slots.release(self.slots.live()))
+
+    def _is_up_to_date(self, folder: str) -> bool:
+        """Whether the database is where the release's migrations end, or where the live release left it.
+
+        To read the files takes a tenth of the time that it takes to load the application.
+        """
+        database, release = self.database(), self.site.release_name(folder)
+        known, unreadable = revisions(Tree(folder, folder), self.params["migrations"])
+        ends = [] if unreadable else [sorted(heads(known))]
+        if self.is_live(folder):
+            ends.append(sorted(Records(self.site).served(release).get("revision", [])))
+        return database.revision() in [end for end in ends if end]
+
+    def serves(self, folder: str) -> bool:
+        """Whether the live slot runs a release with these files, and is well, and no worker too many is there."""
+        live = self.slots.live()
+        if not live or self.slots.started_from(live) != self.slots.fingerprint(folder, self._config()):
+            return False
+        try:
+            self.slots.check(live, self.health)
+            return not self.slots.strays()
+        except (Unhealthy, OSError, xmlrpc.client.Error):
+            return False
+
+    def _config(self) -> list:
+        """The files that a slot would read, if it were launched now."""
+        staged = self.settings.staged()
+        return [staged if staged and path == self.settings.path else path for path in self.params["config"]]
+
+    def protect(self, transaction: Transaction, online: bool = False) -> None:
+        """From here on nobody else writes to the database, and there is a copy of it, which a failure brings back."""
+        live, database = transaction.journal["live"], self.data().database
+        if live and not online:
+            transaction.close_writes([live], self.params["patience"])
+        if database:
+            transaction.dump(database, undo=not online)
+
+    def launch(self, transaction: Transaction, folder: str, asked: bool) -> None:
+        """Starts the release, and looks at what that has done to the database, where nobody asked for a change."""
+        transaction.launch(folder, self.params["config"], self.health)
+        changes = [] if asked or not transaction.journal["live"] else transaction.changes()
+        if changes:
+            entry = transaction.journal["entry"]
+            entry["changes"] = changes
+            about = dict(release=entry["release"], changes="; ".join(changes), copy=copy_in_words(entry))
+            self.module.warn(CHANGED % about)
+
+    def note_revision(self, transaction: Transaction) -> None:
+        """The records get the revision that the database is really at."""
+        database = self.database()
+        if database:
+            transaction.journal["entry"]["revision"] = database.revision()
+            transaction.note()
+
+    def complete(self, transaction: Transaction) -> None:
+        """Ends a change that was made; a problem with that does not make it undone."""
+        release = transaction.journal["entry"]["release"]
+        try:
+            transaction.end()
+        except PROBLEMS as error:
+            self.module.fail_json(msg=UNFINISHED % dict(release=release, problem=said(error), name=self.site.name))
+        for problem in transaction.problems:
+            self.module.warn(problem)
+
+    def take_back(self, transaction: Transaction, error: Exception) -> None:
+        """Ends a change that met a problem, and the module, unless it turns out to be made."""
+        problem, journal = said(error, transaction.journal["entry"]["release"]), transaction.journal
+        problem = "\n".join(filter(None, [problem.rstrip(), advice(problem)]))
+        about = dict(problem=problem, name=self.site.name, database="", served="No version is served yet.")
+        if journal["live"]:
+            about["served"] = "The version before it goes on serving."
+        try:
+            if transaction.end(problem):
+                return
+        except PROBLEMS as reason:
+            self.module.fail_json(msg=STUCK % dict(about, reason=reason))
+        if transaction.left:
+            about["database"] = " What is left of it in the database: %s." % "; ".join(transaction.left)
+        elif journal.get("restored"):
+            about["database"] = " The database is as it was."
+        if not journal.get("restored") and (transaction.left or journal["entry"].get("dump")):
+            about["database"] += " " + copy_in_words(journal["entry"])
+        self.module.fail_json(msg=UNDONE % about)
+
+
+def copy_in_words(entry: dict) -> str:
+    """Where the copy of the database is that a change has made."""
+    if not entry.get("dump"):
+        return "There is no copy from before."
+    return "A copy of the database from before is %s.gz." % entry["dump"]
+
+
+def said(error: Exception, release: str = "the release") -> str:
+    """A problem as the message of a task."""
+    if isinstance(error, Unhealthy):
+        return "%s did not become healthy: %s" % (release, error)
+    if isinstance(error, MigrationError):
+        return "The migrations of %s failed. %s\n%s" % (release, error, error.report)
+    if isinstance(error, xmlrpc.client.Error):
+        return "supervisor can't be asked to run %s: %s" % (release, error)
+    if isinstance(error, OSError):
+        return "The host can't serve %s: %s" % (release, error)
+    return str(error)
+
+
+def seal(site: Site, folder: str, **about: str) -> None:
+    """Gives a new release to root and marks it as complete, with what tells whether it stays as it is."""
+    release = site.path("releases", site.release_name(folder))
+    if not read_seal(release):
+        seal_tree(release)
+        write_seal(release, dict(about, files=manifest(release, SEAL)))

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two slots of an application, of which one is live, and its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+import xmlrpc.client
+from collections import Counter
+
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Patience, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import UP, Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link, replace_link
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import copy
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+SLOTS = ("blue", "green")
+SETTINGS = ".settings"
+LOG_LINES = 50
+WORKER_LINES = 10
+LATELY = 3600  # seconds in which programs' ends are counted
+WATCHED = 2  # seconds in which a worker that can't work has mostly ended
+DEAD = (
+    "The worker %(name)s does not run: it is %(state)s in supervisor%(why)s. Mend its command in flask_workers, or what it "
+    "lacks, and run update.yml. The last lines of %(log)s:\n%(lines)s"
+)
+TRIED_AGAIN = ", and tried again after ever longer pauses"
+
+
+class Slots:
+    """Which release is started where, and which slot the visitors reach."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.supervisor = Supervisor()
+
+    def program(self, slot: str) -> str:
+        return "%s-%s" % (self.site.name, slot)
+
+    def log(self, slot: str) -> str:
+        return os.path.join(self.site.log, slot + ".log")
+
+    def live(self) -> str:
+        """The slot that live.sock points to; empty before the first launch."""
+        slot = read_link(self.site.path("run", "live.sock")).partition(".")[0]
+        return slot if slot in SLOTS else ""
+
+    def idle(self) -> str:
+        return SLOTS[1 - SLOTS.index(self.live() or SLOTS[1])]
+
+    def release(self, slot: str) -> str:
+        """The application's folder in the release that a slot has; empty where it has none."""
+        return read_link(self.site.path("slots", slot))
+
+    def fingerprint(self, release: str, config: list) -> str:
+        """Stands for everything that a running application was started from."""
+        digest = hashlib.sha256("\n".join([release, os.path.realpath(release + "/.venv")]).encode())
+        for path in config:
+            with open(path, "rb") as file:
+                digest.update(file.read())
+        return digest.hexdigest()
+
+    def started_from(self, slot: str) -> str:
+        """The fingerprint that a slot was launched with."""
+        try:
+            with open(self.site.path("slots", slot + ".fingerprint"), encoding="ascii") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def check(self, slot: str, health: Health) -> None:
+        """Unhealthy where a slot does not serve its release well."""
+        health.check(self.site.path("run", slot + ".sock"), self.site.release_name(self.release(slot)))
+
+    def launch(self, slot: str, release: str, config: list, health: Health) -> None:
+        """Starts a release in a slot that is not live; returns when it is healthy."""
+        self.retire(slot)
+        fingerprint = self.fingerprint(release, config)
+        self._keep_settings(slot, config)
+        replace_link(self.site.path("slots", slot), release)
+        write_file(self.site.path("slots", slot + ".fingerprint"), fingerprint.encode(), 0o600)
+        begin = file_size(self.log(slot))
+        self.supervisor.start(self.program(slot))
+        try:
+            self._await(slot, health)
+        except Unhealthy as error:
+            lines = last_lines(self.log(slot), begin)
+            raise Unhealthy("%s. The last lines of %s:\n%s" % (error, self.log(slot), lines)) from error
+
+    def _keep_settings(self, slot: str, config: list) -> None:
+        """Copies the settings to the slot, which starts again as it was launched, whatever they become."""
+        folder = self.site.path("slots", slot + SETTINGS)
+        os.mkdir(folder, 0o700)
+        for path in config:
+            copy(path, os.path.join(folder, os.path.basename(path)))
+        os.chmod(folder, 0o755)
+
+    def _await(self, slot: str, health: Health) -> None:
+        """Unhealthy where the slot will not become healthy, or not in time."""
+        patience = Patience(health.deadline)
+        while True:
+            try:
+                return self.check(slot, health)
+            except Unhealthy as error:
+                patience.wait(error, self.supervisor.info(self.program(slot))["pid"])
+
+    def switch(self, slot: str) -> None:
+        """Moves the traffic; from here on the slot is the live one."""
+        replace_link(self.site.path("run", "live.sock"), slot + ".sock")
+        sync_folder(self.site.path("run"))
+        self.follow(slot)
+
+    def follow(self, slot: str) -> None:
+        """Points `current` to a slot's release, for the static files and for people."""
+        replace_link(self.site.path("current"), os.path.relpath(self.release(slot), self.site.root))
+
+    def is_followed(self, slot: str) -> bool:
+        """Whether `current` points to a slot's release; somebody may have removed it."""
+        return read_link(self.site.path("current")) == os.path.relpath(self.release(slot), self.site.root)
+
+    def retire(self, slot: str) -> None:
+        """Lets a slot finish its requests and end, and keeps it from starting at the next boot."""
+        for name in (slot, slot + ".fingerprint"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.site.path("slots", name))
+        shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
+        self.supervisor.stop(self.program(slot))
+
+    def ends(self) -> Counter:
+        """How often each program has ended by itself in the last hour, as far as the live release was served by then."""
+        since = time.time() - LATELY
+        with contextlib.suppress(OSError):
+            since = max(since, os.stat(self.site.path("slots", self.live() + ".fingerprint")).st_mtime)
+        return self.supervisor.ends(since)
+
+    def worker(self, name: str) -> str:
+        """A worker's program; no application has a dot in its name."""
+        return "%s.%s" % (self.site.name, name)
+
+    def known_workers(self) -> list:
+        """The programs that supervisor has for workers."""
+        return self.supervisor.names(self.worker(""))
+
+    def strays(self) -> list:
+        """The programs of workers that there should not be any more."""
+        return sorted(set(self.known_workers()) - set(map(self.worker, self.site.workers)))
+
+    def stop_workers(self) -> None:
+        """Lets all workers end at once, each in its own time, also those that there should not be any more."""
+        self.supervisor.stop(*self.known_workers())
+
+    def start_workers(self) -> list:
+        """Starts the workers that there should be, from the release that is live; the problems with some.
+
+        All of them are stopped. Those that there should not be any more are forgotten.
+        """
+        begins = {name: file_size(self.log(name)) for name in self.site.workers}
+        for program in self.strays():
+            self.supervisor.forget(program)
+        for name in self.site.workers:
+            with contextlib.suppress(xmlrpc.client.Fault):  # its state says it as well
+                self.supervisor.start(self.worker(name))
+        self._watch_workers()
+        return self.dead_workers(begins)
+
+    def _watch_workers(self) -> None:
+        """Waits until each has ended or stayed up for some time."""
+        end, programs = time.monotonic() + WATCHED, list(map(self.worker, self.site.workers))
+        while time.monotonic() < end:
+            if "STARTING" not in [self.supervisor.info(program)["statename"] for program in programs]:
+                return
+            time.sleep(0.1)
+
+    def dead_workers(self, begins: dict | None = None) -> list:
+        """What is to be said of the workers that do not run, with what they have logged since then."""
+        found = []
+        for name in self.site.workers:
+            info, log = self.supervisor.info(self.worker(name)), self.log(name)
+            if info["statename"] not in UP:
+                lines = last_lines(log, (begins or {}).get(name, 0), WORKER_LINES)
+                why = " (%s)" % info["spawnerr"] if info.get("spawnerr") else ""
+                why += TRIED_AGAIN if info["statename"] == "BACKOFF" else ""
+                found.append(DEAD % dict(name=name, state=info["statename"], why=why, log=log, lines=lines))
+        return found
+
+
+def file_size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def last_lines(path: str, begin: int, number: int = LOG_LINES) -> str:
+    """The end of what was logged since a position, or that there is no log."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            file.seek(begin if begin <= file_size(path) else 0)  # it may have been rotated
+            return "".join(file.readlines()[-number:])
+    except OSError as error:
+        return str(error)

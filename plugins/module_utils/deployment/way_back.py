@@ -1,0 +1,104 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database's way back to the revision that an earlier release was served with, and what it loses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
+    DatabaseError,
+    compare_now,
+    read_manifest,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations, named
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+
+DIFFERS = (
+    "%(target)s was served with the database at revision %(wanted)s, and it is at %(now)s. Set "
+    "flask_rollback_database to one of these:\n%(ways)s\nNothing was changed."
+)
+NO_COPY = "The application uses %s, which can't be copied here, so no database is changed. Set keep."
+
+
+class WayBack:
+    """What lies between the database and the revision that a release wants."""
+
+    def __init__(self, deployment: Deployment, records: Records, target: str, wanted: list) -> None:
+        self.deployment = deployment
+        self.records = records
+        self.target = target
+        self.wanted = wanted
+
+    def revision(self) -> list:
+        """The database's present revision."""
+        database = self.deployment.database()
+        if database:
+            return database.revision()
+        found = self.deployment.pending()
+        return found.before if found else []
+
+    def change(self) -> Callable | None:
+        """What is to be done to the database; None where that is nothing."""
+        now, wanted, policy = self.revision(), self.wanted, self.deployment.params["database"]
+        if sorted(now) == sorted(wanted) or policy == "keep":
+            return None
+        if policy == "refuse":
+            values = dict(target=self.target, wanted=named(wanted), now=named(now), ways="\n".join(self.ways()))
+            self.deployment.module.fail_json(msg=DIFFERS % values)
+        if self.deployment.database() is None:
+            raise DatabaseError(NO_COPY % (self.deployment.data().lacks() or "a database"))
+        return self._downgrade() if policy == "downgrade" else self._restoration()
+
+    def ways(self) -> list:
+        """What can be done, and what each of it loses."""
+        lines = ["keep: the database stays as it is, and %s has to live with it." % self.target]
+        database = self.deployment.database()
+        if database is None:
+            return lines
+        migrations = self._migrations()
+        for item in migrations.pending if migrations.downgrade else []:
+            fate = "with all that it added" if item["reversible"] else "which has NO downgrade, so this is impossible"
+            lines.append("downgrade: undoes %s %s, %s." % (item["revision"], item["message"], fate))
+        path = self._copy()
+        if path:
+            manifest = read_manifest(path)
+            changed = compare_now(manifest, database)
+            lines.append("restore: loses what was written since %s: %s." % (manifest["time"], changed or "no row less"))
+        return lines
+
+    def _downgrade(self) -> Callable:
+        """Undoes revisions with the migrations of the release that is live."""
+        migrations = self._migrations()
+        if not migrations.downgrade:
+            raise DatabaseError("The database is not beyond revision %s. Run update.yml." % named(self.wanted))
+        stuck = [item["revision"] for item in migrations.pending if not item["reversible"]]
+        if stuck:
+            raise DatabaseError("The revision %s has no downgrade. Nothing was changed." % named(stuck))
+        return migrations.run
+
+    def _migrations(self) -> Migrations:
+        """What the live release knows to lie between the two."""
+        if len(self.wanted) > 1:
+            raise DatabaseError("The revision %s is more than one; downgrade by hand." % named(self.wanted))
+        return self.deployment.pending((self.wanted or ["base"])[0])
+
+    def _restoration(self) -> Callable:
+        """Brings back the newest copy that has the revision."""
+        path = self._copy()
+        if not path:
+            raise DatabaseError("There is no copy of the database at revision %s." % named(self.wanted))
+        database = self.deployment.database()
+        return lambda: database.restore(path)
+
+    def _copy(self) -> str:
+        """The newest dump that has the revision; empty where there is none."""
+        for entry in reversed(self.records.entries):
+            try:
+                if entry.get("dump") and sorted(read_manifest(entry["dump"])["revision"]) == sorted(self.wanted):
+                    return entry["dump"]
+            except DatabaseError:
+                continue  # it was pruned
+        return ""

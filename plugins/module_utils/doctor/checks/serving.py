@@ -1,0 +1,267 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doctor's way of a request: proxy, link, slot, application. The first that is broken is the cause."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import re
+import time
+import xmlrpc.client
+from typing import Iterator
+
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.workers import OFTEN
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import LEASE, Lock
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
+CLOSED_HOURS = 4  # after which maintenance was rather forgotten
+PATIENCE = 5  # seconds that the application has to answer
+CONFIGURED_IN = re.compile(r" in (/\S+):\d+$")
+OWN_FOLDER, AVAILABLE = "/etc/nginx/selfhost/", "/etc/nginx/sites-available/"
+OWN_FILES = ("/etc/nginx/nginx.conf", "/etc/nginx/conf.d/selfhost.conf")
+CERTIFICATE_GONE = re.compile(r"cannot load certificate(?: key)? \"([^\"]+)\"")
+
+
+def state_of(unit: str) -> str:
+    """active, inactive, failed …"""
+    return ask("systemctl", "is-active", unit).out.strip() or "unknown"
+
+
+class Way:
+    """The stations of a request to an application."""
+
+    def __init__(self, site: Site, url: str, host: str, text: str) -> None:
+        self.site = site
+        self.slots = Slots(site)
+        self.slots.supervisor = Supervisor(timeout=PATIENCE)
+        self.url, self.host, self.text = url, host, text
+        self.env = site.path("shared", ".env")
+
+    def look(self) -> Iterator[Finding]:
+        """What is broken first on either side of the link."""
+        yield from self.proxy()
+        yield from self.application()
+
+    def proxy(self) -> Iterator[Finding]:
+        test, state = ask("nginx", "-t"), state_of("nginx.service")
+        if test.code:
+            refused = [line for line in test.err.splitlines() if "[emerg]" in line] or test.err.splitlines() or [""]
+            yield self.refused(state, clipped(refused[0].partition("[emerg] ")[2] or refused[0]))
+        elif state != "active":
+            yield Finding("nginx-stopped", "nginx is %s, so nobody is served." % state, "`sudo systemctl start nginx`")
+
+    def refused(self, state: str, said: str) -> Finding:
+        """nginx goes on with what it has loaded: whatever is done, it must not be stopped now."""
+        gone, place = CERTIFICATE_GONE.search(said), CONFIGURED_IN.search(said)
+        path = place.group(1) if place else ""
+        what = "nginx is %s, and its configuration is refused: %s" % (state, said)
+        if gone:
+            return Finding("certificate-missing", what, "Run site.yml, which writes %s again." % gone.group(1))
+        if not path or self.is_own(path):
+            return Finding("nginx-config-invalid", what, "Do not restart nginx. Run site.yml, which writes its files again.")
+        return Finding(
+            "nginx-config-invalid", what,
+            "Do not restart nginx. %s is not a file of this collection: correct it, or move it away with "
+            "`sudo mv %s /root/`. Then `sudo nginx -t && sudo systemctl reload-or-restart nginx`." % (path, path),
+        )
+
+    def is_own(self, path: str) -> bool:
+        """Whether site.yml writes a file of nginx's configuration."""
+        real = os.path.realpath(path)
+        return real.startswith(OWN_FOLDER) or real in OWN_FILES + (AVAILABLE + self.site.name,)
+
+    def application(self) -> Iterator[Finding]:
+        live = self.slots.live()
+        try:
+            states = {name: self.slots.supervisor.info(self.slots.program(name)) for name in SLOTS}
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            yield Finding(
+                "supervisor-stopped",
+                "supervisor is %s and does not answer (%s); it runs the application."
+                % (state_of("supervisor.service"), error),
+                "`sudo systemctl restart supervisor`",
+            )
+            return
+        if not live or not self.slots.release(live):
+            yield self.nothing(live, states)
+        else:
+            yield from self.slot(live, states[live])
+
+    def nothing(self, live: str, states: dict) -> Finding:
+        link = self.site.path("run", "live.sock")
+        target = read_link(link)
+        running = [name for name in SLOTS if self.slots.release(name) and states[name]["statename"] == "RUNNING"]
+        if not running and not target:
+            return Finding("nothing-served", "No version was deployed yet.", "Run update.yml.")
+        said = "leads to %s, which is no slot with a release" % target if target else "is missing"
+        remedy = "Run update.yml."
+        if running:
+            remedy = "`sudo ln -sfn %s.sock %s`: the slot %s runs." % (running[0], link, running[0])
+        return Finding("live-link-broken", "%s %s, so no request comes to the application." % (link, said), remedy)
+
+    def slot(self, live: str, info: dict) -> Iterator[Finding]:
+        program = self.slots.program(live)
+        if info["statename"] in ("STOPPED", "STOPPING", "UNKNOWN"):
+            yield Finding(
+                "slot-stopped",
+                "The live slot %s is %s in supervisor." % (program, info["statename"].lower()),
+                "`sudo supervisorctl start %s`" % program if info["statename"] != "UNKNOWN" else "Run site.yml.",
+            )
+            return
+        ended = self.slots.ends()[program]
+        if ended >= OFTEN:
+            yield Finding(
+                "slot-restarted",
+                "The live slot %s ended by itself %d times in the last hour, and was started again." % (program, ended),
+                "Read `sudo tail -n 200 %s`." % self.slots.log(live),
+            )
+        try:
+            yield from self.answer(live)
+        except (OSError, http.client.HTTPException) as error:
+            yield self.silent(live, info, error)
+
+    def answer(self, live: str) -> Iterator[Finding]:
+        """What the application says on its own socket, without the proxy."""
+        release, health = self.site.release_name(self.slots.release(live)), Health(self.url, self.host)
+        visit = health.visit(self.site.path("run", live + ".sock"), release, PATIENCE)
+        answer, log = visit.answer, self.slots.log(live)
+        if visit.is_error():
+            raised = logs.tracebacks(logs.recent(log, since=self.launched()))
+            because = "; its log says last: %s" % clipped(raised[-1]) if raised else ": " + clipped(answer.text)
+            yield Finding(
+                "application-error",
+                "The application answers %s with %d%s" % (visit.url, answer.status, because),
+                "Read `sudo tail -n 50 %s`; run rollback.yml if the last update did it." % log,
+            )
+        elif self.text not in visit.text:
+            yield Finding(
+                "health-text",
+                "The application answers %s with %d, but without the text '%s'." % (self.url, answer.status, self.text),
+                "Read `sudo tail -n 50 %s`, or set flask_health_text to what it should say." % log,
+            )
+
+    def silent(self, live: str, info: dict, error: Exception) -> Finding:
+        """The slot should run, and nobody answers on its socket."""
+        killed = logs.out_of_memory()
+        if killed:
+            return Finding(
+                "out-of-memory",
+                "The slot %s does not answer, and the kernel ended %s, because the memory ran out." % (live, killed),
+                "Lower gunicorn_workers, or give the host more memory, and run update.yml.",
+            )
+        log = self.slots.log(live)
+        hangs = isinstance(error, TimeoutError) or "timed out" in str(error)
+        why = logs.reason(log, self.env, LATELY if hangs else 0, self.launched())
+        return why or Finding(
+            "slot-silent",
+            "The live slot %s is %s and does not answer on its socket (%s)." % (live, info["statename"].lower(), error),
+            "Read `sudo tail -n 50 %s`; `sudo supervisorctl restart %s` starts it anew." % (log, self.slots.program(live)),
+        )
+
+    def launched(self) -> float:
+        """When the live release was put into its slot: what its logs have from before is another one's."""
+        try:
+            return os.stat(self.site.path("slots", self.slots.live() + ".fingerprint")).st_mtime
+        except OSError:
+            return 0
+
+    def reachable(self) -> float:
+        """Since when nginx has reached the live slot's process through its link; 0 where none runs."""
+        try:
+            info = self.slots.supervisor.info(self.slots.program(self.slots.live()))
+            linked = os.lstat(self.site.path("run", "live.sock")).st_mtime
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+            return 0
+        return max(info.get("start", 0), linked) if info["statename"] == "RUNNING" else 0
+
+    def deployments(self) -> Iterator[Finding]:
+        """What a deployment or maintenance has left behind."""
+        gate, journal, at_work = Gate(self.site), Journal(self.site).read(), self.at_work()
+        if gate.closed() != "nothing":
+            yield self.closed(gate.closed() == "all")
+        left = [name for name in (*SLOTS, "workers") if gate.refused(name)]
+        if left and not at_work:
+            yield Finding(
+                "writes-refused",
+                "Writes are refused by what a deployment has left: %s." % ", ".join(self.gate_path(one) for one in left),
+                "`sudo rm %s`" % " ".join(self.gate_path(one) for one in left),
+            )
+        if journal and not at_work:
+            yield Finding(
+                "deployment-interrupted",
+                "The deployment of %s was interrupted and is not ended yet."
+                % (journal.get("entry", {}).get("release") or "a release"),
+                "`sudo systemctl start flask-%s-recover` ends it; see `journalctl -u flask-%s-recover`."
+                % (self.site.name, self.site.name),
+            )
+        yield from self.link()
+
+    def closed(self, all_requests: bool) -> Finding:
+        """Nobody means every visitor to get 503 for half a day; a site that only takes no writes may be meant so."""
+        begin = os.stat(self.gate_path("site" if all_requests else "writes")).st_mtime
+        forgotten = all_requests and time.time() - begin > CLOSED_HOURS * 3600
+        since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(begin))
+        return Finding(
+            "site-left-closed" if forgotten else "site-closed",
+            "Maintenance has closed the site for %s since %s%s."
+            % ("everybody" if all_requests else "writes", since, ": every visitor gets 503" if all_requests else ""),
+            "Run maintenance.yml with flask_maintenance=nothing when it is over.",
+        )
+
+    def gate_path(self, name: str) -> str:
+        return self.site.path("gate", name + ".closed")
+
+    def link(self) -> Iterator[Finding]:
+        live = self.slots.live()
+        serving = self.slots.release(live) if live else ""
+        current = os.path.normpath(self.site.path(read_link(self.site.path("current"))))
+        if serving and os.path.realpath(current) != os.path.realpath(serving):
+            yield Finding(
+                "current-mismatch",
+                "%s leads to %s, and the visitors are served by %s: the static files are another version's."
+                % (self.site.path("current"), self.site.release_name(current), self.site.release_name(serving)),
+                "`sudo ln -sfn %s %s`" % (os.path.relpath(serving, self.site.root), self.site.path("current")),
+            )
+
+    def at_work(self) -> bool:
+        """Whether a process changes the application at this moment."""
+        try:
+            descriptor = os.open(self.site.path("deployment", "step"), os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def lock(self) -> dict:
+        """Who deploys."""
+        return Lock(self.site).holder() or {}
+
+
+def lock_finding(holder: dict, ended: bool, path: str) -> Finding:
+    """Somebody deploys, or did; whether he has ended is known where he ran."""
+    about = "%s has the lock for %s, and did nothing for %d s" % (
+        holder.get("owner", "somebody"), holder.get("reason", "a deployment"), holder.get("idle", 0)
+    )
+    if ended or holder.get("idle", 0) > LEASE:
+        return Finding(
+            "deployment-lock-left", about + ": the run has ended without giving it back.",
+            "The next update.yml takes it over; until then `sudo rm %s` does no harm." % path,
+        )
+    return Finding("deployment-running", about + ".", "Wait until it has ended.")

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The background processes that do not run, keep ending, or should not be there."""
+
+from __future__ import annotations
+
+import http.client
+import xmlrpc.client
+from typing import Iterator
+
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, clipped
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import UP
+
+OFTEN = 3  # ends of a program by itself in an hour
+
+
+def workers(slots: Slots) -> Iterator[Finding]:
+    """What is wrong with those of an application; nothing where supervisor does not answer, which is said already."""
+    try:
+        known = {name: slots.supervisor.info(slots.worker(name)) for name in slots.site.workers}
+        ends, strays = slots.ends(), slots.strays()
+    except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+        return
+    for name, info in known.items():
+        ended = ends[slots.worker(name)]
+        if info["statename"] in ("BACKOFF", "FATAL") or ended >= OFTEN:
+            yield crashing(slots, name, ended)
+        elif info["statename"] not in UP:
+            yield Finding(
+                "worker-stopped",
+                "The worker %s is %s%s." % (name, info["statename"].lower(), last_said(slots.log(name))),
+                "`sudo supervisorctl start %s`; its log is %s." % (slots.worker(name), slots.log(name)),
+                subject=name,
+            )
+    for program in strays:
+        yield Finding(
+            "worker-left",
+            "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % program,
+            "Run update.yml, which ends it.",
+            subject=program,
+        )
+
+
+def crashing(slots: Slots, name: str, ended: int) -> Finding:
+    """A worker that supervisor has to start again and again."""
+    return Finding(
+        "worker-crashing",
+        "The worker %s does not stay up: it ended by itself %d times in the last hour%s."
+        % (name, ended, last_said(slots.log(name))),
+        "Read `sudo tail -n 50 %s`; mend its command in flask_workers, or what it lacks, and run update.yml."
+        % slots.log(name),
+        subject=name,
+    )
+
+
+def last_said(log: str) -> str:
+    """What a worker said last, as a part of a sentence."""
+    lines = [line.text for line in logs.lines_of(log, 64 << 10)]
+    said = (logs.tracebacks(lines) or [line for line in lines if line.strip()])[-1:]
+    return "; its log says last: " + clipped(said[0]) if said else ""
