@@ -87,7 +87,6 @@ holder:
 import os
 import shutil
 import time
-import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
@@ -96,6 +95,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.data impor
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
@@ -145,7 +145,7 @@ def begin(module: AnsibleModule, site: Site) -> None:
                 recovered = recover(site)
                 Settings(site).discard()  # of a run that did not come to take them
         check_host(site, module.params["disk_free"])
-    except (NotReady, Busy, DatabaseError, CommandError, OSError, xmlrpc.client.Error) as error:
+    except (NotReady, Busy, DatabaseError, CommandError, OSError, ProcessError) as error:
         if not module.check_mode:
             Lock(site).release(owner)
         module.fail_json(msg="%s. Nothing was changed." % str(error).rstrip("."))

@@ -41,7 +41,7 @@ slot:
   type: str
   returned: always
 programs:
-  description: The state of each slot and worker, as supervisor has it.
+  description: The state of each slot and worker, in the words of the process manager.
   type: dict
   returned: always
 ends:
@@ -92,7 +92,6 @@ table:
   returned: always
 """
 
-import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE
@@ -102,6 +101,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records, reason
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -110,14 +110,14 @@ COLUMNS = ("TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY")
 
 
 def programs(slots: Slots) -> tuple[dict, dict]:
-    """Each slot's and worker's state, and how often it ended by itself; the problem where supervisor does not answer."""
+    """Each slot's and worker's state, and how often it ended by itself; the problem where the process manager does not answer."""
     try:
         names = [slots.program(slot) for slot in SLOTS] + slots.known_workers()
         ends = slots.ends()
-        states = {name: slots.supervisor.info(name)["statename"] for name in names}
+        states = {name: slots.processes.look(name).word for name in names}
         return states, {name: ends[name] for name in names if ends[name]}
-    except (OSError, xmlrpc.client.Error) as error:
-        return {"supervisor": "does not answer (%s)" % error}, {}
+    except ProcessError as error:
+        return {error.manager: "does not answer (%s)" % error}, {}
 
 
 def revision(data: Data) -> list:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-import xmlrpc.client
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
@@ -28,12 +27,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.dump impor
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import give_tree
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-PROBLEMS = (*store.PROBLEMS, StillWriting, xmlrpc.client.Error)
+PROBLEMS = (*store.PROBLEMS, StillWriting, ProcessError)
 RESTORED = "restored"  # an outcome in the records
 HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
 UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"

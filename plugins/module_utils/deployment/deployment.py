@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import xmlrpc.client
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.advice import advice
@@ -28,6 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.application i
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading, inspect, sandbox_of
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import MigrationError, Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import heads, revisions
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
@@ -49,7 +49,7 @@ PROBLEMS = (
     CommandError,
     StillWriting,
     OSError,
-    xmlrpc.client.Error,
+    ProcessError,
 )
 CHANGED = "%(release)s changed the database when it was loaded, and no migration was pending: %(changes)s. %(copy)s"
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
@@ -238,7 +238,7 @@ class Deployment:
         try:
             self.slots.check(live, self.health)
             return not self.slots.strays()
-        except (Unhealthy, OSError, xmlrpc.client.Error):
+        except (Unhealthy, OSError, ProcessError):
             return False
 
     def _config(self) -> list:
@@ -315,8 +315,8 @@ def said(error: Exception, release: str = "the release") -> str:
         return "%s did not become healthy: %s" % (release, error)
     if isinstance(error, MigrationError):
         return "The migrations of %s failed. %s\n%s" % (release, error, error.report)
-    if isinstance(error, xmlrpc.client.Error):
-        return "supervisor can't be asked to run %s: %s" % (release, error)
+    if isinstance(error, ProcessError):
+        return "%s can't be asked to run %s: %s" % (error.manager, release, error)
     if isinstance(error, OSError):
         return "The host can't serve %s: %s" % (release, error)
     return str(error)

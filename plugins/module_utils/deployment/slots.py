@@ -10,12 +10,12 @@ import hashlib
 import os
 import shutil
 import time
-import xmlrpc.client
 from collections import Counter
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Patience, Unhealthy
-from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import UP, Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import RETRIED, STARTING, ProcessError
+from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import manager_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link, replace_link
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import copy
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -27,7 +27,7 @@ WORKER_LINES = 10
 LATELY = 3600  # seconds in which programs' ends are counted
 WATCHED = 2  # seconds in which a worker that can't work has mostly ended
 DEAD = (
-    "The worker %(name)s does not run: it is %(state)s in supervisor%(why)s. Mend its command in flask_workers, or what it "
+    "The worker %(name)s does not run: it is %(state)s in %(manager)s%(why)s. Mend its command in flask_workers, or what it "
     "lacks, and run update.yml. The last lines of %(log)s:\n%(lines)s"
 )
 TRIED_AGAIN = ", and tried again after ever longer pauses"
@@ -38,7 +38,7 @@ class Slots:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.supervisor = Supervisor()
+        self.processes = manager_of(site)
 
     def program(self, slot: str) -> str:
         return "%s-%s" % (self.site.name, slot)
@@ -86,7 +86,7 @@ class Slots:
         replace_link(self.site.path("slots", slot), release)
         write_file(self.site.path("slots", slot + ".fingerprint"), fingerprint.encode(), 0o600)
         begin = file_size(self.log(slot))
-        self.supervisor.start(self.program(slot))
+        self.processes.start(self.program(slot))
         try:
             self._await(slot, health)
         except Unhealthy as error:
@@ -108,7 +108,7 @@ class Slots:
             try:
                 return self.check(slot, health)
             except Unhealthy as error:
-                patience.wait(error, self.supervisor.info(self.program(slot))["pid"])
+                patience.wait(error, self.processes.look(self.program(slot)).pid)
 
     def switch(self, slot: str) -> None:
         """Moves the traffic; from here on the slot is the live one."""
@@ -130,22 +130,22 @@ class Slots:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.site.path("slots", name))
         shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
-        self.supervisor.stop(self.program(slot))
+        self.processes.stop(self.program(slot))
 
     def ends(self) -> Counter:
         """How often each program has ended by itself in the last hour, as far as the live release was served by then."""
         since = time.time() - LATELY
         with contextlib.suppress(OSError):
             since = max(since, os.stat(self.site.path("slots", self.live() + ".fingerprint")).st_mtime)
-        return self.supervisor.ends(since)
+        return self.processes.ends(since)
 
     def worker(self, name: str) -> str:
         """A worker's program; no application has a dot in its name."""
         return "%s.%s" % (self.site.name, name)
 
     def known_workers(self) -> list:
-        """The programs that supervisor has for workers."""
-        return self.supervisor.names(self.worker(""))
+        """The programs that the process manager has for workers."""
+        return self.processes.names(self.worker(""))
 
     def strays(self) -> list:
         """The programs of workers that there should not be any more."""
@@ -153,7 +153,7 @@ class Slots:
 
     def stop_workers(self) -> None:
         """Lets all workers end at once, each in its own time, also those that there should not be any more."""
-        self.supervisor.stop(*self.known_workers())
+        self.processes.stop(*self.known_workers())
 
     def start_workers(self) -> list:
         """Starts the workers that there should be, from the release that is live; the problems with some.
@@ -162,10 +162,10 @@ class Slots:
         """
         begins = {name: file_size(self.log(name)) for name in self.site.workers}
         for program in self.strays():
-            self.supervisor.forget(program)
+            self.processes.forget(program)
         for name in self.site.workers:
-            with contextlib.suppress(xmlrpc.client.Fault):  # its state says it as well
-                self.supervisor.start(self.worker(name))
+            with contextlib.suppress(ProcessError):  # its state says it as well
+                self.processes.start(self.worker(name))
         self._watch_workers()
         return self.dead_workers(begins)
 
@@ -173,7 +173,7 @@ class Slots:
         """Waits until each has ended or stayed up for some time."""
         end, programs = time.monotonic() + WATCHED, list(map(self.worker, self.site.workers))
         while time.monotonic() < end:
-            if "STARTING" not in [self.supervisor.info(program)["statename"] for program in programs]:
+            if STARTING not in [self.processes.look(program).phase for program in programs]:
                 return
             time.sleep(0.1)
 
@@ -181,12 +181,13 @@ class Slots:
         """What is to be said of the workers that do not run, with what they have logged since then."""
         found = []
         for name in self.site.workers:
-            info, log = self.supervisor.info(self.worker(name)), self.log(name)
-            if info["statename"] not in UP:
+            program, log = self.processes.look(self.worker(name)), self.log(name)
+            if not program.is_up:
                 lines = last_lines(log, (begins or {}).get(name, 0), WORKER_LINES)
-                why = " (%s)" % info["spawnerr"] if info.get("spawnerr") else ""
-                why += TRIED_AGAIN if info["statename"] == "BACKOFF" else ""
-                found.append(DEAD % dict(name=name, state=info["statename"], why=why, log=log, lines=lines))
+                why = " (%s)" % program.why if program.why else ""
+                why += TRIED_AGAIN if program.phase == RETRIED else ""
+                about = dict(name=name, state=program.word, manager=self.processes.name, why=why, log=log, lines=lines)
+                found.append(DEAD % about)
         return found
 
 

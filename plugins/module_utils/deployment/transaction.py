@@ -126,7 +126,7 @@ class Transaction:
     def close_writes(self, slots: list, patience: float) -> None:
         """From here on nothing is written to the database but by the migration."""
         self.note(workers=True)
-        self.gate.refuse(WORKERS, RETRY_AFTER)  # those that supervisor starts again by itself
+        self.gate.refuse(WORKERS, RETRY_AFTER)  # those that are started again by themselves
         with self.timed("stop writes"):
             self.slots.stop_workers()
             for slot in slots:

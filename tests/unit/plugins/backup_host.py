@@ -21,7 +21,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup, creation, restic
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots, transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.process import managers
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils.site import site as site_site
 
@@ -125,7 +127,7 @@ def pretend(supervisor: object, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("20260131T03%02d%02dZ" % divmod(second, 60) for second in itertools.count())
     monkeypatch.setattr(creation, "_free_name", lambda folder: next(names))
     monkeypatch.setattr(transaction, "guard", lambda site: None)
-    monkeypatch.setattr(slots, "Supervisor", functools.partial(slots.Supervisor, supervisor.server_address, 5))
+    monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, supervisor.server_address))
     monkeypatch.setattr(type(supervisor), "getAllProcessInfo", processes, raising=False)
 
 

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate imp
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import Result
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import MigrationError
+from ansible_collections.selfhost.flask.plugins.module_utils.process import managers
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils.site import records as site_records
 from ansible_collections.selfhost.flask.plugins.module_utils.site import settings as site_settings
@@ -173,7 +174,7 @@ class DeploymentHost:
         class Client(Supervisor):
             """The real one, with the steps known."""
 
-            def __init__(self) -> None:
+            def __init__(self, timeout: float) -> None:
                 super().__init__(host.supervisor.server_address, 5)
 
             def start(self, name: str) -> None:
@@ -185,7 +186,7 @@ class DeploymentHost:
                 super().stop(*names)
 
         Migrations.host = App.host = self
-        monkeypatch.setattr(deployment_slots, "Supervisor", Client)
+        monkeypatch.setitem(managers.MANAGERS, "supervisor", Client)
         for module in (deployment, flask_deployment):
             monkeypatch.setattr(module, "Migrations", Migrations)
         monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data(self.database))

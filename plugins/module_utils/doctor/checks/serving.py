@@ -10,7 +10,6 @@ import http.client
 import os
 import re
 import time
-import xmlrpc.client
 from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
@@ -20,7 +19,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transact
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.workers import OFTEN
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
-from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import (
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    UNKNOWN,
+    ProcessError,
+    Program,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import manager_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import LEASE, Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -45,7 +52,7 @@ class Way:
     def __init__(self, site: Site, url: str, host: str, text: str) -> None:
         self.site = site
         self.slots = Slots(site)
-        self.slots.supervisor = Supervisor(timeout=PATIENCE)
+        self.slots.processes = manager_of(site, timeout=PATIENCE)
         self.url, self.host, self.text = url, host, text
         self.env = site.path("shared", ".env")
 
@@ -85,24 +92,27 @@ class Way:
     def application(self) -> Iterator[Finding]:
         live = self.slots.live()
         try:
-            states = {name: self.slots.supervisor.info(self.slots.program(name)) for name in SLOTS}
-        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
-            yield Finding(
-                "supervisor-stopped",
-                "supervisor is %s and does not answer (%s); it runs the application."
-                % (state_of("supervisor.service"), error),
-                "`sudo systemctl restart supervisor`",
-            )
+            states = {name: self.slots.processes.look(self.slots.program(name)) for name in SLOTS}
+        except ProcessError as error:
+            yield self.unmanaged(error)
             return
         if not live or not self.slots.release(live):
             yield self.nothing(live, states)
         else:
             yield from self.slot(live, states[live])
 
+    def unmanaged(self, error: ProcessError) -> Finding:
+        manager = self.slots.processes
+        return Finding(
+            "supervisor-stopped",
+            "%s is %s and does not answer (%s); it runs the application." % (manager.name, state_of(manager.unit), error),
+            "`sudo systemctl restart %s`" % manager.unit.partition(".")[0],
+        )
+
     def nothing(self, live: str, states: dict) -> Finding:
         link = self.site.path("run", "live.sock")
         target = read_link(link)
-        running = [name for name in SLOTS if self.slots.release(name) and states[name]["statename"] == "RUNNING"]
+        running = [name for name in SLOTS if self.slots.release(name) and states[name].phase == RUNNING]
         if not running and not target:
             return Finding("nothing-served", "No version was deployed yet.", "Run update.yml.")
         said = "leads to %s, which is no slot with a release" % target if target else "is missing"
@@ -111,13 +121,13 @@ class Way:
             remedy = "`sudo ln -sfn %s.sock %s`: the slot %s runs." % (running[0], link, running[0])
         return Finding("live-link-broken", "%s %s, so no request comes to the application." % (link, said), remedy)
 
-    def slot(self, live: str, info: dict) -> Iterator[Finding]:
+    def slot(self, live: str, state: Program) -> Iterator[Finding]:
         program = self.slots.program(live)
-        if info["statename"] in ("STOPPED", "STOPPING", "UNKNOWN"):
+        if state.phase in (STOPPED, STOPPING, UNKNOWN):
             yield Finding(
                 "slot-stopped",
-                "The live slot %s is %s in supervisor." % (program, info["statename"].lower()),
-                "`sudo supervisorctl start %s`" % program if info["statename"] != "UNKNOWN" else "Run site.yml.",
+                "The live slot %s is %s in %s." % (program, state.word.lower(), self.slots.processes.name),
+                "`%s`" % self.slots.processes.command("start", program) if state.phase != UNKNOWN else "Run site.yml.",
             )
             return
         ended = self.slots.ends()[program]
@@ -130,7 +140,7 @@ class Way:
         try:
             yield from self.answer(live)
         except (OSError, http.client.HTTPException) as error:
-            yield self.silent(live, info, error)
+            yield self.silent(live, state, error)
 
     def answer(self, live: str) -> Iterator[Finding]:
         """What the application says on its own socket, without the proxy."""
@@ -152,7 +162,7 @@ class Way:
                 "Read `sudo tail -n 50 %s`, or set flask_health_text to what it should say." % log,
             )
 
-    def silent(self, live: str, info: dict, error: Exception) -> Finding:
+    def silent(self, live: str, state: Program, error: Exception) -> Finding:
         """The slot should run, and nobody answers on its socket."""
         killed = logs.out_of_memory()
         if killed:
@@ -166,8 +176,9 @@ class Way:
         why = logs.reason(log, self.env, LATELY if hangs else 0, self.launched())
         return why or Finding(
             "slot-silent",
-            "The live slot %s is %s and does not answer on its socket (%s)." % (live, info["statename"].lower(), error),
-            "Read `sudo tail -n 50 %s`; `sudo supervisorctl restart %s` starts it anew." % (log, self.slots.program(live)),
+            "The live slot %s is %s and does not answer on its socket (%s)." % (live, state.word.lower(), error),
+            "Read `sudo tail -n 50 %s`; `%s` starts it anew."
+            % (log, self.slots.processes.command("restart", self.slots.program(live))),
         )
 
     def launched(self) -> float:
@@ -180,11 +191,11 @@ class Way:
     def reachable(self) -> float:
         """Since when nginx has reached the live slot's process through its link; 0 where none runs."""
         try:
-            info = self.slots.supervisor.info(self.slots.program(self.slots.live()))
+            state = self.slots.processes.look(self.slots.program(self.slots.live()))
             linked = os.lstat(self.site.path("run", "live.sock")).st_mtime
-        except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+        except (OSError, ProcessError):
             return 0
-        return max(info.get("start", 0), linked) if info["statename"] == "RUNNING" else 0
+        return max(state.started, linked) if state.phase == RUNNING else 0
 
     def deployments(self) -> Iterator[Finding]:
         """What a deployment or maintenance has left behind."""

@@ -5,47 +5,45 @@
 
 from __future__ import annotations
 
-import http.client
-import xmlrpc.client
 from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, clipped
-from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import UP
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import FAILED, RETRIED, ProcessError
 
 OFTEN = 3  # ends of a program by itself in an hour
 
 
 def workers(slots: Slots) -> Iterator[Finding]:
-    """What is wrong with those of an application; nothing where supervisor does not answer, which is said already."""
+    """What is wrong with those of an application; nothing where the process manager does not answer, which is said already."""
     try:
-        known = {name: slots.supervisor.info(slots.worker(name)) for name in slots.site.workers}
+        known = {name: slots.processes.look(slots.worker(name)) for name in slots.site.workers}
         ends, strays = slots.ends(), slots.strays()
-    except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+    except ProcessError:
         return
-    for name, info in known.items():
+    for name, program in known.items():
         ended = ends[slots.worker(name)]
-        if info["statename"] in ("BACKOFF", "FATAL") or ended >= OFTEN:
+        if program.phase in (RETRIED, FAILED) or ended >= OFTEN:
             yield crashing(slots, name, ended)
-        elif info["statename"] not in UP:
+        elif not program.is_up:
             yield Finding(
                 "worker-stopped",
-                "The worker %s is %s%s." % (name, info["statename"].lower(), last_said(slots.log(name))),
-                "`sudo supervisorctl start %s`; its log is %s." % (slots.worker(name), slots.log(name)),
+                "The worker %s is %s%s." % (name, program.word.lower(), last_said(slots.log(name))),
+                "`%s`; its log is %s." % (slots.processes.command("start", slots.worker(name)), slots.log(name)),
                 subject=name,
             )
-    for program in strays:
+    for stray in strays:
         yield Finding(
             "worker-left",
-            "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % program,
+            "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % stray,
             "Run update.yml, which ends it.",
-            subject=program,
+            subject=stray,
         )
 
 
 def crashing(slots: Slots, name: str, ended: int) -> Finding:
-    """A worker that supervisor has to start again and again."""
+    """A worker that has to be started again and again."""
     return Finding(
         "worker-crashing",
         "The worker %s does not stay up: it ended by itself %d times in the last hour%s."

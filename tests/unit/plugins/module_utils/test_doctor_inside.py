@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -17,6 +18,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks impor
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import CATALOGUE, Said
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Inside, Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.process import managers
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import RUNNING, Program
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_sites
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 from findings import ids
@@ -269,7 +273,7 @@ def test_what_deployments_leave_behind(site):
 def known_worker(site, supervisor):
     """The slots of an application, of which supervisor knows the worker mail."""
     slots = doctor_workers.Slots(site)
-    slots.supervisor = serving.Supervisor(supervisor.server_address, 5)
+    slots.processes = Supervisor(supervisor.server_address, 5)
     supervisor.files = {"blog.mail": 1}
     supervisor.addProcessGroup("blog.mail")
     return slots
@@ -328,8 +332,7 @@ def test_whose_lock_it_is(idle, ended, expected):
 
 
 def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_path, monkeypatch):
-    real = serving.Supervisor
-    monkeypatch.setattr(serving, "Supervisor", lambda timeout: real(supervisor.server_address, 5))
+    monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, supervisor.server_address))
     way = serving.Way(site, "/", "blog", "well")
     supervisor.files = {"blog-blue": 1, "blog-green": 1}
     assert ids(way.application()) == ["slot-stopped"]
@@ -350,8 +353,7 @@ def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_
 
 
 def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short_path):
-    real = serving.Supervisor
-    monkeypatch.setattr(serving, "Supervisor", lambda timeout: real(str(short_path / "none"), 5))
+    monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, str(short_path / "none")))
     monkeypatch.setattr(serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
     assert ids(serving.Way(site, "/", "blog", "").application()) == ["supervisor-stopped"]
 
@@ -371,11 +373,11 @@ def test_the_proxy(code, refused, state, expected, site, monkeypatch):
 @pytest.mark.parametrize("ended, expected", [(2, []), (3, ["slot-restarted"])])
 def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor, monkeypatch):
     way = serving.Way(site, "/", "blog", "")
-    way.slots.supervisor = serving.Supervisor(supervisor.server_address, 5)
+    way.slots.processes = Supervisor(supervisor.server_address, 5)
     monkeypatch.setattr(way, "answer", lambda live: iter(()))
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
     supervisor.log = ("%s,000 WARN exited: blog-blue (terminated by SIGKILL; not expected)\n" % now) * ended
-    assert ids(way.slot("blue", {"statename": "RUNNING"})) == expected
+    assert ids(way.slot("blue", Program(RUNNING, "RUNNING"))) == expected
 
 
 def test_another_site_with_the_same_name_is_found(site, tmp_path, monkeypatch):

@@ -8,6 +8,13 @@ import time
 import xmlrpc.client
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import (
+    RUNNING,
+    STOPPED,
+    UNKNOWN,
+    ProcessError,
+    Program,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 
 NAME = "blog-blue"
@@ -27,8 +34,8 @@ def known(supervisor):
 
 
 def test_a_program_that_was_not_read_yet_is_unknown(client):
-    assert client.info(NAME) == {"statename": "UNKNOWN", "pid": 0}
-    assert not client.is_up(NAME)
+    assert client.look(NAME) == Program(UNKNOWN, "UNKNOWN")
+    assert not client.look(NAME).is_up
 
 
 @pytest.mark.parametrize("state, running", [
@@ -36,7 +43,7 @@ def test_a_program_that_was_not_read_yet_is_unknown(client):
 ])
 def test_a_program_runs_or_does_not(state, running, client, known):
     known.states[NAME] = state
-    assert client.is_up(NAME) == running
+    assert client.look(NAME).is_up == running
 
 
 @pytest.mark.parametrize("state, stopped", [("RUNNING", True), ("BACKOFF", True), ("STOPPED", False)])
@@ -70,8 +77,8 @@ def test_waits_for_what_is_about_to_end(client, known):
 
 
 def test_a_program_that_ended_by_itself_meanwhile_is_stopped(client, known, monkeypatch):
-    monkeypatch.setattr(client, "info", lambda name: {"statename": next(states)})
-    states = iter(["RUNNING", "STOPPED"])
+    monkeypatch.setattr(client, "look", lambda name: Program(next(phases), ""))
+    phases = iter([RUNNING, STOPPED])
     client.stop(NAME)
     assert known.calls == [("stopProcess", NAME, False)] and known.states[NAME] == "STOPPED"
 
@@ -99,17 +106,17 @@ def test_starts_by_the_configuration_on_disk(case, client, supervisor):
     supervisor.groups, supervisor.states = dict(supervisor.groups), dict.fromkeys(supervisor.groups, "STOPPED")
     client.start(NAME)
     assert supervisor.calls == [(call, NAME) + (False,) * (call == "startProcess") for call in calls]
-    assert client.is_up(NAME)
+    assert client.look(NAME).is_up
 
 
 def test_a_program_that_supervisor_has_started_itself_is_started(client, known):
     known.states[NAME] = "RUNNING"
     client.start(NAME)
-    assert client.is_up(NAME)
+    assert client.look(NAME).is_up
 
 
 def test_a_program_without_a_configuration_is_an_error(client):
-    with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME"):
+    with pytest.raises(ProcessError, match="BAD_NAME"):
         client.start(NAME)
 
 
@@ -119,14 +126,15 @@ def test_another_fault_is_not_taken_for_an_answer(client, known, monkeypatch):
 
     for method in ("getProcessInfo", "startProcess", "getAllProcessInfo"):
         monkeypatch.setattr(known, method, broken)
-    for call in (client.info, client.start, client.names):
-        with pytest.raises(xmlrpc.client.Fault, match="SHUTDOWN_STATE"):
+    for call in (client.look, client.start, client.names):
+        with pytest.raises(ProcessError, match="SHUTDOWN_STATE"):
             call(NAME)
 
 
 def test_a_supervisor_that_does_not_run_is_an_error(short_path):
-    with pytest.raises(OSError):
-        Supervisor(str(short_path / "nothing.sock")).info(NAME)
+    with pytest.raises(ProcessError, match="nothing.sock") as error:
+        Supervisor(str(short_path / "nothing.sock")).look(NAME)
+    assert error.value.manager == "supervisor"
 
 
 LOG = """%(old)s,100 INFO exited: blog.mail (exit status 1; not expected)
@@ -157,5 +165,5 @@ def test_without_a_log_nothing_is_counted(client, supervisor, monkeypatch):
 def test_forgets_a_program_or_has_forgotten_it(client, known):
     known.states[NAME] = "STOPPED"
     client.forget(NAME)
-    assert client.info(NAME)["statename"] == "UNKNOWN"
+    assert client.look(NAME).phase == UNKNOWN
     client.forget(NAME)

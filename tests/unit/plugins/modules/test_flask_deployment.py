@@ -9,7 +9,6 @@ import functools
 import itertools
 import json
 import os
-from xmlrpc.client import Fault
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
@@ -19,7 +18,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment import d
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots as deployment_slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
-from ansible_collections.selfhost.flask.plugins.module_utils.process import supervisor as process_supervisor
+from ansible_collections.selfhost.flask.plugins.module_utils.process import managers
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import record
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
 from deployment_host import Killed, Memory
@@ -320,8 +321,8 @@ class TestWithoutSupervisor:
     def failed(self, host, deploy, monkeypatch):
         host.release("v1")
         with monkeypatch.context() as meanwhile:
-            nowhere = functools.partial(process_supervisor.Supervisor, str(host.root / "nothing.sock"))
-            meanwhile.setattr(deployment_slots, "Supervisor", nowhere)
+            nowhere = functools.partial(Supervisor, str(host.root / "nothing.sock"))
+            meanwhile.setitem(managers.MANAGERS, "supervisor", nowhere)
             return deploy("v1")["msg"]
 
     def test_the_change_is_taken_back_later(self, failed, host):
@@ -711,7 +712,7 @@ class TestWorkers:
 
 
 # what happens in the place of a step, and what the module says of it
-FAULT = Fault(50, "ABNORMAL_TERMINATION")
+FAULT = ProcessError("supervisor", "ABNORMAL_TERMINATION")
 FULL = OSError(28, "No space left on device")
 ERRORS = {
     "take": (FULL, "The host can't serve v2: [Errno 28] No space left on device"),
