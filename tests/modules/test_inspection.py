@@ -143,6 +143,7 @@ def test_one_that_ends_without_its_database_is_seen(inspect):
 
 def test_one_that_waits_for_its_database_is_not_waited_for(inspect, monkeypatch):
     from ansible_collections.selfhost.flask.plugins.module_utils.common import user_program
+    from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe import watch
 
     monkeypatch.setattr(user_program, "PROGRAM", user_program.PROGRAM.replace(
         "module.main()", "sys.modules[%r].PATIENCE = 1\nmodule.main()" % watch.__name__

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.login import problem
-from deployments import DEPLOYMENTS
 
 PASSWORD = "p%4$#'\"@/ :\\w"
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import printable
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import may_use
-from ansible_collections.selfhost.flask.plugins.module_utils.database.several import databases_at, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS, databases_at
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address, address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link, read_seal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -107,12 +107,12 @@ def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
 
 def is_here(site: Site, address: Address, env: Address | None) -> bool:
     """Whether root may copy and replace it here, as the application could do itself."""
-    if not address.is_local() or address.kind != "mysql":
-        return address.is_local()
+    if address.kind not in DRIVERS or not address.is_local():
+        return False
     if address.name == site.name or (env and address.place == env.place):
         return True
     try:
-        return may_use(address.name, [site.name, env.user if env else ""])
+        return DRIVERS[address.kind].may_be_used(address.name, [site.name, env.user if env else ""])
     except DatabaseError:
         return False
     except CommandError:

@@ -29,12 +29,21 @@ VERSION_TABLE = "alembic_version"
 
 
 class Database:
-    """What MySQL, SQLite and several of them have in common."""
+    """What the drivers have in common; most of it is asked of a single database, or of several as one."""
 
-    kind = ""
+    kind = ""  # as URLs have it, without the name of a Python package
+    units = ()  # of systemd's, one of which runs its server
+    login = None  # the class of its accounts, where it has a password for each
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, user: str = "") -> None:
+        """One of this host, used by an application's user."""
         self.name = name
+        self.user = user
+
+    @classmethod
+    def may_be_used(cls, name: str, accounts: list) -> bool:
+        """Whether one of the accounts has rights on a database, whose name the application has chosen."""
+        return True
 
     def members(self) -> list:
         """The databases that this consists of."""
@@ -51,6 +60,10 @@ class Database:
     def schema(self) -> dict:
         """The columns of each table, and the type of each column."""
         raise NotImplementedError
+
+    def check(self) -> None:
+        """CommandError, DatabaseError, OSError or ValueError where it is not there, or does not answer."""
+        self.revision()
 
     def shape(self) -> dict:
         """All that only a migration changes."""

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from typing import BinaryIO, Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import feed, output_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
     VERSION_TABLE,
@@ -17,13 +16,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
     DatabaseError,
     compare,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask, checked
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_login import MySQLLogin
 
 MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
 LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
 SWAPS = 90
-SAFE_NAME = re.compile(r"[^-'\"\\;\x00-\x1f\x7f][^'\"\\;\x00-\x1f\x7f]*")
 KINDS = ("TRIGGER", "EVENT", "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY")
-CLIENT = shutil.which("mariadb") or "mysql"  # MariaDB complains of the old names
 DUMPER = shutil.which("mariadb-dump") or "mysqldump"
 OWN_OPTIONS = [] if DUMPER.endswith("mariadb-dump") else ["--set-gtid-purged=OFF"]  # a copy is no replica
 
@@ -32,12 +31,22 @@ class MySQL(Database):
     """A database of this host's MySQL or MariaDB server, by root's login on its socket."""
 
     kind = "mysql"
+    units = ("mariadb.service", "mysql.service")
+    login = MySQLLogin
+
+    @classmethod
+    def may_be_used(cls, name: str, accounts: list) -> bool:
+        texts = ", ".join("'%s'" % checked(one) for one in accounts if one)
+        query = "SELECT COUNT(*) FROM mysql.db WHERE User IN (%s) AND '%s' LIKE Db" % (texts, checked(name))
+        return ask(query, "mysql") != [["0"]]
+
+    def check(self) -> None:
+        self.ask("SELECT 1")  # the revision is none as well where there is no such database
+        self.revision()
 
     def ask(self, query: str, database: str = "") -> list:
         """The rows of an answer, as lists of texts."""
-        argv = [CLIENT, "--batch", "--skip-column-names", "--raw", database or self.name]
-        out = run(argv, data=query.encode())
-        return [line.split("\t") for line in out.decode("utf-8", "replace").splitlines()]
+        return ask(query, database or self.name)
 
     def _listed(self, kind: str, database: str = "") -> list:
         """The names of the views, or of what else there is: tables of all sorts, and sequences."""
@@ -46,7 +55,7 @@ class MySQL(Database):
             "ORDER BY table_name" % (database or self.name, "=" if kind == "VIEW" else "<>"),
             "information_schema",
         )
-        return [_checked(row[0]) for row in rows]
+        return [checked(row[0]) for row in rows]
 
     def tables(self, database: str = "") -> dict:
         names = self._listed("TABLE", database)
@@ -141,22 +150,8 @@ class MySQL(Database):
                 "SELECT %s, %s_name FROM information_schema.%s WHERE %s_schema = '%s'"
                 % ("routine_type" if not kind else "'%s'" % kind, column, table, column, self.name)
             )
-            found += [(row[0], _checked(row[1])) for row in rows if row[0] in KINDS]
+            found += [(row[0], checked(row[1])) for row in rows if row[0] in KINDS]
         return "".join("DROP %s IF EXISTS %s; " % (kind, _quoted(name)) for kind, name in found)
-
-
-def may_use(name: str, accounts: list) -> bool:
-    """Whether one of the accounts has rights on a database, whose name the application has chosen."""
-    texts = ", ".join("'%s'" % _checked(one) for one in accounts if one)
-    query = "SELECT COUNT(*) FROM mysql.db WHERE User IN (%s) AND '%s' LIKE Db" % (texts, _checked(name))
-    return MySQL(name).ask(query, "mysql") != [["0"]]
-
-
-def _checked(name: str) -> str:
-    """A name that root's clients take for nothing else; whoever owns the database chooses it."""
-    if not SAFE_NAME.fullmatch(name):
-        raise DatabaseError("The database has %r, whose name has signs that are not safe. Rename it." % name)
-    return name
 
 
 def _quoted(name: str) -> str:

@@ -9,8 +9,6 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import join
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
-from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
 
 NAMED = "%s of %s"  # a table among those of several databases
 
@@ -54,11 +52,6 @@ class Several(Database):
 def pairs_of(database: Database) -> list:
     """What databases_at needs to find it again."""
     return [[one.kind, one.name] for one in database.members()]
-
-
-def databases_at(pairs: list, user: str) -> Database | None:
-    """The databases of this host by their kinds and names, as one; None where there is none."""
-    return as_one([MySQL(name) if kind == MySQL.kind else SQLite(name, user) for kind, name in pairs])
 
 
 def as_one(databases: list) -> Database | None:

@@ -21,10 +21,6 @@ class SQLite(Database):
 
     kind = "sqlite"
 
-    def __init__(self, name: str, user: str) -> None:
-        super().__init__(name)
-        self.user = user
-
     def _argv(self, *arguments: str) -> list:
         return user_argv((sqlite_owner,), self.name, *arguments)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]", "")
-PORTS = (0, 3306)  # another one is another server's, such as a container's or the end of a tunnel
 KINDS = {"mysql": "MySQL", "postgresql": "PostgreSQL", "mongodb": "MongoDB"}
+PORTS = {"mysql": 3306, "postgresql": 5432, "mongodb": 27017}  # another one is another server's, such as a tunnel's end
+ALIASES = {"mariadb": "mysql", "postgres": "postgresql"}
 # As SQLAlchemy reads one: a password may have any sign but `@`, and a name is not unquoted.
 URL = re.compile(
-    r"(?P<kind>\w+)(?:\+\w+)?://(?:(?P<user>[^:/]*)(?::[^@]*)?@)?(?P<host>\[[^/?]+\]|[^/:?]*)(?::(?P<port>[^/?]*))?"
+    r"(?P<kind>\w+)(?:\+\w+)?://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<host>\[[^/?]+\]|[^/:?]*)(?::(?P<port>[^/?]*))?"
     r"(?:/(?P<name>[^?]*))?(?P<query>\?.*)?", re.S
 )
 
@@ -35,13 +37,16 @@ class Address(NamedTuple):
     @property
     def place(self) -> tuple:
         """What makes it the same database."""
-        return self.kind, self.name, "" if self.host in LOCAL else self.host, self.port if self.port not in PORTS else 0
+        return self.kind, self.name, "" if self.host in LOCAL else self.host, 0 if self.has_usual_port() else self.port
 
     def is_local(self) -> bool:
-        """Whether it is of a kind that can be copied here, and on this host."""
+        """Whether it is on this host."""
         if self.kind == "sqlite":
             return self.name.startswith("/")
-        return self.kind == "mysql" and bool(self.name) and self.host in LOCAL and self.port in PORTS
+        return bool(self.name) and self.host in LOCAL and self.has_usual_port()
+
+    def has_usual_port(self) -> bool:
+        return self.port in (0, PORTS.get(self.kind))
 
     def in_words(self) -> str:
         """The database as a message names it."""
@@ -52,7 +57,7 @@ class Address(NamedTuple):
         else:
             said = "the %s database %s" % (KINDS.get(self.kind, self.kind), self.name)
             said += " on %s" % self.host if self.host not in LOCAL else ""
-            said += " at port %d" % self.port if self.port not in PORTS else ""
+            said += " at port %d" % self.port if not self.has_usual_port() else ""
         return said + (" (bind %s)" % self.bind if self.bind else "")
 
 
@@ -61,7 +66,7 @@ def read_url(text: str) -> Address | None:
     url = URL.fullmatch(text)
     if url is None:
         return None
-    kind = {"mariadb": "mysql", "postgres": "postgresql"}.get(url.group("kind"), url.group("kind"))
+    kind = ALIASES.get(url.group("kind"), url.group("kind"))
     name = url.group("name") or ""
     if kind == "sqlite" and name in ("", ":memory:"):
         return None
@@ -70,6 +75,12 @@ def read_url(text: str) -> Address | None:
     host = "" if "unix_socket=" in (url.group("query") or "") else url.group("host")
     port = url.group("port") or "0"
     return Address(kind, name, host, int(port) if port.isdigit() else 0, user=url.group("user") or "")
+
+
+def read_password(text: str) -> str:
+    """The password in a URL; an empty one where it has none."""
+    url = URL.fullmatch(text)
+    return unquote(url.group("password") or "") if url else ""
 
 
 def address_in_env(site: Site, path: str = "") -> Address | None:

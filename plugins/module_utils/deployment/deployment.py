@@ -16,7 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.process impo
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, application, concerns, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_account import password_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import account_in
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
@@ -153,7 +153,7 @@ class Deployment:
     def _coming_settings(self) -> dict:
         """Those that are not in .env yet. Until they are, the account's password is the one that is there."""
         found = read_settings(self.settings.staged())
-        passwords = [password_of(path, self.site.name) for path in (self.settings.path, self.settings.staged())]
+        passwords = [account_in(path, self.site.name).password for path in (self.settings.path, self.settings.staged())]
         if None not in passwords:
             found.pop("DATABASE_URL", None)
         return found

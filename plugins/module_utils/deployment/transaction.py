@@ -22,8 +22,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
     DatabaseError,
     differences,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_account import Account, password_of
-from ansible_collections.selfhost.flask.plugins.module_utils.database.several import databases_at, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import account_in, databases_at
+from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Account
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
@@ -134,23 +135,25 @@ class Transaction:
 
     def take_settings(self) -> None:
         """Migrations and the new slot find the deployment's settings from here on, and are let in with them."""
-        served = password_of(self.settings.path, self.site.name)
+        served = self._account().password
         self.settings.take()
-        wanted = password_of(self.settings.path, self.site.name)
-        account, both = Account(self.site.name), [one for one in (served, wanted) if one is not None]
-        if wanted is None or not account.is_there():
+        wanted = self._account()
+        if wanted.login is None or not wanted.login.is_there():
             return
-        is_valid = account.lets_in(wanted)
-        if not is_valid or served != wanted:
+        is_valid = wanted.login.lets_in(wanted.password)
+        if not is_valid or served != wanted.password:
             self.note(account=True)
         if not is_valid:
-            account.allow(*dict.fromkeys(both))
+            wanted.login.allow(*dict.fromkeys(one for one in (served, wanted.password) if one is not None))
+
+    def _account(self) -> Account:
+        return account_in(self.settings.path, self.site.name)
 
     def _settle_account(self) -> None:
         """Only the password in .env is valid, once nothing runs with another one."""
-        password = password_of(self.settings.path, self.site.name)
-        if self.journal.get("account") and password is not None:
-            Account(self.site.name).allow(password)
+        account = self._account()
+        if self.journal.get("account") and account.login:
+            account.login.allow(account.password)
 
     def dump(self, database: Database, undo: bool) -> None:
         """Copies the database; with undo, the copy is what it is brought back to."""

@@ -35,7 +35,7 @@ def places(site: Site) -> list:
 def inside(site: Site, database: Database) -> str:
     """The path in shared/ of a SQLite database; empty for any other."""
     path = os.path.relpath(os.path.realpath(database.name), os.path.realpath(site.path("shared")))
-    return path if isinstance(database, SQLite) and not path.startswith("..") else ""
+    return path if database.kind == SQLite.kind and not path.startswith("..") else ""
 
 
 def owner_argv(site: Site, action: str, folders: list, databases: Iterable[Database] = ()) -> list:

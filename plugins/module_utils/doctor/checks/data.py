@@ -26,8 +26,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.data impor
     application,
     data_of,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
+    Database,
+    DatabaseError,
+    members_of,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SETTINGS, Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import state_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, clipped
@@ -36,8 +39,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions imp
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-SERVERS = ("mariadb.service", "mysql.service")
-
 
 def database(site: Site, migrations: str) -> Iterator[Finding]:
     """Whether it answers, and is where the release expects it."""
@@ -45,9 +46,7 @@ def database(site: Site, migrations: str) -> Iterator[Finding]:
     yield from coverage(data)
     for found in members_of(data.database):
         try:
-            if isinstance(found, MySQL):
-                found.ask("SELECT 1")  # whose revision is none as well where there is no such database
-            found.revision()
+            found.check()
         except (CommandError, DatabaseError, OSError, ValueError) as error:
             yield unreachable(found, error)
             return
@@ -77,10 +76,10 @@ def secret_key(site: Site) -> Iterator[Finding]:
         yield Finding("secret-key-foreign", KEYS[state], remedy)
 
 
-def unreachable(found: object, error: Exception) -> Finding:
-    states = {unit: state_of(unit) for unit in SERVERS} if isinstance(found, MySQL) else {}
+def unreachable(found: Database, error: Exception) -> Finding:
+    states = {unit: state_of(unit) for unit in found.units}
     if states and "active" not in states.values():
-        unit = next((name for name, state in states.items() if state == "failed"), SERVERS[0])
+        unit = next((name for name, state in states.items() if state == "failed"), found.units[0])
         return Finding(
             "database-stopped", "The database server %s is %s." % (unit, states[unit]),
             "`sudo systemctl start %s`; see `journalctl -u %s`." % (unit, unit),

@@ -37,7 +37,6 @@ def foreseen(app: object, directory: str, current: list) -> dict:
 def _script(directory: str | None) -> tuple:
     """Flask-Migrate's extension, and the migrations in a folder as alembic has them."""
     from alembic.script import ScriptDirectory
-
     from flask import current_app
 
     migrate = current_app.extensions.get("migrate")

@@ -9,9 +9,9 @@ import os
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils.database import data as database_data
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import concerns, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL as MySQLDriver
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import data as doctor_data
 from ansible_collections.selfhost.flask.plugins.module_utils.site import release as site_release
@@ -19,7 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 MYSQL = dict(kind="mysql", name="shop", host="localhost", port=0, bind="")
 ELSEWHERE = dict(MYSQL, host="db.example.com")
-POSTGRESQL = dict(kind="postgresql", name="shop", host="db", port=5432, bind="")
+POSTGRESQL = dict(kind="postgresql", name="shop", host="db", port=5433, bind="")
 PEEWEE = dict(kind="unknown", name="peewee", host="", port=0, bind="")
 
 
@@ -58,7 +58,7 @@ class Place:
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
     monkeypatch.setattr(site_release, "is_sealed", lambda folder: os.path.exists(os.path.join(folder, ".release.json")))
-    monkeypatch.setattr(database_data, "may_use", lambda name, accounts: False)
+    monkeypatch.setattr(MySQLDriver, "may_be_used", lambda name, accounts: False)
     return Place(tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_all_binds_belong_together(shop):
 @pytest.mark.parametrize("address, words", [
     (ELSEWHERE, "the MySQL database shop on db.example.com"),
     (dict(MYSQL, port=3307, bind="x"), "the MySQL database shop at port 3307 (bind x)"),
-    (POSTGRESQL, "the PostgreSQL database shop on db at port 5432"),
+    (POSTGRESQL, "the PostgreSQL database shop on db at port 5433"),
     (dict(MYSQL, name="other"), "the MySQL database other"),
     (dict(MYSQL, name="mysql"), "the MySQL database mysql"),
 ])
@@ -126,7 +126,7 @@ def test_an_external_database_is_said(shop):
 
 def test_another_database_of_the_server_needs_rights_of_the_application_s_account(shop, monkeypatch):
     asked = []
-    monkeypatch.setattr(database_data, "may_use", lambda name, accounts: not asked.append((name, accounts)))
+    monkeypatch.setattr(MySQLDriver, "may_be_used", lambda name, accounts: not asked.append((name, accounts)))
     shop.serve("v1", dict(MYSQL, name="other"))
     assert shop.found() == ([["mysql", "other"]], [])
     assert asked == [("other", ["shop", "shop"])]
@@ -137,7 +137,7 @@ def test_where_rights_can_t_be_asked_for(error, here, shop, monkeypatch):
     def fail(*ignored):
         raise error
 
-    monkeypatch.setattr(database_data, "may_use", fail)
+    monkeypatch.setattr(MySQLDriver, "may_be_used", fail)
     shop.serve("v1", dict(MYSQL, name="other"))
     assert bool(shop.found()[0]) is here
 

@@ -12,7 +12,8 @@ import sqlite3
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, compare_now
-from ansible_collections.selfhost.flask.plugins.module_utils.database.several import databases_at, pairs_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import databases_at
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 

@@ -12,7 +12,7 @@ import re
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql
+from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql, mysql_client
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MARK, MySQL
 
@@ -86,7 +86,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch):
     found = Server()
-    monkeypatch.setattr(mysql, "run", found.run)
+    monkeypatch.setattr(mysql_client, "run", found.run)
     monkeypatch.setattr(mysql, "feed", found.feed)
     return found
 

@@ -14,7 +14,9 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment, health, transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment, health
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots as deployment_slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
@@ -595,10 +597,7 @@ class TestPassword:
         """The passwords that were valid, one after the other; the account has `old` at first."""
         valid = [("old",)]
 
-        class Account:
-            def __init__(self, name):
-                assert name == "blog"
-
+        class Account(Login):
             def is_there(self):
                 return True
 
@@ -609,7 +608,7 @@ class TestPassword:
                 host.reach("allow")
                 valid.append(passwords)
 
-        monkeypatch.setattr(transaction, "Account", Account)
+        monkeypatch.setattr(MySQL, "login", Account)
         (host.root / "shared/.env").write_text(self.URL % "old")
         return valid
 
@@ -640,7 +639,7 @@ class TestPassword:
         assert valid[-1] == ("new",) and host.settings()[0] == self.URL % "new"
 
     def test_an_account_of_another_server_at_this_hosts_address_is_left_alone(self, valid, served, monkeypatch):
-        monkeypatch.setattr(transaction.Account, "is_there", lambda self: False)
+        monkeypatch.setattr(MySQL.login, "is_there", lambda self: False)
         assert not served(settings=self.URL % "new").get("failed") and valid == [("old",)]
 
     def test_one_that_is_valid_already_is_not_set(self, valid, served):

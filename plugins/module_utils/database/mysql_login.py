@@ -3,44 +3,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The application's account on this host's MySQL or MariaDB: which passwords let it in.
 
-An empty password stands for the system user of the same name, who needs none. While a deployment is at work, the
-passwords of the version that serves and of the one to come are both valid.
+An empty password stands for the system user of the same name, who needs none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from urllib.parse import unquote
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
-from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import CLIENT, MySQL
-from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
+from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask
 
-URL = re.compile(
-    r"(?:mysql|mariadb)(?:\+\w+)?://(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@(?:localhost|127\.0\.0\.1|\[::1\]|)(?::3306)?/"
-)
 OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def password_of(settings: str, user: str) -> str | None:
-    """The password in a .env file; None where its database is not this host's, or is used by another account."""
-    url = URL.match(read_settings(settings).get("DATABASE_URL", ""))
-    return unquote(url.group("password") or "") if url and unquote(url.group("user")) == user else None
-
-
-class Account:
+class MySQLLogin(Login):
     """The account of an application, which has its system user's name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.server = MySQL("mysql")
 
     def is_there(self) -> bool:
         """Whether this host's server has it; an address of this host can lead to another server, by a tunnel."""
         try:
-            rows = self.server.ask("SELECT COUNT(*) FROM user WHERE User = '%s' AND Host = 'localhost'" % self.name)
+            rows = ask("SELECT COUNT(*) FROM user WHERE User = '%s' AND Host = 'localhost'" % self.name, "mysql")
         except CommandError:
             return False
         return rows != [["0"]]
@@ -59,7 +44,7 @@ class Account:
 
     def allow(self, *passwords: str) -> None:
         """These are valid from now on, the last one as the one that stays; no other is."""
-        is_mariadb = "MariaDB" in self.server.ask("SELECT VERSION()")[0][0]
+        is_mariadb = "MariaDB" in ask("SELECT VERSION()", "mysql")[0][0]
         for statement in (self._mariadb if is_mariadb else self._mysql)(passwords):
             self._ask("ALTER USER '%s'@'localhost' %s" % (self.name, statement))
 
@@ -79,7 +64,7 @@ class Account:
     def _ask(self, statement: str) -> None:
         """What is said of an error may have a part of the statement in it, and with that of a password."""
         try:
-            self.server.ask("SET SESSION sql_mode = ''; " + statement)
+            ask("SET SESSION sql_mode = ''; " + statement, "mysql")
         except CommandError as error:
             code = re.search(r"ERROR \d+ \(\w+\)", str(error))
             said = code.group() if code else "the server can't be asked"

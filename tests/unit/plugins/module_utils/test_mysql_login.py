@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql, mysql_account
+from ansible_collections.selfhost.flask.plugins.module_utils.database import mysql_client, mysql_login
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_account import Account, password_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import account_in
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_login import MySQLLogin
 
 NASTY = "p%4$#'\"@/ :\\w"
 QUOTED = "p%254%24%23%27%22%40%2F%20%3A%5Cw"
@@ -30,8 +31,9 @@ URLS = {
 @pytest.mark.parametrize("url", URLS)
 def test_a_password_is_the_one_of_this_hosts_account(url, tmp_path):
     (tmp_path / ".env").write_text("DATABASE_URL='%s'\n" % url.replace("'", ""))
-    assert password_of(str(tmp_path / ".env"), "blog") == URLS[url]
-    assert password_of(str(tmp_path / "none"), "blog") is None
+    account = account_in(str(tmp_path / ".env"), "blog")
+    assert account.password == URLS[url] and (account.login is None) == (URLS[url] is None)
+    assert account_in(str(tmp_path / "none"), "blog").password is None
 
 
 class Server:
@@ -57,7 +59,7 @@ class Server:
 def server(monkeypatch):
     def server(version="10.11.19-MariaDB-0+deb12u1"):
         found = Server(version)
-        for module in (mysql, mysql_account):
+        for module in (mysql_client, mysql_login):
             monkeypatch.setattr(module, "run", found.run)
         return found
 
@@ -88,22 +90,22 @@ MYSQL = {
 ])
 def test_several_passwords_are_valid_at_a_time(version, passwords, statements, server):
     found = server(version)
-    Account("blog").allow(*passwords)
+    MySQLLogin("blog").allow(*passwords)
     assert found.statements() == statements
     assert not any(one and one in " ".join(argv) for one in passwords for argv in found.argv)
 
 
 def test_asks_as_the_application_would_log_in(server):
     found = server()
-    assert Account("blog").lets_in(NASTY) and Account("blog").lets_in("")
+    assert MySQLLogin("blog").lets_in(NASTY) and MySQLLogin("blog").lets_in("")
     assert found.users == ["", "blog"]
     assert found.data[0] == '[client]\npassword="p%4$#\'\\"@/ :\\\\w"\n' and "4$#" not in str(found.argv)
     found.problem = "`mysql` ended with exit code 1: Access denied"
-    assert not Account("blog").lets_in(NASTY)
+    assert not MySQLLogin("blog").lets_in(NASTY)
 
 
 def test_an_error_does_not_tell_a_password(server):
     found = server("8.4.3")
     found.problem = "`mysql` ended with exit code 1: ERROR 1064 (42000) at line 1: near 'pelican4711'"
     with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\.$"):
-        Account("blog").allow("pelican4711")
+        MySQLLogin("blog").allow("pelican4711")
