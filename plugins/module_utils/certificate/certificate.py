@@ -192,7 +192,7 @@ def misplaced(certificate: str) -> str:
 
 
 def check(pair: Pair, names: list, now: float) -> Facts:
-    """What a pair says; CertificateError where a visitor of these names would be warned, or nginx refuse it."""
+    """What a pair says; CertificateError where a visitor of these names would be warned, or a server refuse it."""
     facts = pair.facts()
     if not belongs(pair):
         raise CertificateError(

@@ -27,7 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certifi
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders, sync_folder, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx_sites import sites_with
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import PROXIES
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link, replace_link
 
 FOLDER = "/etc/ssl/selfhost"
@@ -129,9 +129,9 @@ class Proxy:
             time.sleep(0.2)
 
     def _remedy(self) -> str:
-        """Another site with the same name is the likeliest reason, and nginx's journal doesn't say so."""
+        """Another site with the same name is the likeliest reason, and a proxy's journal doesn't say so."""
         for name in self.names:
-            sites = sites_with(name)
+            sites = [path for one in self.services if one in PROXIES for path in PROXIES[one]().sites_with(name)]
             if len(sites) > 1:
                 return "%s are sites for %s: remove all but one." % (" and ".join(sites), name)
         return "See `journalctl -u %s`." % self.services[0]

@@ -9,6 +9,10 @@ import os
 import subprocess
 from typing import Iterable, NamedTuple
 
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
+from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import MANAGERS
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import PROXIES
+
 SEVERITIES = ("critical", "warning", "notice")
 INSIDE, OUTSIDE = "inside", "outside"
 TIMEOUT = 20  # seconds for a program that only looks
@@ -43,10 +47,10 @@ CATALOGUE = {
     "tls-old-version": "warning",
     "tls-profile": "warning",
     # The way of a request on the host.
-    "nginx-stopped": "critical",
-    "nginx-config-invalid": "critical",
+    "proxy-stopped": "critical",
+    "proxy-config-invalid": "critical",
     "site-name-taken": "critical",
-    "supervisor-stopped": "critical",
+    "process-manager-stopped": "critical",
     "nothing-served": "critical",
     "live-link-broken": "critical",
     "slot-stopped": "critical",
@@ -119,10 +123,16 @@ CATALOGUE = {
     "check-failed": "notice",
 }
 
+
+def _failed(units: Iterable[str]) -> tuple:
+    """The findings that say of units that they have failed."""
+    return tuple("unit-failed:" + unit for unit in units)
+
+
 _ANSWERS = ("health-error", "health-text", "health-slow", "proxy-errors", "application-errors", "header-missing")
 _PROXY = _ANSWERS + (
-    "https-unreachable", "http-unreachable", "http-not-redirected", "unit-failed:nginx.service", "journal-errors",
-    "certificate-not-loaded", "static-refused", "server-version-shown", "tls-profile",
+    "https-unreachable", "http-unreachable", "http-not-redirected", "journal-errors",
+    "certificate-not-loaded", "static-refused", "server-version-shown", "tls-profile", *_failed(proxy.unit for proxy in PROXIES.values()),
 )
 _SLOT = _ANSWERS + ("journal-errors", "slot-crashing", "slot-restarted", "application-error")
 
@@ -130,11 +140,13 @@ _SLOT = _ANSWERS + ("journal-errors", "slot-crashing", "slot-restarted", "applic
 EXPLAINS = {
     "host-unreachable": ("ssh-unreachable", "https-unreachable", "http-unreachable"),
     "https-unreachable": _ANSWERS,
-    "nginx-stopped": _PROXY,
-    "nginx-config-invalid": _PROXY + ("nginx-stopped",),
+    "proxy-stopped": _PROXY,
+    "proxy-config-invalid": _PROXY + ("proxy-stopped",),
     "site-name-taken": _PROXY,
-    "certificate-missing": _PROXY + ("nginx-config-invalid", "nginx-stopped"),
-    "supervisor-stopped": _SLOT + ("worker-stopped", "worker-crashing", "slot-silent", "unit-failed:supervisor.service"),
+    "certificate-missing": _PROXY + ("proxy-config-invalid", "proxy-stopped"),
+    "process-manager-stopped": _SLOT + (
+        "worker-stopped", "worker-crashing", "slot-silent", *_failed(manager.unit for manager in MANAGERS.values()),
+    ),
     "nothing-served": _SLOT + ("current-mismatch", "static-refused", "database-behind"),
     "live-link-broken": _SLOT + ("current-mismatch",),
     "slot-stopped": _SLOT,
@@ -147,7 +159,7 @@ EXPLAINS = {
     "site-left-closed": _ANSWERS,
     "database-stopped": _SLOT + (
         "slot-silent", "database-unreachable", "database-behind", "worker-stopped", "worker-crashing", "backup-failed",
-        "unit-failed:mariadb.service", "unit-failed:mysql.service",
+        *_failed(unit for driver in DRIVERS.values() for unit in driver.units),
     ),
     "database-unreachable": _SLOT + ("database-behind", "backup-failed", "slot-silent"),
     "database-behind": _SLOT,

@@ -20,13 +20,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks impor
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import Way
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx_sites import sites_with
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 ADDED_HEADER = re.compile(r"^\s*add_header\s+[\"']?(Strict-Transport-Security|X-Content-Type-Options)\b", re.M | re.I)
-INCLUDED = re.compile(r"^\s*include\s+[\"']?([^\s;\"']+)", re.M)
-NGINX = "/etc/nginx"
 
 
 class Settings(NamedTuple):
@@ -65,7 +62,7 @@ class Inside:
         """(title, what looks) in the order of the report."""
         s, site = self.settings, self.site
         checks = [
-            ("The way of a request: nginx, live slot, application", self.way.look),
+            ("The way of a request: proxy, live slot, application", self.way.look),
             ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: doctor_workers.workers(self.way.slots)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
@@ -84,7 +81,7 @@ class Inside:
             ("Firewall", self.firewall),
             ("fail2ban", lambda: access.jails(s.jails)),
             ("Application's log", self.application_log),
-            ("nginx's error log", self.proxy_log),
+            ("The proxy's error log", self.proxy_log),
             ("System's journal", doctor_logs.journal_errors),
         ]
         return checks if s.brief else checks + [("Security updates", doctor_host.updates)]
@@ -114,11 +111,12 @@ class Inside:
 
     def namesakes(self) -> Iterator[Finding]:
         """As after a change of flask_app, when the old application is still there."""
-        sites = sites_with(self.settings.host)
+        sites = self.way.server.sites_with(self.settings.host)
         if len(sites) > 1:
             yield Finding(
                 "site-name-taken",
-                "%s is the name of %s, and nginx serves the first of them." % (self.settings.host, " and ".join(sites)),
+                "%s is the name of %s, and %s serves the first of them."
+                % (self.settings.host, " and ".join(sites), self.way.server.name),
                 "Remove the other application (docs/remove.md in the collection's repository), or give it another "
                 "flask_domain and run its site.yml.",
             )
@@ -152,7 +150,7 @@ class Inside:
         yield from doctor_logs.application_errors(logs)
 
     def proxy_log(self) -> Iterator[Finding]:
-        yield from doctor_logs.proxy_errors("/var/log/nginx/%s.error.log" % self.site.name, self.way.reachable())
+        yield from doctor_logs.proxy_errors(self.way.server.error_log(self.site.name), self.way.reachable())
 
     def facts(self) -> dict:
         """What is compared with the view from outside."""
@@ -164,7 +162,7 @@ class Inside:
             addresses=ask("hostname", "-I").out.split(),
             fingerprint=fingerprint(self.settings.certificate),
             static=self.static(),
-            headers=sorted(set(ADDED_HEADER.findall(configuration(self.site.name)))),
+            headers=sorted(set(ADDED_HEADER.findall(self.way.server.configuration(self.site.name)))),
             guessable=sshd.with_password(),
             listeners=doctor_host.listeners(ask("ss", "-Htlnup").out, ports),
             lock=self.way.lock(),
@@ -181,13 +179,6 @@ class Inside:
                 if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
                     return "/" + os.path.relpath(os.path.join(folder, name), public)
         return ""
-
-
-def configuration(name: str) -> str:
-    """nginx's configuration of an application, with what that includes."""
-    text = data.text_of(os.path.join(NGINX, "sites-enabled", name))
-    paths = [path for pattern in INCLUDED.findall(text) for path in glob.glob(os.path.join(NGINX, pattern))]
-    return "\n".join([text] + [data.text_of(path) for path in sorted(paths)])
 
 
 def fingerprint(path: str) -> str:

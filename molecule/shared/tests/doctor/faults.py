@@ -124,10 +124,10 @@ FAULTS = [
     ),
     Fault("TLS 1.2 is spoken", "tls-profile", outside=dict(profile="modern")),
     # the proxy
-    Fault("nginx is stopped", "nginx-stopped", "systemctl stop nginx", "systemctl start nginx"),
-    Fault("nginx's configuration is broken", "nginx-config-invalid", "echo 'nonsense;' >/etc/nginx/conf.d/x.conf", NGINX_BACK),
+    Fault("nginx is stopped", "proxy-stopped", "systemctl stop nginx", "systemctl start nginx"),
+    Fault("nginx's configuration is broken", "proxy-config-invalid", "echo 'nonsense;' >/etc/nginx/conf.d/x.conf", NGINX_BACK),
     Fault(
-        "nginx can't start", "nginx-config-invalid",
+        "nginx can't start", "proxy-config-invalid",
         "echo 'nonsense;' >/etc/nginx/conf.d/x.conf; systemctl stop nginx; systemctl start nginx || true", NGINX_BACK,
     ),
     Fault(
@@ -185,7 +185,7 @@ FAULTS = [
     ),
     Fault("the health URL answers 404", "application-error", inside=dict(health_url="/no"), outside=dict(health_url="/no")),
     Fault("the text is missing", "health-text", inside=dict(health_text="pelican"), outside=dict(health_text="pelican")),
-    Fault("supervisor is stopped", "supervisor-stopped", "systemctl stop supervisor", "systemctl start supervisor"),
+    Fault("supervisor is stopped", "process-manager-stopped", "systemctl stop supervisor", "systemctl start supervisor"),
     Fault(
         "live.sock leads nowhere", "live-link-broken", f"cp -a {ROOT}/run/live.sock {KEPT}/; ln -sfn nowhere.sock {ROOT}/run/live.sock",
         f"rm {ROOT}/run/live.sock; mv {KEPT}/live.sock {ROOT}/run/",

@@ -49,7 +49,7 @@ echo '{{"ok": false, "problem": "rows", "backup": "x"}}' >{OWN}/drill.json"""
 
 
 @pytest.mark.parametrize("inject, findings, playbooks", [
-    (BROKEN, "nginx-config-invalid firewall-off", "site.yml"),
+    (BROKEN, "proxy-config-invalid firewall-off", "site.yml"),
     (f"echo COLOUR=blue >>{ROOT}/shared/.env", "settings-pending", "update.yml"),
     (FAILED, "backup-failed drill-failed", "backup.yml drill.yml"),
 ])

@@ -111,7 +111,7 @@ def application_errors(paths: dict) -> Iterator[Finding]:
 
 
 def proxy_errors(path: str, since: float = 0) -> Iterator[Finding]:
-    """What nginx could not do for visitors, in the last hour; for want of the application, since it can be reached."""
+    """What the proxy could not do for visitors, in the last hour; for want of the application, since it can be reached."""
     mended = set(recent(path)) - set(recent(path, since=since + 1))  # the rest of that second is from before, too
     lines = [line for line in recent(path) if PROXY_ERROR.search(line) and not PROXY_NOISE.search(line)]
     found = [line for line in lines if not (line in mended and UPSTREAM.search(line))]

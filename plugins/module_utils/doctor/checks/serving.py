@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import http.client
 import os
-import re
 import time
 from typing import Iterator
 
@@ -28,6 +27,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.manager imp
     Program,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import manager_of
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import proxy_of
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Refusal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import LEASE, Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -35,10 +36,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
 CLOSED_HOURS = 4  # after which maintenance was rather forgotten
 PATIENCE = 5  # seconds that the application has to answer
-CONFIGURED_IN = re.compile(r" in (/\S+):\d+$")
-OWN_FOLDER, AVAILABLE = "/etc/nginx/selfhost/", "/etc/nginx/sites-available/"
-OWN_FILES = ("/etc/nginx/nginx.conf", "/etc/nginx/conf.d/selfhost.conf")
-CERTIFICATE_GONE = re.compile(r"cannot load certificate(?: key)? \"([^\"]+)\"")
 
 
 def state_of(unit: str) -> str:
@@ -52,6 +49,7 @@ class Way:
     def __init__(self, site: Site, url: str, host: str, text: str) -> None:
         self.site = site
         self.slots = Slots(site)
+        self.server = proxy_of(site)
         self.slots.processes = manager_of(site, timeout=PATIENCE)
         self.url, self.host, self.text = url, host, text
         self.env = site.path("shared", ".env")
@@ -62,32 +60,26 @@ class Way:
         yield from self.application()
 
     def proxy(self) -> Iterator[Finding]:
-        test, state = ask("nginx", "-t"), state_of("nginx.service")
+        server = self.server
+        test, state = ask(*server.test), state_of(server.unit)
         if test.code:
-            refused = [line for line in test.err.splitlines() if "[emerg]" in line] or test.err.splitlines() or [""]
-            yield self.refused(state, clipped(refused[0].partition("[emerg] ")[2] or refused[0]))
+            yield self.refused(state, server.refusal(test.err))
         elif state != "active":
-            yield Finding("nginx-stopped", "nginx is %s, so nobody is served." % state, "`sudo systemctl start nginx`")
+            what = "%s is %s, so nobody is served." % (server.name, state)
+            yield Finding("proxy-stopped", what, "`sudo systemctl start %s`" % server.name)
 
-    def refused(self, state: str, said: str) -> Finding:
-        """nginx goes on with what it has loaded: whatever is done, it must not be stopped now."""
-        gone, place = CERTIFICATE_GONE.search(said), CONFIGURED_IN.search(said)
-        path = place.group(1) if place else ""
-        what = "nginx is %s, and its configuration is refused: %s" % (state, said)
-        if gone:
-            return Finding("certificate-missing", what, "Run site.yml, which writes %s again." % gone.group(1))
-        if not path or self.is_own(path):
-            return Finding("nginx-config-invalid", what, "Do not restart nginx. Run site.yml, which writes its files again.")
-        return Finding(
-            "nginx-config-invalid", what,
-            "Do not restart nginx. %s is not a file of this collection: correct it, or move it away with "
-            "`sudo mv %s /root/`. Then `sudo nginx -t && sudo systemctl reload-or-restart nginx`." % (path, path),
-        )
-
-    def is_own(self, path: str) -> bool:
-        """Whether site.yml writes a file of nginx's configuration."""
-        real = os.path.realpath(path)
-        return real.startswith(OWN_FOLDER) or real in OWN_FILES + (AVAILABLE + self.site.name,)
+    def refused(self, state: str, refusal: Refusal) -> Finding:
+        """The proxy goes on with what it has loaded: whatever is done, it must not be stopped now."""
+        name, path = self.server.name, refusal.path
+        what = "%s is %s, and its configuration is refused: %s" % (name, state, clipped(refusal.said))
+        if refusal.gone:
+            return Finding("certificate-missing", what, "Run site.yml, which writes %s again." % refusal.gone)
+        remedy = "Do not restart %s. " % name
+        if not path or self.server.is_own(path, self.site.name):
+            return Finding("proxy-config-invalid", what, remedy + "Run site.yml, which writes its files again.")
+        remedy += "%s is not a file of this collection: correct it, or move it away with `sudo mv %s /root/`. " % (path, path)
+        remedy += "Then `sudo %s && sudo systemctl reload-or-restart %s`." % (" ".join(self.server.test), name)
+        return Finding("proxy-config-invalid", what, remedy)
 
     def application(self) -> Iterator[Finding]:
         live = self.slots.live()
@@ -104,7 +96,7 @@ class Way:
     def unmanaged(self, error: ProcessError) -> Finding:
         manager = self.slots.processes
         return Finding(
-            "supervisor-stopped",
+            "process-manager-stopped",
             "%s is %s and does not answer (%s); it runs the application." % (manager.name, state_of(manager.unit), error),
             "`sudo systemctl restart %s`" % manager.unit.partition(".")[0],
         )
@@ -189,7 +181,7 @@ class Way:
             return 0
 
     def reachable(self) -> float:
-        """Since when nginx has reached the live slot's process through its link; 0 where none runs."""
+        """Since when the proxy has reached the live slot's process through its link; 0 where none runs."""
         try:
             state = self.slots.processes.look(self.slots.program(self.slots.live()))
             linked = os.lstat(self.site.path("run", "live.sock")).st_mtime

@@ -23,7 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certifi
     self_signed,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program as deployment_program
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_sites
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx
 from tls_host import DAY, DIRECTORY, TlsHost
 
 ACME = {"origin": "letsencrypt"}
@@ -339,7 +339,7 @@ def test_a_site_of_another_application_with_the_same_name_is_called_the_cause(ho
     for name in ("a", "blog", "shop"):
         other = "shop" if name == "shop" else "blog"
         (tmp_path / name).write_text("server {\n    server_name www.x.com %s.example.com;\n}\n" % other)
-    monkeypatch.setattr(nginx_sites, "SITES", ("%s/*" % tmp_path,))
+    monkeypatch.setattr(nginx, "SITES", ("%s/*" % tmp_path,))
     said = certificate_store.Proxy(["nginx"], ["Blog.example.com"])._remedy()
     assert said == "%s/a and %s/blog are sites for Blog.example.com: remove all but one." % (tmp_path, tmp_path)
     assert certificate_store.Proxy(["nginx"], ["shop.example.com"])._remedy() == "See `journalctl -u nginx`."

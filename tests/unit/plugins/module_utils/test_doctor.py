@@ -36,8 +36,8 @@ def find(*names: str) -> list:
 CAUSES = {
     "the worst first": (["settings-pending", "disk-filling", "key-exposed"], ["key-exposed", "disk-filling", "settings-pending"]),
     "the same from both sides": (["ssh-password-login", "ssh-password-login"], ["ssh-password-login"]),
-    "the proxy": (["health-error", "https-unreachable", "http-unreachable", "nginx-stopped", "unit-failed:nginx.service"], ["nginx-stopped"]),
-    "another unit beside it": (["nginx-stopped", "unit-failed:cron.service"], ["nginx-stopped", "unit-failed"]),
+    "the proxy": (["health-error", "https-unreachable", "http-unreachable", "proxy-stopped", "unit-failed:nginx.service"], ["proxy-stopped"]),
+    "another unit beside it": (["proxy-stopped", "unit-failed:cron.service"], ["proxy-stopped", "unit-failed"]),
     "the database": (["application-error", "health-error", "database-stopped", "application-errors"], ["database-stopped"]),
     "the slot and a disk": (["slot-stopped", "health-error", "disk-full"], ["disk-full", "slot-stopped"]),
     "a missing setting": (["settings-missing", "settings-pending", "slot-crashing", "health-error"], ["settings-missing"]),

@@ -21,7 +21,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside impor
 from ansible_collections.selfhost.flask.plugins.module_utils.process import managers
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import RUNNING, Program
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_sites
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 from findings import ids
 
@@ -355,13 +355,13 @@ def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_
 def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short_path):
     monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, str(short_path / "none")))
     monkeypatch.setattr(serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
-    assert ids(serving.Way(site, "/", "blog", "").application()) == ["supervisor-stopped"]
+    assert ids(serving.Way(site, "/", "blog", "").application()) == ["process-manager-stopped"]
 
 
 @pytest.mark.parametrize("code, refused, state, expected", [
     (0, "", "active", []),
-    (0, "", "failed", ["nginx-stopped"]),
-    (1, "nginx: [emerg] unknown directive \"x\"", "active", ["nginx-config-invalid"]),
+    (0, "", "failed", ["proxy-stopped"]),
+    (1, "nginx: [emerg] unknown directive \"x\"", "active", ["proxy-config-invalid"]),
     (1, "nginx: [emerg] cannot load certificate \"/etc/x.pem\": no", "failed", ["certificate-missing"]),
 ])
 def test_the_proxy(code, refused, state, expected, site, monkeypatch):
@@ -381,7 +381,7 @@ def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor,
 
 
 def test_another_site_with_the_same_name_is_found(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(nginx_sites, "SITES", ("%s/sites/*" % tmp_path,))
+    monkeypatch.setattr(nginx, "SITES", ("%s/sites/*" % tmp_path,))
     inside = Inside(Settings(site.name, site.root, site.log, host="blog.example.com"))
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites/blog").write_text("server {\n    server_name blog.example.com;\n}\n")
