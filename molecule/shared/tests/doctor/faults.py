@@ -88,6 +88,16 @@ def said(**application: object) -> dict:
     return dict(inject=inject, undo=f"cp -a {kept} {seal}")
 
 
+def mysql(name: str) -> dict:
+    """A database of the host's server, as an application says it."""
+    return dict(kind="mysql", name=name, host="localhost", port=0, bind="")
+
+
+def elsewhere(name: str) -> str:
+    """.env names another database."""
+    return f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i 's#localhost/{APP}#localhost/{name}#' {ROOT}/shared/.env"
+
+
 def listening(port: int) -> str:
     return f"systemd-run -q --unit=listener python3 -m http.server {port} --directory /var/empty"
 
@@ -229,8 +239,12 @@ FAULTS = [
     Fault("the database is stopped", "database-stopped", "systemctl stop mariadb", "systemctl start mariadb"),
     Fault(
         "the database is not there", "database-unreachable settings-pending",
-        f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i 's#localhost/{APP}#localhost/{APP}x#' {ROOT}/shared/.env",
-        f"cp -a {KEPT}/.env {ROOT}/shared/",
+        f"{elsewhere(APP + 'x')}\n{said(databases=[mysql(APP + 'x')])['inject']}",
+        f"cp -a {KEPT}/.env {ROOT}/shared/; {said()['undo']}",
+    ),
+    Fault(
+        "the application does not use the database that .env names", "database-differs settings-pending",
+        elsewhere(APP + "x"), f"cp -a {KEPT}/.env {ROOT}/shared/",
     ),
     Fault(
         "the database is behind", "database-behind",
@@ -238,14 +252,14 @@ FAULTS = [
         f"{SQL} 'INSERT INTO alembic_version SELECT * FROM kept; DROP TABLE kept'",
     ),
     Fault("a bind is elsewhere", "database-not-copied", **said(databases=[
-        dict(kind="mysql", name=APP, host="localhost", port=0, bind=""),
+        mysql(APP),
         dict(kind="postgresql", name="log", host="db.example.com", port=0, bind="log"),
     ])),
     Fault("the secret key is from a tutorial", "secret-key-weak", **said(secret_key="weak")),
     Fault("the secret key is from the code", "secret-key-foreign", **said(secret_key="foreign")),
     Fault(
         "a setting is missing", "settings-missing",
-        f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i /^SECRET_KEY/d {ROOT}/shared/.env", f"cp -a {KEPT}/.env {ROOT}/shared/",
+        f"cp -a {ROOT}/shared/.env {KEPT}/; sed -i /^DATABASE_URL/d {ROOT}/shared/.env", f"cp -a {KEPT}/.env {ROOT}/shared/",
     ),
     Fault(
         "a setting was changed by hand", "settings-pending",

@@ -35,8 +35,8 @@ APPLICATIONS = {
     },
 }
 COMMON = {"flask_health_url": "/healthz"}
-# What the host needs for an application that nobody visits through the proxy.
-PARTS = "mysql,app,deployment,gunicorn"
+# What a host needs for an application that nobody visits through the proxy.
+PARTS = "base,mysql,app,deployment,gunicorn"
 MYSQL = 'mysqldump --skip-comments --skip-extended-insert "$1"'
 SQLITE = """
 python3 -c 'import sqlite3, sys; print("\\n".join(sqlite3.connect(sys.argv[1]).iterdump()))' /srv/$1/shared/data/$1.db
@@ -126,6 +126,11 @@ class Loader:
     def entry(self) -> dict:
         """The last one of the records."""
         return json.loads(self.machine.inside('cat "/srv/$1/releases.json"', self.name).stdout)[-1]
+
+    def answers(self) -> bool:
+        """Whether it serves, without a proxy."""
+        visit = 'curl --silent --fail --unix-socket "/srv/$1/run/live.sock" http://localhost/healthz'
+        return self.machine.inside(visit, self.name).returncode == 0
 
     def is_settled(self) -> bool:
         """Whether no change is under way any more."""

@@ -13,8 +13,7 @@ from machine import TESTHOST, Machine, wait_for
 from playbook import run, spoken
 from update import Frozen, Update, every
 
-# They were not seen to pass as a whole yet, so that each run can't depend on them.
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.every  # they take twenty minutes
 
 DEPLOYMENT = "flask_deployment"
 # The worst one for each of them: killed while it is loaded, a migration that fails, one that is not well afterwards.
@@ -84,7 +83,7 @@ def test_power_is_lost_when_a_version_changes_its_data_when_it_is_loaded(
             subprocess.run([sys.executable, TESTHOST, "kill", machine.name], check=True, timeout=60)
             update.kill_all()
             subprocess.run([sys.executable, TESTHOST, "start", machine.name], check=True, timeout=120)
-    wait_for(machine.answers, "an answer after the outage", seconds=60)
+    wait_for(loader.answers, "an answer after the outage", seconds=60)
     loader.settle()
     assert loader.content() == before
 
