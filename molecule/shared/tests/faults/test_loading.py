@@ -11,22 +11,17 @@ import pytest
 from loaders import APPLICATIONS, Loader, make_inventory, serve_first_versions
 from machine import TESTHOST, Machine, wait_for
 from playbook import run, spoken
-from update import Frozen, Update, every
+from update import Frozen, Update
 
 pytestmark = pytest.mark.every  # they take twenty minutes
 
 DEPLOYMENT = "flask_deployment"
-# The worst one for each of them: killed while it is loaded, a migration that fails, one that is not well afterwards.
-WORST = {("arena", "migrating"), ("ledger", "broken"), ("seed", "unhealthy")}
 POINTS = ["begun", "closed", "dumping", "migrating", "launching"]
 
 
 def cases(steps: list[str]) -> list:
-    """All applications with all steps; those that every run has are not marked."""
-    pairs = [(name, step) for name in APPLICATIONS for step in steps]
-    return [
-        pytest.param(*pair, id="-".join(pair)) if pair in WORST else every("-".join(pair), *pair) for pair in pairs
-    ]
+    """All applications with all steps."""
+    return [pytest.param(name, step, id=f"{name}-{step}") for name in APPLICATIONS for step in steps]
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +65,6 @@ def test_module_is_killed_when_a_version_changes_its_data_when_it_is_loaded(load
     assert code == 2, said
 
 
-@pytest.mark.every
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_power_is_lost_when_a_version_changes_its_data_when_it_is_loaded(
     machine: Machine, inventory: Path, name: str
