@@ -72,9 +72,17 @@ def written(path: str, content: str, touched: str = "now") -> dict:
     return dict(inject=f"echo '{content}' >{path} && touch -d '{touched}' {path}", undo=f"rm -f {path}")
 
 
-def restarted(program: str) -> str:
+def begun(action: str, program: str) -> str:
     """supervisorctl waits until a program has been up for some seconds, or has ended; nobody needs that here."""
-    return f"supervisorctl stop {program}; timeout 1 supervisorctl start {program} || true"
+    is_waiting = f"supervisorctl status {program} | grep -Eq 'STOPPED|no such'"
+    return (
+        f"supervisorctl {action} {program} >/dev/null 2>&1 & "
+        f"for try in $(seq 100); do {is_waiting} || break; sleep 0.1; done; ! {is_waiting}"
+    )
+
+
+def restarted(program: str) -> str:
+    return f"supervisorctl stop {program}; {begun('start', program)}"
 
 
 def said(**application: object) -> dict:
@@ -210,7 +218,7 @@ FAULTS = [
     Fault(
         "a worker was left behind", "worker-left",
         f"printf '[program:{APP}.left]\\ncommand=sleep infinity\\n' >/etc/supervisor/conf.d/left.conf; "
-        f"supervisorctl reread; timeout 1 supervisorctl add {APP}.left || true",
+        f"supervisorctl reread; {begun('add', APP + '.left')}",
         f"rm /etc/supervisor/conf.d/left.conf; supervisorctl stop {APP}.left; supervisorctl remove {APP}.left; supervisorctl reread",
     ),
     # deployments
