@@ -22,7 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.login.problem impor
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
-    "health_url", "health_text", "ports",
+    "health_url", "health_text", "ports", "proxy",
 )
 
 

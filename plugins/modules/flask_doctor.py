@@ -107,6 +107,10 @@ options:
     description: Seconds that the health URL may take.
     type: float
     default: 2
+  proxy:
+    description: The proxy that visitors come to.
+    type: str
+    default: nginx
   ssh_port:
     description: The ssh server's port.
     type: int
@@ -228,6 +232,7 @@ OUTSIDE = dict(
     profile=dict(type="str", choices=["modern", "intermediate"], default="intermediate"),
     headers=dict(type="list", elements="str", default=[]),
     seconds=dict(type="float", default=2),
+    proxy=dict(type="str", default="nginx"),
     ssh_port=dict(type="int", default=22),
     ssh_user=dict(type="str", default="root"),
     ssh_args=dict(type="str", default=""),

@@ -63,3 +63,31 @@ def test_what_is_to_be_sent_to_a_host_has_no_room_of_the_controller():
     """The search for a login and the doctor's outside run beside Ansible."""
     for path in sorted((TOP.parent / "modules").glob("*.py")):
         assert not {one for one in imports_of(path) if one.startswith("login.")}, path.name
+
+
+# Each part of the stack is named by its own files. The others speak to all of its kind.
+OWN = {"mysql": "database/mysql", "mariadb": "database/mysql", "supervisor": "process/supervisor", "nginx": "proxy/nginx"}
+REASONS = {
+    "database/drivers": "the registry",
+    "process/managers": "the registry, and the default of hosts from before there was a choice",
+    "proxy/proxies": "the same",
+    "doctor/target": "the same",
+    "database/url": "reads the URLs of databases that this host has no driver for",
+    "flask/probe/facts": "the same, of what an application says",
+    "flask/probe/watch": "the packages that applications reach databases with",
+    "flask/sandbox": "hides the sockets of all servers, whichever of them are installed",
+    "doctor/checks/logs": "what applications log when they do not reach their database",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_file_names_a_part_of_the_stack_that_is_not_its_own(path):
+    place = path.relative_to(TOP).with_suffix("").as_posix()
+    named = {name for name in OWN if name in path.read_text(encoding="utf-8").lower()}
+    assert {name for name in named if not place.startswith(OWN[name]) and place not in REASONS} == set()
+
+
+def test_every_exception_is_one():
+    for place in REASONS:
+        text = (TOP / place).with_suffix(".py").read_text(encoding="utf-8").lower()
+        assert any(name in text for name in OWN), place

@@ -57,7 +57,7 @@ class Outside:
         if on_disk and self.web.certificate and self.web.certificate.fingerprint != on_disk:
             yield seen(
                 "certificate-not-loaded", "The proxy serves another certificate than the one on the disk.",
-                "`sudo systemctl reload nginx`",
+                "`sudo systemctl reload %s`" % self.target.server.name,
             )
         if self.web.reply is not None:
             given = [name for name in facts.get("headers", []) if name not in self.target.headers]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import OUTSIDE, Finding
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import PROXIES
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Proxy
 
 
 class Target(NamedTuple):
@@ -26,6 +28,12 @@ class Target(NamedTuple):
     ssh_port: int = 22
     ssh_user: str = "root"
     ssh_args: str = ""
+    proxy: str = "nginx"
+
+    @property
+    def server(self) -> Proxy:
+        """What visitors come to."""
+        return PROXIES[self.proxy]()
 
 
 def seen(name: str, what: str, remedy: str, subject: str = "") -> Finding:

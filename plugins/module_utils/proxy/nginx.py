@@ -29,6 +29,7 @@ class Nginx(Proxy):
     unit = "nginx.service"
     test = ("nginx", "-t")
     show = "sudo nginx -T"
+    etag = re.compile(r'(?:W/)?"[0-9a-f]+-[0-9a-f]+"')
 
     def refusal(self, said: str) -> Refusal:
         lines = said.splitlines() or [""]

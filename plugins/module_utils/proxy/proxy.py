@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -23,6 +24,7 @@ class Proxy:
     unit = ""  # of systemd's, which runs it
     test = ()  # the command that ends with another code than 0 where the configuration would be refused
     show = ""  # the command that shows people the whole configuration
+    etag = re.compile(".*")  # of the files that it serves by itself
 
     def refusal(self, said: str) -> Refusal:
         """What the test has printed of its error."""

@@ -156,9 +156,9 @@ def speaks(address: str, domain: str, version: str) -> bool | None:
         return False if version in VERSIONS[:2] else None
 
 
-def versions(spoken: dict, profile: str) -> Iterator[Finding]:
-    """Compares them with the profile."""
-    remedy = "Run site.yml; look for another `ssl_protocols` with `sudo nginx -T`."
+def versions(spoken: dict, profile: str, show: str) -> Iterator[Finding]:
+    """Compares them with the profile; `show` is the command that shows where they are set."""
+    remedy = "Run site.yml; look with `%s` for another setting of TLS." % show
     old = [SHOWN[version] for version in VERSIONS[:2] if spoken.get(version)]
     if old:
         yield seen("tls-old-version", "The proxy speaks %s, which is broken." % " and ".join(old), remedy)

@@ -19,7 +19,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target impor
 
 TIMEOUT = 8  # seconds for an answer
 CLOCK = 60
-BY_NGINX = re.compile(r'(?:W/)?"[0-9a-f]+-[0-9a-f]+"')
 VERSION = re.compile(r"/\d")
 
 
@@ -48,7 +47,8 @@ class Web:
         except OSError as error:
             yield seen(
                 "https-unreachable", "Nobody answers HTTPS at %s (%s)." % (target.address, explained(error)),
-                "See on the host `systemctl status nginx` and `sudo ufw status`; at a provider, its own firewall, too.",
+                "See on the host `systemctl status %s` and `sudo ufw status`; at a provider, its own firewall, too."
+                % target.server.name,
             )
             return
         names = [target.domain, *target.aliases]
@@ -67,7 +67,7 @@ class Web:
             yield seen(
                 "health-error",
                 "https://%s%s gives no answer (%s)." % (target.domain, target.health_url, explained(error)),
-                "Look at the application's and nginx's logs on the host.",
+                "Look at the application's and the proxy's logs on the host.",
             )
             return
         yield from self.judged(reply)
@@ -80,7 +80,7 @@ class Web:
             yield seen(
                 "health-error",
                 "%s answers %d: %s" % (url, reply.status, clipped(re.sub(r"<[^>]*>", " ", reply.text), 120)),
-                "Look at the application's and nginx's logs on the host.",
+                "Look at the application's and the proxy's logs on the host.",
             )
         elif self.target.health_text not in reply.text:
             yield seen(
@@ -111,7 +111,7 @@ class Web:
             if name not in reply.headers:
                 yield seen(
                     "header-missing", "The answers have no header %s." % name,
-                    "Run site.yml; a location of your own in nginx with an add_header has to repeat it.", name,
+                    "Run site.yml; a part of the proxy's configuration of your own that adds headers has to repeat it.", name,
                 )
 
     def clock(self, said: str | None, now: float) -> Iterator[Finding]:
@@ -130,7 +130,7 @@ class Web:
         except (OSError, http.client.HTTPException) as error:
             yield seen(
                 "http-unreachable", "Nobody answers HTTP at %s (%s)." % (self.target.address, explained(error)),
-                "See on the host `systemctl status nginx` and `sudo ufw status`.",
+                "See on the host `systemctl status %s` and `sudo ufw status`." % self.target.server.name,
             )
             return
         location = reply.headers.get("Location", "")
@@ -139,13 +139,13 @@ class Web:
             yield seen(
                 "http-not-redirected",
                 "http://%s/ answers %d%s, instead of leading to https." % (domain, reply.status, leads),
-                "Run site.yml; look with `sudo nginx -T` for another server on port 80.",
+                "Run site.yml; look with `%s` for another server on port 80." % self.target.server.show,
             )
 
     def tls(self) -> Iterator[Finding]:
         spoken = doctor_tls.accepted(self.target.address, self.target.domain)
         if any(spoken.values()):
-            yield from doctor_tls.versions(spoken, self.target.profile)
+            yield from doctor_tls.versions(spoken, self.target.profile, self.target.server.show)
 
     def static(self, path: str) -> Iterator[Finding]:
         """A file that the proxy has to find, read and serve itself."""
@@ -158,10 +158,11 @@ class Web:
                 "See on the host whether www-data can read it: `sudo -u www-data namei -l` and its path in "
                 "current/.public.",
             )
-        elif not BY_NGINX.fullmatch(reply.headers.get("ETag", "")):
+        elif not self.target.server.etag.fullmatch(reply.headers.get("ETag", "")):
             yield seen(
                 "static-not-by-proxy", "The static file %s comes from the application, which is slower." % path,
-                "Set nginx_static_url and app_static_url to the application's static URL, and run site.yml.",
+                "Set %s_static_url and app_static_url to the application's static URL, and run site.yml."
+                % self.target.server.name,
             )
 
     def get(self, path: str, secure: bool = True) -> Reply:

@@ -81,4 +81,4 @@ def test_a_real_certificate_is_read():
     ((False, False, False, True), "modern", []),
 ])
 def test_versions_of_tls(spoken, profile, expected):
-    assert ids(doctor_tls.versions(dict(zip(doctor_tls.VERSIONS, spoken)), profile)) == expected
+    assert ids(doctor_tls.versions(dict(zip(doctor_tls.VERSIONS, spoken)), profile, "show")) == expected
