@@ -84,7 +84,7 @@ def test_power_is_lost_when_a_version_changes_its_data_when_it_is_loaded(
 
 def test_a_good_version_follows(machine: Machine, inventory: Path) -> None:
     """As if nothing had been; what it changed unasked is said of the one that has no migrations."""
-    answer = run("update.yml", "-e", "flask_version=v2", inventory=inventory)
+    answer = run("update.yml", "-e", "flask_version=v2", "-e", "flask_confirm=all", inventory=inventory)
     assert answer.returncode == 0, spoken(answer)
     assert "the table likes is new. A copy of the database from before is /var/backups/seed/before-migration/" in spoken(answer)
     for name in APPLICATIONS:
