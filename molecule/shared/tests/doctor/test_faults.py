@@ -20,7 +20,7 @@ def settled(examine: Callable, expected: set, fault: Fault) -> list:
         return {one.id for one in last} == expected
 
     try:
-        wait_for(found, fault.name, seconds=15)
+        wait_for(found, fault.name, seconds=45)
     except AssertionError:
         raise AssertionError(f"{fault.name}: {last} instead of {expected}") from None
     return last
