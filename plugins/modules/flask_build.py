@@ -10,13 +10,15 @@ module: flask_build
 short_description: Builds the release of a Flask application that a deployment is to serve
 version_added: 0.1.0
 description:
-  - Begins the deployment as M(selfhost.flask.flask_session) does, checks out the version as M(selfhost.flask.flask_release)
-    does, gives it its virtual environment as M(selfhost.flask.flask_venv) does, writes the settings as M(selfhost.flask.dotenv)
-    does, and compiles the translations as M(selfhost.flask.flask_translate) does; then it writes the files that a slot reads.
-    All in one run on the host, each step with its own name where it fails.
-  - What is served is untouched. Settings wait in C(.env.next), and M(selfhost.flask.flask_deployment) serves the release.
-  - Where O(serve) says how the release is to be served, and just that is served already, and is well, the deployment ends
-    here - RV(served) says so, and the application is free for others.
+  - Begins the deployment as M(selfhost.flask.flask_session) does, checks out the version as
+    M(selfhost.flask.flask_release) does, gives it its virtual environment as M(selfhost.flask.flask_venv) does, writes
+    the settings as M(selfhost.flask.dotenv) does, and compiles the translations as M(selfhost.flask.flask_translate)
+    does; then it writes the files that a slot reads. All in one run on the host, each step with its own name where it
+    fails.
+  - What is served is untouched. Settings wait in C(.env.next), and M(selfhost.flask.flask_deployment) serves the
+    release.
+  - Where O(serve) says how the release is to be served, and just that is served already, and is well, the deployment
+    ends here - RV(served) says so, and the application is free for others.
 extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.records
@@ -66,7 +68,9 @@ options:
     type: path
     required: true
   settings:
-    description: What the application finds in C(<root>/shared/.env). A key that an earlier run wrote, and that is not asked for, goes.
+    description:
+      - What the application finds in C(<root>/shared/.env). A key that an earlier run wrote, and that is not asked
+        for, goes.
     type: dict
     default: {}
     suboptions:
@@ -80,7 +84,8 @@ options:
         elements: str
         default: []
       required:
-        description: Keys that have to be there with a value. By default those that the version's C(.env.example) asks for.
+        description: >-
+          Keys that have to be there with a value. By default those that the version's C(.env.example) asks for.
         type: list
         elements: str
   files:
@@ -122,8 +127,8 @@ options:
         default: "0644"
   serve:
     description:
-      - How the release is to be served, as M(selfhost.flask.flask_deployment) takes it. Without it, that module has to say
-        whether the release is served already.
+      - How the release is to be served, as M(selfhost.flask.flask_deployment) takes it. Without it, that module has to
+        say whether the release is served already.
     type: dict
     suboptions:
       config:

@@ -85,7 +85,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import check_requirements, requirements_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
+    check_requirements,
+    requirements_file,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import ENVIRONMENT, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, step

@@ -13,7 +13,10 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, lacks_pkg_resources
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import read_requirements, requirements_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
+    read_requirements,
+    requirements_file,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A version becomes a release with all that it is served with, from its source to the slots' files; the served one is untouched."""
+"""A version becomes a release, from its source to the files that a slot reads; what is served is untouched."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ class Build:
         wanted = self.params["serve"]
         if not wanted or not release["launched"] or self.module.check_mode:
             return dict(served=False)
-        about = dict(wanted, app=self.params["entrypoint"], release=release["path"])
-        deployment = Deployment(Part(self.module, "Look at what is served", dict(self.params, **about, session=self.session)))
+        about = dict(wanted, app=self.params["entrypoint"], release=release["path"], session=self.session)
+        deployment = Deployment(Part(self.module, "Look at what is served", dict(self.params, **about)))
         try:
             with step(self.site.root):
                 program.install(self.site)

@@ -70,7 +70,7 @@ def imported_by(main: str) -> dict:
 def imports_of(source: str) -> set:
     """The package's modules that a source names in its imports, as `from room.module import name` or `from room import module`."""
     found = set()
-    for module, names in IMPORT.findall(source):  # to parse forty files takes longer than all else that is done with them
+    for module, names in IMPORT.findall(source):  # which takes a tenth of the time that it takes to parse it
         is_room = hasattr(importlib.import_module(module), "__path__")
         words = [name.split()[0] for name in names.strip("()").split(",") if name.strip()]
         found.update("%s.%s" % (module, name) for name in words) if is_room else found.add(module)

@@ -10,7 +10,12 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders
-from ansible_collections.selfhost.flask.plugins.module_utils.host.configuration import described, desired, establish, observed
+from ansible_collections.selfhost.flask.plugins.module_utils.host.configuration import (
+    described,
+    desired,
+    establish,
+    observed,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.host.services import LoadError, Services, describe
 
 PUT_BACK = "The files were put back as they were."
