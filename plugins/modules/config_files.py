@@ -152,109 +152,15 @@ loaded:
 """
 
 import contextlib
-import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_bytes
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import FILES
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils.host.configuration import (
-    described,
-    desired,
-    establish,
-    observed,
-)
-from ansible_collections.selfhost.flask.plugins.module_utils.host.services import LoadError, Services, alone, describe
-
-PUT_BACK = "The files were put back as they were."
-NOT_LOADED = "An interrupted run may have left them. They were not loaded."
-
-
-def differences(module: AnsibleModule) -> list:
-    """(path, state now, state wanted) for each file that is not as desired."""
-    found = []
-    for item in module.params["files"]:
-        try:
-            now, wanted = observed(item["dest"]), desired(item)
-        except ValueError:
-            module.fail_json(msg="%s: the mode '%s' is no octal number." % (item["dest"], item["mode"]))
-        except KeyError as error:
-            if not module.check_mode:
-                module.fail_json(msg="%s: %s. Create it first." % (item["dest"], error.args[0]))
-            now, wanted = observed(item["dest"]), {"kind": "file", "content": to_bytes(item["content"])}
-        if os.path.exists(item["dest"]) and not item["replace"]:
-            continue
-        if now["kind"] == "other":
-            module.fail_json(msg="%s is a folder or a device, not a file. Move it away." % item["dest"])
-        if now != wanted:
-            found.append((item["dest"], now, wanted))
-    return found
-
-
-def apply(module: AnsibleModule, changes: list, services: Services) -> None:
-    """Establishes the changes; puts everything back where one or the check of the whole fails."""
-    done = []
-    try:
-        for path, before, wanted in changes:
-            make_folders(os.path.dirname(path))
-            establish(path, wanted)
-            done.append((path, before))
-        problem = refusal(module)
-    except OSError as error:
-        problem = "%s can't be written (%s)" % (path, error.strerror)
-    if problem:
-        for path, before in reversed(done):
-            establish(path, before)
-        services.forget()
-        module.fail_json(msg="%s. %s" % (problem, PUT_BACK if changes else NOT_LOADED), changed_files=[])
-
-
-def refusal(module: AnsibleModule) -> str:
-    """What the check of the files says against them; nothing where they are good."""
-    if not module.params["validate"]:
-        return ""
-    code, out, err = module.run_command(module.params["validate"])
-    said = (module.params["validate"], code, (err or out).strip())
-    return "`%s` refused the new configuration (exit code %d): %s" % said if code else ""
-
-
-def bring_about(module: AnsibleModule) -> tuple:
-    """Writes what differs, and loads what is not in effect; the changes, and who was told what, or would be."""
-    services = Services(module, module.params["services"], [item["dest"] for item in module.params["files"]])
-    changes = differences(module)
-    paths = [path for path, dummy, dummy in changes]
-    plan = services.plan(paths)
-    if not module.check_mode:
-        services.mark(paths)
-        if changes or plan or not services.readers:
-            apply(module, changes, services)
-        try:
-            services.load(plan)
-        except LoadError as error:
-            module.fail_json(msg=str(error), changed=True, changed_files=paths)
-    return changes, describe(plan)
-
-
-def diff_of(changes: list, loaded: list) -> list:
-    """What a person sees of it."""
-    files = [
-        dict(before_header=path, after_header=path, before=described(path, before), after=described(path, after))
-        for path, before, after in changes
-    ]
-    return files + ([dict(prepared="".join(text + "\n" for text in loaded))] if loaded else [])
+from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.services import alone
 
 
 def main() -> None:
-    file_options = dict(
-        dest=dict(type="path", required=True),
-        content=dict(type="str"),
-        link=dict(type="str"),
-        state=dict(type="str", choices=["present", "absent"], default="present"),
-        replace=dict(type="bool", default=True),
-        owner=dict(type="str", default="root"),
-        group=dict(type="str", default="root"),
-        mode=dict(type="str", default="0644"),
-    )
     service_options = dict(
         name=dict(type="str", required=True),
         files=dict(type="list", elements="path", default=[]),
@@ -264,14 +170,7 @@ def main() -> None:
     )
     module = AnsibleModule(
         argument_spec=dict(
-            files=dict(
-                type="list",
-                elements="dict",
-                required=True,
-                options=file_options,
-                mutually_exclusive=[("content", "link")],
-                required_if=[("state", "present", ("content", "link"), True)],
-            ),
+            files=dict(FILES, required=True),
             validate=dict(type="str"),
             services=dict(type="list", elements="dict", default=[], options=service_options),
         ),

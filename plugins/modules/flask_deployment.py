@@ -199,26 +199,13 @@ class Change:
         return Migrations(app, directory, state=state) if state else None
 
 
-def follow(deployment: Deployment) -> bool:
-    """Points `current` to what is served; whether it did not."""
-    slots = deployment.slots
-    strayed = not slots.is_followed(slots.live())
-    if strayed:
-        slots.follow(slots.live())
-    return strayed
-
-
 def deploy(deployment: Deployment) -> dict:
     """Serves the release; what the module returns."""
     params, slots, folder = deployment.params, deployment.slots, deployment.params["release"]
     settled, release = deployment.is_settled(folder), deployment.site.release_name(folder)
-    if settled and deployment.serves(folder):
-        deployment.settings.take()  # they are those that it was launched with
-        deployment.settings.keep()
-        for problem in slots.dead_workers():
-            deployment.module.warn(problem)
-        deployment.learn(folder)
-        return dict(changed=follow(deployment), slot=slots.live(), release=release)
+    result = deployment.stay(folder) if settled else None
+    if result:
+        return result
     change = Change(deployment, folder, settled)
     if slots.live() and params["migration"] == "blocking" and deployment.database() is None and change.refusal():
         deployment.module.fail_json(msg=change.refusal())

@@ -84,72 +84,17 @@ holder:
   returned: when somebody else has it
 """
 
-import os
-import shutil
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
-from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
-from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.session import begin, is_set_up
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal, recover
-from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
-from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
-from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
-
-MEGABYTE = 1 << 20
-INODES = 20000  # an application with its environment has about half of that
-BACKUPS = "/var/backups"
-
-
-class NotReady(Exception):
-    """What the host lacks."""
-
-
-def check_disk(path: str, megabytes: int, inodes: int) -> None:
-    """NotReady where a file system has no room."""
-    status, free = os.statvfs(path), shutil.disk_usage(path).free // MEGABYTE
-    if free < megabytes:
-        raise NotReady("The disk of %s has %d MB free, and %d MB are needed. Make room" % (path, free, megabytes))
-    if status.f_files and status.f_favail < inodes:
-        raise NotReady("The file system of %s has only %d inodes left. Remove files" % (path, status.f_favail))
-
-
-def check_host(site: Site, disk_free: int) -> None:
-    """NotReady where a deployment would fail later."""
-    needed = {site.root: 0, BACKUPS: 0}
-    for database in members_of(database_of(site)):
-        try:
-            size = database.size() // MEGABYTE
-        except CommandError as error:
-            raise NotReady("The database %s does not answer. Start it. %s" % (database.name, error)) from error
-        for folder in [BACKUPS, *filter(os.path.isdir, database.folders())]:
-            needed[folder] = needed.get(folder, 0) + size
-    for folder, megabytes in needed.items():
-        check_disk(folder, disk_free + megabytes, INODES if folder == site.root else 0)
-
-
-def begin(module: AnsibleModule, site: Site) -> None:
-    """Takes the lock, ends what was left behind, and sees that the host is ready; ends the module."""
-    owner, recovered = module.params["owner"]["id"], ""
-    if not module.check_mode:
-        take_lock(module, site, id=owner, recovered="")
-    try:
-        if not module.check_mode:
-            with step(site.root):
-                recovered = recover(site)
-                Settings(site).discard()  # of a run that did not come to take them
-        check_host(site, module.params["disk_free"])
-    except (NotReady, Busy, DatabaseError, CommandError, OSError, ProcessError) as error:
-        if not module.check_mode:
-            Lock(site).release(owner)
-        module.fail_json(msg="%s. Nothing was changed." % str(error).rstrip("."))
-    module.exit_json(changed=bool(recovered), id=owner, recovered=recovered)
 
 
 def end(module: AnsibleModule, site: Site) -> None:
@@ -191,11 +136,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     site = Site(module.params["name"], module.params["root"], module.params["log"])
-    if not os.path.isdir(site.path("deployment")) or not os.path.isdir(site.log):  # check mode on a bare host
-        if not module.check_mode:
-            module.fail_json(msg="%s is not set up on this host. Run site.yml." % site.name)
+    if not is_set_up(module, site):
         module.exit_json(changed=False, id=module.params["owner"]["id"], recovered="")
-    begin(module, site) if module.params["state"] == "begun" else end(module, site)
+    if module.params["state"] == "ended":
+        end(module, site)
+    recovered = begin(module, site, module.params["disk_free"])
+    module.exit_json(changed=bool(recovered), id=module.params["owner"]["id"], recovered=recovered)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,22 @@ ENVIRONMENT = dict(
     index_url=dict(type="str", no_log=True),
     extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
 )
+FILES = dict(
+    type="list",
+    elements="dict",
+    options=dict(
+        dest=dict(type="path", required=True),
+        content=dict(type="str"),
+        link=dict(type="str"),
+        state=dict(type="str", choices=["present", "absent"], default="present"),
+        replace=dict(type="bool", default=True),
+        owner=dict(type="str", default="root"),
+        group=dict(type="str", default="root"),
+        mode=dict(type="str", default="0644"),
+    ),
+    mutually_exclusive=[("content", "link")],
+    required_if=[("state", "present", ("content", "link"), True)],
+)
 
 
 def lock_options(reason: str) -> dict:

@@ -241,6 +241,25 @@ class Deployment:
         except (Unhealthy, OSError, ProcessError):
             return False
 
+    def stay(self, folder: str) -> dict | None:
+        """Leaves a settled release that is served and well as it is; what the module returns, None where it is not so."""
+        if not self.serves(folder):
+            return None
+        self.settings.take()  # they are those that it was launched with
+        self.settings.keep()
+        for problem in self.slots.dead_workers():
+            self.module.warn(problem)
+        self.learn(folder)
+        return dict(changed=self._follow(), slot=self.slots.live(), release=self.site.release_name(folder))
+
+    def _follow(self) -> bool:
+        """Points `current` to what is served; whether it did not."""
+        live = self.slots.live()
+        strayed = not self.slots.is_followed(live)
+        if strayed:
+            self.slots.follow(live)
+        return strayed
+
     def _config(self) -> list:
         """The files that a slot would read, if it were launched now."""
         staged = self.settings.staged()

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import io
 import os
+import re
 import sys
 import zipfile
 from typing import Iterable
@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 PACKAGE = "ansible_collections.selfhost.flask.plugins.module_utils"
 MAIN = "from %s.deployment.program import main\n\nmain()\n" % PACKAGE
+IMPORT = re.compile(r"^[ \t]*from (%s\.[\w.]+) import (\([^)]*\)|.+)$" % re.escape(PACKAGE), re.M)
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -60,7 +61,8 @@ def imported_by(main: str) -> dict:
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = importlib.import_module(name).__loader__.get_source(name)
+            source = importlib.import_module(name).__loader__.get_source(name)
+            found[name] = source.decode() if isinstance(source, bytes) else source
             waiting |= imports_of(found[name])
     return found
 
@@ -68,11 +70,10 @@ def imported_by(main: str) -> dict:
 def imports_of(source: str) -> set:
     """The package's modules that a source names in its imports, as `from room.module import name` or `from room import module`."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
-        module = getattr(node, "module", None) if isinstance(node, ast.ImportFrom) else None
-        if module and module.startswith(PACKAGE + "."):
-            is_room = hasattr(importlib.import_module(module), "__path__")
-            found.update("%s.%s" % (module, alias.name) for alias in node.names) if is_room else found.add(module)
+    for module, names in IMPORT.findall(source):  # which takes a tenth of the time that it takes to parse it
+        is_room = hasattr(importlib.import_module(module), "__path__")
+        words = [name.split()[0] for name in names.strip("()").split(",") if name.strip()]
+        found.update("%s.%s" % (module, name) for name in words) if is_room else found.add(module)
     return found
 
 

@@ -64,21 +64,28 @@ class Records:
         return self._with_outcome(SERVED)
 
     def _with_outcome(self, *outcomes: str) -> list:
-        found = self.outcomes()
-        return [name for name in reversed(list(found)) if found[name]["outcome"] in outcomes and self.is_whole(name)]
+        found, venvs = self.outcomes(), {}
+        names = [name for name in reversed(list(found)) if found[name]["outcome"] in outcomes]
+        return [name for name in names if self.is_whole(name, venvs)]
 
     def served(self, release: str) -> dict:
         """The last entry of a release as it was served; empty where there is none."""
         entries = [one for one in self.entries if one["release"] == release and one["outcome"] == SERVED]
         return entries[-1] if entries else {}
 
-    def is_whole(self, release: str) -> bool:
-        """Whether a release is still on the host, complete, and undamaged with its environment."""
+    def is_whole(self, release: str, venvs: dict | None = None) -> bool:
+        """Whether a release is still on the host, complete, and undamaged with its environment.
+
+        What was found of the environments is kept in `venvs`: releases share them, and each has thousands of files.
+        """
+        venvs = {} if venvs is None else venvs
         folder = self.site.path("releases", release)
         if not os.path.exists(os.path.join(folder, SEAL)) or not is_unchanged(folder, SEAL):
             return False
-        names = (os.path.basename(venv) for venv in linked_venvs(folder))
-        return all(is_unchanged(self.site.path("venvs", name), COMPLETE) for name in names)
+        names = [os.path.basename(venv) for venv in linked_venvs(folder)]
+        for name in set(names) - set(venvs):
+            venvs[name] = is_unchanged(self.site.path("venvs", name), COMPLETE)
+        return all(venvs[name] for name in names)
 
     def prune(self, number: int) -> list:
         """Removes all but the newest whole releases that were served, and what none of those needs."""

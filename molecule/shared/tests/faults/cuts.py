@@ -26,10 +26,7 @@ CERTIFICATE = "selfhost.flask.tls : Make or install the certificate"
 PROXY = "selfhost.flask.nginx : Write the site's configuration"
 JAILS = "selfhost.flask.fail2ban : Write the jails and their filters, and start them"
 MAIL = "selfhost.flask.postfix : Configure and start the mail server"
-SOURCE = "selfhost.flask.app : Check out the version"
-VENV = "selfhost.flask.app : Install the requirements"
-SETTINGS = "selfhost.flask.app : Write the settings to .env"
-SLOTS = "selfhost.flask.gunicorn : Write the slots' configuration"
+BUILD = "selfhost.flask.app : Build the release"
 LAUNCH = "selfhost.flask.deployment : Migrate the database, launch the release and move the traffic to it"
 
 # In the order of site.yml: the task, whether every run of the tests has it, its name in the table, what happens.
@@ -55,12 +52,12 @@ CUTS = [
     (PROXY, every, "the proxy", kill, "config_files", "has:/etc/nginx/selfhost/acme.conf"),
     (JAILS, every, "the jails", kill, "config_files", "has:/etc/fail2ban/jail.d/selfhost.conf"),
     (MAIL, every, "the mail server", kill, "config_files", "has:/etc/postfix/smarthost"),
-    (SOURCE, every, "the source", kill, "flask_release", "working"),
-    (VENV, every, "uv, without a network", cut_off, "uv can't be installed from the package index"),
-    (VENV, every, "uv", kill, "flask_venv", "runs:pip install"),
-    (VENV, every, "the requirements", cut_the_power, "flask_venv", "runs:uv pip install"),
-    (SETTINGS, every, "the settings", kill, "dotenv", "begun"),
-    (SLOTS, every, "the slots", kill, "config_files", f"has:{ROOT}/serve"),
+    (BUILD, every, "the source", kill, "flask_build", "working"),
+    (BUILD, every, "uv, without a network", cut_off, "uv can't be installed from the package index"),
+    (BUILD, every, "uv", kill, "flask_build", "runs:pip install"),
+    (BUILD, every, "the requirements", cut_the_power, "flask_build", "runs:uv pip install"),
+    (BUILD, every, "the settings", kill, "flask_build", f"has:{ROOT}/shared/.env"),
+    (BUILD, every, "the slots", kill, "flask_build", f"has:{ROOT}/serve"),
     (LAUNCH, worst, "the first launch", cut_the_power, "flask_deployment", f"has:{ROOT}/run/blue.sock"),
 ]
 

@@ -6,7 +6,7 @@
 `freeze` waits until a module of Ansible is at a point of its work, stops it and all its children, and
 says so. Then it does what it is told, line by line: `kill` the module alone, `kill all` of them, or
 `go on`, which is also what it does at the end of its input. A point is one of those below, or
-`runs:WORDS` in the command line of a child, or `has:PATH` for what the module has made.
+`runs:WORDS` in the command line of a child, or `has:PATH` for what the module has made, with `*` for what is not known of it.
 """
 
 import contextlib
@@ -103,7 +103,7 @@ class Points:
         return any(words in " ".join(arguments(child)) for child in family(pid)[1:])
 
     def has(self, pid, path):
-        return os.path.lexists(path)
+        return bool(glob.glob(path))
 
     def slot(self, link):
         return os.readlink("%s/%s" % (self.root, link)).partition(".")[0]

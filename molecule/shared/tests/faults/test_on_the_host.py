@@ -9,14 +9,15 @@ import pytest
 from machine import ROOT, TESTHOST
 from update import Frozen, Story, Update, every, worst
 
-DEPLOYMENT = "flask_deployment"
+BUILD, DEPLOYMENT = "flask_build", "flask_deployment"
+REBUILT = f"{ROOT}/releases/rebuilt-*"
 MODULES = [
-    every("session", "flask_session", "begun"),
-    every("checkout", "flask_release", "working"),
-    worst("packages", "flask_venv", "working"),
-    every("settings", "dotenv", "begun"),
-    every("translations", "flask_translate", "working"),
-    every("configuration", "config_files", "begun"),
+    every("session", BUILD, "begun"),
+    every("checkout", BUILD, "working"),
+    worst("packages", BUILD, "runs:uv pip install"),
+    every("settings", BUILD, f"has:{REBUILT}/.venv"),
+    every("translations", BUILD, "runs:translate compile"),
+    every("configuration", BUILD, f"has:{REBUILT}/demo/translations/*/LC_MESSAGES/messages.mo"),
     every("deployment", DEPLOYMENT, "begun"),
 ]
 BEFORE_THE_SWITCH = [every("closed"), every("dumping"), worst("migrating"), every("launching")]

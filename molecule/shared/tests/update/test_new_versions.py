@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -35,6 +36,11 @@ def deploy(version: str, *arguments: str) -> tuple[int, str]:
     """Its exit code, and what it said."""
     answer = run("update.yml", "-e", f"flask_version={version}", *arguments)
     return answer.returncode, spoken(answer)
+
+
+def modules(said: str) -> list[str]:
+    """What was run on the host, each run of it, as Ansible tells who wants to know all."""
+    return re.findall(r"Using module file \S+/(\w+)\.py", said)
 
 
 def test_plan_of_an_update_changes_nothing(machine: Machine, host: Host) -> None:
@@ -107,8 +113,9 @@ def test_the_version_before_can_still_be_started(machine: Machine, host: Host) -
 
 def test_next_good_version_is_served(machine: Machine, host: Host) -> None:
     with Visitors(machine) as visitors:
-        code, said = deploy("v6")
+        code, said = deploy("v6", "-vvv")
     assert code == 0, said
+    assert modules(said) == ["flask_session", "command", "flask_build", "command", "flask_deployment", "command"]
     assert visitors.problems == []
     assert visitors.seen("version") == ["v2", "v6"]
     assert revision(host) == V6_REVISION
@@ -116,8 +123,9 @@ def test_next_good_version_is_served(machine: Machine, host: Host) -> None:
 
 def test_same_version_again_changes_nothing(host: Host) -> None:
     before = served(host)
-    code, said = deploy("v6", "-e", '{"flask_hooks": {}}')
+    code, said = deploy("v6", "-e", '{"flask_hooks": {}}', "-vvv")
     assert code == 0, said
+    assert modules(said) == ["flask_build"]
     assert "changed=0" in said
     assert served(host) == before
 

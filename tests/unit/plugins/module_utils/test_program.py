@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
@@ -16,6 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import st
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PYTHON = "/usr/bin/python3"
+ROOMS = Path(__file__).resolve().parents[4] / "plugins/module_utils"
 
 
 @pytest.fixture
@@ -30,6 +34,20 @@ def site(tmp_path):
 
 def command(site):
     return [PYTHON, "-I", site.path("deployment/recover.pyz"), site.root]
+
+
+def parsed_imports(source):
+    """As Python itself reads them; a room's name and a module's of it are told apart by the caller."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(program.PACKAGE + "."):
+            is_room = hasattr(importlib.import_module(node.module), "__path__")
+            yield from ("%s.%s" % (node.module, alias.name) for alias in node.names) if is_room else [node.module]
+
+
+@pytest.mark.parametrize("path", sorted(ROOMS.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_imports_of_a_module_are_found_without_parsing_it(path):
+    source = path.read_text(encoding="utf-8")
+    assert program.imports_of(source) == set(parsed_imports(source))
 
 
 def run(site):

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import ENVIRONMENT
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import seal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
-from ansible_collections.selfhost.flask.plugins.modules import flask_venv
+from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
 
 CHECK = {"_ansible_check_mode": True}
 OLD_COMMIT = "1" * 40
@@ -48,7 +48,7 @@ def launch(run, root, monkeypatch):
             os.makedirs(os.path.dirname(path))
             open(path, "w", encoding="ascii").close()
 
-    monkeypatch.setattr(flask_venv.Installation, "make", install)
+    monkeypatch.setattr(installation.Installation, "make", install)
     for name in ("venvs", "slots"):
         (root / name).mkdir()
 

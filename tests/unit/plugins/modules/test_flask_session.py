@@ -8,14 +8,14 @@ import functools
 import os
 import time
 from types import SimpleNamespace
-from xmlrpc.client import Fault
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import session as beginning
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
-from ansible_collections.selfhost.flask.plugins.modules import flask_session
 from deployment_host import Killed
 
 CHECK = {"_ansible_check_mode": True}
@@ -28,8 +28,8 @@ BOB = dict(id="bob-2", owner="bob@pc", machine="b2", process=2, started="now", r
 def session(run, host, monkeypatch):
     """Runs the module for ana."""
     host.backups.mkdir(exist_ok=True)
-    monkeypatch.setattr(flask_session, "BACKUPS", str(host.backups))
-    monkeypatch.setattr(flask_session, "database_of", lambda site: host.database)
+    monkeypatch.setattr(beginning, "BACKUPS", str(host.backups))
+    monkeypatch.setattr(beginning, "database_of", lambda site: host.database)
 
     def session(state="begun", **arguments):
         options = dict(name="blog", root=str(host.root), log=str(host.root / "log"), owner=ANA, disk_free=0)
@@ -141,7 +141,7 @@ class TestBeginning:
         assert session(**CHECK)["id"] == "ana-1"
 
     def test_a_step_that_is_still_at_work_is_waited_for(self, session, host, lock, monkeypatch):
-        monkeypatch.setattr(flask_session, "step", functools.partial(step, patience=0))
+        monkeypatch.setattr(beginning, "step", functools.partial(step, patience=0))
         with step(host.site.root):
             result = session()
         assert "is still at work on this host" in result["msg"] and result["msg"].endswith(" Nothing was changed.")
@@ -189,7 +189,7 @@ class TestRecovering:
 
     @pytest.mark.parametrize("error", [
         CommandError("the server is gone"), OSError(28, "No space left on device"),
-        Fault(6, "SHUTDOWN_STATE"),
+        ProcessError("supervisor", "SHUTDOWN_STATE"),
     ])
     def test_where_that_is_impossible_yet_there_is_no_lock(self, error, dead, session, host, lock):
         host.on["stop blog-green"] = error

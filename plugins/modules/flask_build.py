@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_build
+short_description: Builds the release of a Flask application that a deployment is to serve
+version_added: 0.1.0
+description:
+  - Begins the deployment as M(selfhost.flask.flask_session) does, checks out the version as
+    M(selfhost.flask.flask_release) does, gives it its virtual environment as M(selfhost.flask.flask_venv) does, writes
+    the settings as M(selfhost.flask.dotenv) does, and compiles the translations as M(selfhost.flask.flask_translate)
+    does; then it writes the files that a slot reads. All in one run on the host, each step with its own name where it
+    fails.
+  - What is served is untouched. Settings wait in C(.env.next), and M(selfhost.flask.flask_deployment) serves the
+    release.
+  - Where O(serve) says how the release is to be served, and just that is served already, and is well, the deployment
+    ends here - RV(served) says so, and the application is free for others.
+extends_documentation_fragment:
+  - selfhost.flask.site
+  - selfhost.flask.site.records
+  - selfhost.flask.site.migrations
+  - selfhost.flask.lock
+  - selfhost.flask.repository
+  - selfhost.flask.environment
+attributes:
+  check_mode:
+    description: Says whether a release would be built and what would be written, and takes no lock.
+    support: full
+  diff_mode:
+    description: Shows the environment, the keys of the settings without their values, and the slots' files.
+    support: full
+  idempotent:
+    description: A version that was launched is not built again; what is as it should be is left as it is.
+    support: full
+options:
+  session:
+    description: Identity that M(selfhost.flask.flask_session) returned, where the deployment was begun by it.
+    type: str
+  reason:
+    default: a deployment
+  disk_free:
+    description: Megabytes that have to be free where the application and its backups are, beside what these need.
+    type: int
+    default: 500
+  entrypoint:
+    description: The application as C(module:name) or C(module:factory(\)).
+    type: str
+    required: true
+  shared:
+    description: Folders in the application that outlive its releases; links to C(<root>/shared).
+    type: list
+    elements: str
+    default: []
+  static_folder:
+    description: Folder of the static files, relative to the application's. Found where empty.
+    type: str
+    default: ""
+  static_url:
+    description: Path of the static files in URLs.
+    type: str
+    default: /static
+  cache:
+    description: Folder for downloaded packages. It belongs to the application's user.
+    type: path
+    required: true
+  settings:
+    description:
+      - What the application finds in C(<root>/shared/.env). A key that an earlier run wrote, and that is not asked
+        for, goes.
+    type: dict
+    default: {}
+    suboptions:
+      values:
+        description: The keys with their values.
+        type: dict
+        default: {}
+      generate:
+        description: Keys of secrets that are made on the host where they are missing.
+        type: list
+        elements: str
+        default: []
+      required:
+        description: >-
+          Keys that have to be there with a value. By default those that the version's C(.env.example) asks for.
+        type: list
+        elements: str
+  files:
+    description: The files that a slot reads when it is launched, as M(selfhost.flask.config_files) takes them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      dest:
+        description: Absolute path of the file.
+        type: path
+        required: true
+      content:
+        description: What the file holds.
+        type: str
+      link:
+        description: What O(files[].dest) points to, as a symbolic link instead of a file.
+        type: str
+      state:
+        description: V(absent) removes the file or the link.
+        type: str
+        choices: [present, absent]
+        default: present
+      replace:
+        description: With V(false), what is there already is left as it is.
+        type: bool
+        default: true
+      owner:
+        description: Name of the owner.
+        type: str
+        default: root
+      group:
+        description: Name of the group.
+        type: str
+        default: root
+      mode:
+        description: Permissions, as an octal number in quotes.
+        type: str
+        default: "0644"
+  serve:
+    description:
+      - How the release is to be served, as M(selfhost.flask.flask_deployment) takes it. Without it, that module has to
+        say whether the release is served already.
+    type: dict
+    suboptions:
+      config:
+        description: Files that the application reads at its start.
+        type: list
+        elements: path
+        default: []
+      workers:
+        description: Names of the background processes that are restarted with the release.
+        type: list
+        elements: str
+        default: []
+      health_url:
+        description: Path that answers with a status below 400 when the application is well.
+        type: str
+        default: /
+      health_text:
+        description: A text that the answer has, too.
+        type: str
+        default: ""
+      host:
+        description: Host name of the health request.
+        type: str
+        default: localhost
+      deadline:
+        description: Seconds that the release has to become healthy.
+        type: int
+        default: 60
+"""
+
+EXAMPLES = r"""
+- name: Build the release
+  selfhost.flask.flask_build:
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+    repo: https://git.example.com/blog
+    version: v1.2
+    entrypoint: "blog:create_app()"
+    extra: [gunicorn]
+    cache: /var/cache/blog
+    settings:
+      values: {MAIL_SERVER: localhost}
+      generate: [SECRET_KEY]
+  register: release
+"""
+
+RETURN = r"""
+session:
+  description: Identity of the deployment, for M(selfhost.flask.flask_deployment).
+  type: str
+  returned: always
+recovered:
+  description: What became of a deployment that had died; empty where there was none.
+  type: str
+  returned: always
+served:
+  description: Whether the release is what is served already, so that nothing is left to do.
+  type: bool
+  returned: always
+holder:
+  description: Who has the lock.
+  type: dict
+  returned: when somebody else has it
+id:
+  description: Name of the release, from its version and commit.
+  type: str
+  returned: always
+  sample: v1.2-7f7c99a2
+path:
+  description: The application's folder in the release.
+  type: str
+  returned: always
+  sample: /srv/blog/releases/v1.2-7f7c99a2
+version:
+  description: Name of the version; the tag where V(latest_tag) was asked for.
+  type: str
+  returned: always
+commit:
+  description: The full commit.
+  type: str
+  returned: always
+launched:
+  description: Whether the release was launched before, and so does not change any more.
+  type: bool
+  returned: always
+step:
+  description: At which step it failed.
+  type: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
+    ENVIRONMENT,
+    FILES,
+    HEALTH,
+    MIGRATIONS,
+    RECORDS,
+    REPOSITORY,
+    SITE,
+    lock_options,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.common.results import with_diff
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.building import Build
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.session import begin, is_set_up
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+SETTINGS = dict(
+    values=dict(type="dict", default={}, no_log=True),
+    generate=dict(type="list", elements="str", default=[]),
+    required=dict(type="list", elements="str"),
+)
+SERVE = dict(
+    HEALTH,
+    config=dict(type="list", elements="path", default=[]),
+    workers=dict(type="list", elements="str", default=[]),
+    deadline=dict(type="int", default=60),
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            SITE,
+            **RECORDS,
+            **MIGRATIONS,
+            **REPOSITORY,
+            **ENVIRONMENT,
+            **lock_options("a deployment"),
+            session=dict(type="str"),
+            disk_free=dict(type="int", default=500),
+            entrypoint=dict(type="str", required=True),
+            shared=dict(type="list", elements="str", default=[]),
+            static_folder=dict(type="str", default=""),
+            static_url=dict(type="str", default="/static"),
+            cache=dict(type="path", required=True),
+            settings=dict(type="dict", default={}, apply_defaults=True, options=SETTINGS),
+            files=dict(FILES, default=[]),
+            serve=dict(type="dict", options=SERVE),
+        ),
+        supports_check_mode=True,
+    )
+    site = Site(module.params["name"], module.params["root"], module.params["log"])
+    build, recovered = Build(module, site), ""
+    if is_set_up(module, site) and not module.params["session"]:
+        recovered = begin(module, site, module.params["disk_free"])
+    release = build.run()
+    about = dict(release, **build.serves(release), session=build.session, recovered=recovered)
+    changed = build.changed or bool(recovered)
+    module.exit_json(**with_diff(module, dict(about, changed=changed, diff=build.diffs)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The build of a release and what a deployment makes of it; a version that is served already is the end of both."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import json
+import os
+import pwd
+
+import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import session as beginning
+from ansible_collections.selfhost.flask.plugins.module_utils.flask import env_file
+from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
+
+CHECK = {"_ansible_check_mode": True, "_ansible_diff": True}
+ANA = dict(id="ana-1", owner="ana@laptop", machine="a1", process=1, started="now")
+BOB = dict(ANA, id="bob-2", owner="bob@pc", reason="update to v3")
+
+
+@pytest.fixture
+def remote(remote):
+    """A repository with a version of the application."""
+    (remote.folder / "requirements.txt").write_text("flask\n")
+    remote.commit("README", blog="app = 1\n")
+    return remote
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The application's user is whoever runs the tests, and what is installed is made without a network."""
+    me, mine = pwd.getpwnam(getpass.getuser()), grp.getgrgid(os.getgid())
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: me)
+    monkeypatch.setattr(grp, "getgrnam", lambda name: mine)
+
+    def install(making):
+        os.makedirs(making.path + "/bin")
+        open(making.path + "/bin/python", "w", encoding="ascii").close()
+
+    monkeypatch.setattr(installation.Installation, "make", install)
+
+
+@pytest.fixture
+def build(run, host, remote, here, monkeypatch):
+    """Runs the module for ana."""
+    host.backups.mkdir()
+    monkeypatch.setattr(beginning, "BACKUPS", str(host.backups))
+    monkeypatch.setattr(beginning, "database_of", lambda site: host.database)
+    files = [{"dest": str(host.root / "serve"), "content": "run blog\n", "mode": "0755"}]
+
+    def build(**arguments):
+        about = {name: value for name, value in host.about().items() if name in ("name", "root", "log")}
+        options = dict(about, repo=remote.url, entrypoint="blog:app", cache="/nowhere", owner=ANA, disk_free=0, files=files,
+                       settings={"values": {"PLACE": "releases"}, "generate": ["SECRET_KEY"]},
+                       serve={"config": [str(host.root / "shared/.env"), str(host.root / "serve")]})
+        return run("flask_build", **dict(options, **arguments))
+
+    return build
+
+
+@pytest.fixture
+def update(build, deploy, host):
+    """Both modules of an update; what the first one returned."""
+
+    def update(**arguments):
+        release = build(**arguments)
+        if not release["served"]:
+            config = [str(host.root / "shared/.env"), str(host.root / "serve")]
+            deploy(release["path"], session=release["session"], config=config)
+        return release
+
+    return update
+
+
+def holder(host):
+    return (Lock(host.site).holder() or {}).get("id")
+
+
+def test_a_version_is_built_with_all_that_it_is_served_with(build, host):
+    release = build()
+    assert (release["changed"], release["served"], release["launched"], release["session"]) == (True, False, False, "ana-1")
+    assert os.path.exists(release["path"] + "/blog.py") and os.path.exists(release["path"] + "/.venv/bin/python")
+    assert (host.root / "serve").read_text() == "run blog\n"
+    assert (host.root / "shared/.env.next").read_text().startswith("PLACE=releases\nSECRET_KEY=")
+    assert holder(host) == "ana-1" and host.links() == {}
+
+
+def test_what_is_served_already_ends_the_deployment(update, host):
+    update()
+    live, links, *dummy = host.look_anew()
+    again = update()
+    assert (again["changed"], again["served"]) == (False, True)
+    assert holder(host) is None and not [step for step in host.steps if step.startswith(("start", "stop"))]
+    assert (host.state(), host.links()) == (live, links)
+
+
+@pytest.mark.parametrize("other", [
+    {"settings": {"values": {"PLACE": "elsewhere"}, "generate": ["SECRET_KEY"]}},
+    {"files": []},
+    {"serve": None},
+], ids=["settings", "files", "nothing to compare with"])
+def test_something_else_to_serve_is_deployed(other, update, build, host):
+    update()
+    if "files" in other:
+        (host.root / "serve").write_text("changed by hand\n")
+    again = build(**other)
+    assert (again["launched"], again["served"], holder(host)) == (True, False, "ana-1")
+
+
+def test_new_code_is_deployed(update, remote, host):
+    update()
+    remote.commit(blog="app = 2\n")
+    release = update()
+    assert not release["served"]
+    assert host.records()[-1] == (release["id"], "served") and host.links()["current"] == release["id"]
+
+
+def test_a_slot_that_is_not_well_is_left_to_the_deployment(update, build, host):
+    update()
+    host.servers["blue"].close()
+    assert build()["served"] is False
+    assert holder(host) == "ana-1"
+
+
+def test_a_link_that_somebody_removed_is_made_again(update, host):
+    update()
+    (host.root / "current").unlink()
+    again = update()
+    assert (again["changed"], again["served"]) == (True, True) and "current" in host.links()
+
+
+def test_a_step_that_fails_says_its_name(build):
+    result = build(version="v9")
+    assert "has no tag, branch or commit 'v9'" in result["msg"] and result["step"] == "Check out the version"
+    result = build(settings={"values": {"no key": "1"}})
+    assert result["step"] == "Write the settings to .env"
+    result = build(settings={"required": ["API_TOKEN"]})
+    assert "no value for API_TOKEN" in result["msg"] and result["step"] == "Write the settings to .env"
+
+
+def test_keys_of_the_version_s_example_are_required(build, remote):
+    (remote.folder / ".env.example").write_text("API_TOKEN=token\n")
+    remote.commit_all()
+    assert "no value for API_TOKEN" in build()["msg"]
+    assert "msg" not in build(settings={"required": []})
+
+
+def test_values_are_in_no_result_and_hide_nothing_of_it(build):
+    values = {"PLACE": "releases", "PASSWORD": "S3cret-of-the-app", "NUMBER": 1}
+    result = build(settings={"values": values}, **CHECK, version="main")
+    assert "/releases/" in result["path"]
+    assert "S3cret-of-the-app" not in json.dumps(result)
+    assert env_file.HIDDEN in json.dumps(result["invocation"])
+
+
+def test_check_mode_builds_nothing_and_takes_no_lock(build, host):
+    before = sorted(str(path) for path in host.root.rglob("*"))
+    result = build(**CHECK)
+    assert result["changed"] and result["diff"] and holder(host) is None
+    assert sorted(str(path) for path in host.root.rglob("*")) == before
+
+
+def test_a_deployment_that_was_begun_before_goes_on(build, host):
+    Lock(host.site).take(dict(BOB), [])
+    assert build(session="bob-2", owner=BOB)["session"] == "bob-2"
+    assert holder(host) == "bob-2"
+
+
+def test_nothing_is_done_while_somebody_else_is_at_work(build, host):
+    Lock(host.site).take(dict(BOB), [])
+    assert build()["holder"]["owner"] == "bob@pc"
+    assert os.listdir(host.root / "releases") == []
