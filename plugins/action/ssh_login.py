@@ -117,7 +117,9 @@ class ActionModule(ActionBase):
         extra = self._value(task_vars, "ansible_ssh_extra_args") or ""
         if found.login.ssh_args not in extra:
             extra = (extra + " " + found.login.ssh_args).strip()
-        return dict(user=found.login.user, connect_port=known, ssh_extra_args=extra, **described(found.answer))
+        answer = described(found.answer)
+        facts = distribution_facts(answer["distribution"], answer["distribution_version"])
+        return dict(user=found.login.user, connect_port=known, ssh_extra_args=extra, ansible_facts=facts, **answer)
 
     def _explained(self, failed: list, arguments: dict, task_vars: dict) -> dict:
         """Why nobody can log in; an exception where the host can't be reached at all."""
@@ -188,6 +190,15 @@ def variables_of(connection: ConnectionBase, option: str) -> list:
     """All names of an option in an inventory; ansible_ssh_user, the old one, wins over ansible_user."""
     options = C.config.get_configuration_definitions("connection", connection._load_name)
     return [about["name"] for about in options.get(option, {}).get("vars", [])]
+
+
+def distribution_facts(name: str, version: str) -> dict:
+    """The facts on the distribution as Ansible has them, which takes Raspberry Pi OS for Debian."""
+    return dict(
+        ansible_distribution={"raspbian": "Debian"}.get(name, name.capitalize()),
+        ansible_distribution_version=version,
+        ansible_distribution_major_version=version.partition(".")[0],
+    )
 
 
 def described(answer: str) -> dict:

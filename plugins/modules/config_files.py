@@ -114,6 +114,12 @@ options:
           What loads the files where there is no service, such as V(augenrules --load). At a boot, the system
           loads them by itself.
         type: str
+  ask:
+    description:
+      - Commands for a shell that ask the host something once the services run, such as V(fail2ban-client status). They
+        are run each time, also in check mode, so they must change nothing.
+      - What they answer is RV(stdout). Whether they fail is not looked at.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -121,7 +127,7 @@ EXAMPLES = r"""
   selfhost.flask.config_files:
     files:
       - dest: /etc/nginx/sites-available/blog
-        content: "{{ lookup('ansible.builtin.template', 'vhost.conf.j2') }}"
+        content: "{{ lookup('selfhost.flask.template', 'vhost.conf.j2') }}"
       - {dest: /etc/nginx/sites-enabled/blog, link: ../sites-available/blog}
       - {dest: /etc/nginx/sites-enabled/default, state: absent}
     validate: nginx -t
@@ -149,6 +155,10 @@ loaded:
   elements: str
   returned: always
   sample: [daemon-reload systemd, restart nginx]
+stdout:
+  description: What O(ask) has printed.
+  type: str
+  returned: when O(ask) is given
 """
 
 import contextlib
@@ -158,6 +168,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.host.services import alone
+
+
+def answer_of(module: AnsibleModule) -> dict:
+    """What the host says when it is asked something, for which a run of its own would be too much."""
+    if not module.params["ask"]:
+        return {}
+    return {"stdout": module.run_command(["/bin/sh", "-uc", module.params["ask"]])[1]}
 
 
 def main() -> None:
@@ -173,6 +190,7 @@ def main() -> None:
             files=dict(FILES, required=True),
             validate=dict(type="str"),
             services=dict(type="list", elements="dict", default=[], options=service_options),
+            ask=dict(type="str"),
         ),
         supports_check_mode=True,
     )
@@ -182,6 +200,7 @@ def main() -> None:
         changed=bool(changes or loaded),
         changed_files=[path for path, dummy, dummy in changes],
         loaded=loaded,
+        **answer_of(module),
         **diff_result(module, diff_of(changes, loaded)),
     )
 

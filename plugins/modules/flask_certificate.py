@@ -118,6 +118,12 @@ not_after:
   type: str
   returned: when there is one
   sample: "2027-02-19T13:50:50Z"
+settled:
+  description:
+    - Whether nothing was changed, an ACME server has no part in it, and the proxy serves what is installed. O(state=issued)
+      would do nothing then.
+  type: bool
+  returned: when the host was told already
 names:
   description: The names of the installed certificate.
   type: list
@@ -218,7 +224,8 @@ def result_of(module: AnsibleModule) -> dict:
     facts = keeper.store.facts()
     about = dict(names=list(facts.names), not_after=facts.ends()) if facts else {}
     diff = dict(before=described(before), after=described(facts))
-    return dict(about, changed=changed, **diff_result(module, diff))
+    settled = not changed and keeper.is_settled()
+    return dict(about, changed=changed, settled=settled, **diff_result(module, diff))
 
 
 def main() -> None:

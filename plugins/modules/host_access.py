@@ -113,7 +113,7 @@ options:
 EXAMPLES = r"""
 - name: Change sshd and the firewall until further notice
   selfhost.flask.host_access:
-    sshd_config: "{{ lookup('ansible.builtin.template', 'sshd.conf.j2') }}"
+    sshd_config: "{{ lookup('selfhost.flask.template', 'sshd.conf.j2') }}"
     port: 2222
     firewall: {owner: blog, incoming: [80/tcp, 443/tcp]}
     admins:

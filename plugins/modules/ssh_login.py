@@ -104,6 +104,12 @@ user:
   type: str
   returned: success
   sample: deploy
+ansible_facts:
+  description: >-
+    The facts C(distribution), C(distribution_version) and C(distribution_major_version), as M(ansible.builtin.setup)
+    would gather them in a run of its own.
+  type: dict
+  returned: success
 authorized_keys:
   description: The public keys that open this login, one for each line.
   type: str

@@ -12,7 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from deployments import DEPLOYMENTS, ROLES
 
-LOOKUP = "{{ lookup('ansible.builtin.template', '%s') }}"
+LOOKUP = "{{ lookup('selfhost.flask.template', '%s') }}"
 
 def load(*paths: Path) -> dict:
     """The variables of files, as ansible reads them."""

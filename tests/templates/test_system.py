@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -204,19 +205,22 @@ def test_auditd_is_installed_only_by_choice(evaluate):
     assert "auditd" in evaluate("system", "system_packages", "nasty")
 
 
-@pytest.mark.parametrize("said, given, loaded", [
-    ("container none\n", {}, False),
-    ("container none\n", {"system_auditd_enabled": True}, True),
-    ("container none\naudit installed\n", {}, True),  # its rules may have been switched off just now
-    ("container podman\naudit installed\n", {"system_auditd_enabled": True}, False),
+@pytest.mark.parametrize("programs, loaded", [
+    ({}, False),
+    ({"augenrules": 0}, True),  # its rules may have been switched off just now
+    ({"augenrules": 0, "systemd-detect-virt": 0}, False),
 ])
-def test_audit_rules_are_loaded_where_something_reads_them(said, given, loaded, evaluate):
-    look = {"__system_look": {"stdout": said, "stdout_lines": said.splitlines()}}
-    names = [service["name"] for service in evaluate("system", "__system_audit_services", **look, **given)]
-    assert names == (["audit"] if loaded else [])
+def test_audit_rules_are_loaded_where_something_reads_them(programs, loaded, evaluate, tmp_path):
+    for name, code in {"systemd-detect-virt": 1, **programs}.items():
+        (tmp_path / name).write_text("#!/bin/sh\necho %s $*\nexit %d\n" % (name, code))
+        (tmp_path / name).chmod(0o755)
+    command = {service["name"]: service for service in evaluate("system", "__system_services")}["audit"]["command"]
+    argv = ["/bin/sh", *shlex.split(command)[1:]]
+    done = subprocess.run(argv, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert ("augenrules --load" in done.stdout) == loaded
 
 
 def test_each_setting_that_something_has_to_load_is_loaded(evaluate):
     files = [path for service in evaluate("system", "__system_services") for path in service["files"]]
-    assert {path.split("/")[2] for path in files} == {"systemd", "sysctl.d", "tmpfiles.d"}
+    assert {path.split("/")[2] for path in files} == {"systemd", "sysctl.d", "tmpfiles.d", "audit"}
     assert "/etc/systemd/journald.conf.d/selfhost.conf" in files

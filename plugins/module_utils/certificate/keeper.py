@@ -122,6 +122,11 @@ class Keeper:
         """Whether an ACME server is to be asked."""
         return self.origin == LETSENCRYPT_ORIGIN and not self.lineage.suits(self.names, self.now())
 
+    def is_settled(self) -> bool:
+        """Whether nobody is to be asked for a certificate, and the proxy serves the one that is installed."""
+        facts = self.store.facts()
+        return self.origin != LETSENCRYPT_ORIGIN and facts is not None and self.proxy.serves(facts)
+
     def ask_by_unit(self) -> None:
         """Lets the timer's unit ask: a hook that can't work in it fails now, and not at the first renewal."""
         unit, before = UNIT % self.settings["name"], read_report(self.path(".json"))

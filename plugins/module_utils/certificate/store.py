@@ -112,7 +112,7 @@ class Proxy:
 
         It may have more names, which are other sites'.
         """
-        if not self.services or not self._others(facts.fingerprint):
+        if self.serves(facts):
             return False
         for service in self.services:
             self._reload(service)
@@ -127,6 +127,10 @@ class Proxy:
                     % (" and ".join(self.services), "; ".join(others), self._remedy())
                 )
             time.sleep(0.2)
+
+    def serves(self, facts: Facts) -> bool:
+        """Whether its site's visitors get this certificate, or nobody is to serve it."""
+        return not self.services or not self._others(facts.fingerprint)
 
     def _remedy(self) -> str:
         """Another site with the same name is the likeliest reason, and a proxy's journal doesn't say so."""

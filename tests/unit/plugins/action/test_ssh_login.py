@@ -60,6 +60,20 @@ def test_a_host_that_lacks_nothing():
     assert (found["distribution_version"], found["authorized_keys"]) == ("", "")
 
 
+# /etc/os-release and Ansible's own facts of it
+FACTS = {
+    ("debian", "12"): ("Debian", "12"),
+    ("ubuntu", "24.04"): ("Ubuntu", "24"),
+    ("raspbian", "12"): ("Debian", "12"),
+}
+
+
+@pytest.mark.parametrize("told", FACTS, ids=lambda told: told[0])
+def test_the_distribution_is_a_fact_without_a_run_of_its_own(told):
+    facts = ssh_login.distribution_facts(*told)
+    assert (facts["ansible_distribution"], facts["ansible_distribution_major_version"]) == FACTS[told]
+
+
 def test_the_probe_answers_in_any_shell(tmp_path):
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/authorized_keys").write_text("ssh-ed25519 AAAA ana\n")

@@ -151,3 +151,12 @@ def test_what_is_there_is_kept_where_that_is_asked_for(name, text, write, before
     changed = write({"dest": name, "link": "x", "replace": False})["changed"]
     assert contents(tmp_path) == dict(before, **{name: text})
     assert changed == (name != "file")
+
+
+def test_the_host_answers_each_time_and_in_check_mode(write, tmp_path):
+    ask = "cat %s/new; false" % tmp_path  # whether it fails is for who reads the answer
+    assert "stdout" not in write({"dest": "new", "content": "a\n"}, **CHECK)
+    assert write({"dest": "new", "content": "a\n"}, ask=ask)["stdout"] == "a\n"
+    assert write({"dest": "new", "content": "b\n"}, ask=ask, **CHECK)["stdout"] == "a\n"
+    again = write({"dest": "new", "content": "a\n"}, ask=ask)
+    assert (again["stdout"], again["changed"]) == ("a\n", False)

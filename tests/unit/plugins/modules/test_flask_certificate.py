@@ -9,7 +9,7 @@ import os
 import time
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.certificate import keeper
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate import keeper, store
 from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import (
     CertificateError,
     self_signed,
@@ -149,3 +149,19 @@ def test_a_refusal_is_the_message(host, certificate):
     certificate(origin="letsencrypt", names=NAMES, acme={"server": "https://acme.example.com", "check": False})
     result = certificate("issued")
     assert result["failed"] and "Detail: too many certificates" in result["msg"]
+
+
+def test_a_certificate_that_is_served_needs_no_second_run(host, certificate, monkeypatch):
+    served = []
+    monkeypatch.setattr(store.Proxy, "served", lambda self, name: served[0])
+    about = dict(names=NAMES, services=["nginx"])
+    assert not certificate(**about)["settled"]  # it was made just now
+    served.append(host.keeper().store.facts().fingerprint)
+    assert certificate(**about)["settled"]
+    served[0] = "of another one, which the proxy has loaded before"
+    assert not certificate(**about)["settled"]
+
+
+def test_what_an_acme_server_is_asked_for_is_looked_at_each_time(host, certificate):
+    certificate(**DNS)
+    assert not certificate(**DNS)["settled"]
