@@ -29,7 +29,7 @@ MAIL = "selfhost.flask.postfix : Configure and start the mail server"
 SOURCE = "selfhost.flask.app : Check out the version"
 VENV = "selfhost.flask.app : Install the requirements"
 SETTINGS = "selfhost.flask.app : Write the settings to .env"
-SLOTS = "selfhost.flask.gunicorn : Write the slots' configuration"
+SLOTS = "selfhost.flask.deployment : Write the slots' configuration"
 LAUNCH = "selfhost.flask.deployment : Migrate the database, launch the release and move the traffic to it"
 
 # In the order of site.yml: the task, whether every run of the tests has it, its name in the table, what happens.
