@@ -16,6 +16,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._confirmation impor
     find_unconfirmed,
     question,
 )
+from ansible_collections.selfhost.flask.plugins.plugin_utils._parts import CHOICES, Parts
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import (
     find_unknown,
     read_defaults,
@@ -40,6 +41,7 @@ class ActionModule(ActionBase):
         problems = [
             *self._misspelt(defaults, task_vars),
             *self._unfit(defaults, task_vars),
+            *self._absent({**defaults["flask"], **task_vars}),
             *self._unconfirmed(arguments["effect"], defaults, task_vars),
         ]
         if not problems:
@@ -63,6 +65,11 @@ class ActionModule(ActionBase):
                     yield "%s is not set. Set it in the inventory." % name
                 elif name in given and needs_look(task_vars[name], option):
                     yield from self._problems(name, task_vars[name], option)
+
+    def _absent(self, variables: dict) -> list[str]:
+        """Parts of the stack that there is no role for."""
+        parts = Parts(self._loader, variables, self._templar.template)
+        return [problem for kind in CHOICES for problem in parts.find_problems(kind)]
 
     def _problems(self, name: str, value: object, option: dict) -> list[str]:
         try:

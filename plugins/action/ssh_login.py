@@ -37,6 +37,7 @@ sed 's/^/key /' ~/.ssh/authorized_keys 2>/dev/null
 true
 """
 
+NAMES = ("app", "domains", "taken_paths", "taken_scripts", "site_scripts")  # of which the probe is made
 ALONE = "-o ControlMaster=no -o ControlPath=none "
 SHARED = "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=%s "
 PAUSE = 6  # so that the tries alone are no reason for the firewall's limit, which is six within 30 seconds
@@ -81,9 +82,12 @@ class ActionModule(ActionBase):
                 wait=dict(type="int", default=0),
                 app=dict(type="str", default=""),
                 domains=dict(type="list", elements="str", default=[]),
+                taken_paths=dict(type="list", elements="str", default=[]),
+                taken_scripts=dict(type="list", elements="str", default=[]),
+                site_scripts=dict(type="list", elements="str", default=[]),
             )
         )
-        self._names = names_probe(arguments["app"], arguments["domains"]) if arguments["app"] else ""
+        self._names = names_probe(**{name: arguments[name] for name in NAMES}) if arguments["app"] else ""
         end = time.monotonic() + arguments["wait"]
         while True:
             search = self._search(arguments, task_vars)

@@ -55,6 +55,26 @@ options:
     type: list
     elements: str
     default: []
+  taken_paths:
+    description: Files that the parts of the stack would give the name O(app).
+    type: list
+    elements: str
+    default: []
+  taken_scripts:
+    description:
+      - Lines for a shell that print C(taken) and what else of the parts has the name C($app).
+      - What only root can do follows C($root).
+    type: list
+    elements: str
+    default: []
+  site_scripts:
+    description:
+      - Lines for a shell that print a site of others for each of the host names in C($@), as
+        C(site <place> <kind> <domain> <path>). The place is C(first) or C(other) among its names, the kind C(application)
+        or C(foreign).
+    type: list
+    elements: str
+    default: []
   since:
     description:
       - With O(fresh), a connection will do that was opened for another inventory name of this host after this moment,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 # Prints one `name value` a line. An earlier run has left at least one of the three things that are looked for
@@ -18,8 +19,7 @@ if ! { [ -d "/srv/$app/deployment" ] || grep -qs '"Flask application"' "/etc/sys
 then
     getent passwd "$app" >/dev/null && echo "taken the user $app"
     getent group "$app" >/dev/null && echo "taken the group $app"
-    for path in "/srv/$app" "/var/cache/$app" "/etc/nginx/sites-available/$app" "/etc/nginx/sites-enabled/$app" \
-        "/etc/supervisor/conf.d/$app.conf" "/etc/systemd/system/$app.service" "/usr/lib/systemd/system/$app.service"
+    for path in "/srv/$app" "/var/cache/$app" "/etc/systemd/system/$app.service" "/usr/lib/systemd/system/$app.service" PATHS
     do
         if [ -e "$path" ] || [ -L "$path" ]; then echo "taken $path"; fi
     done
@@ -32,34 +32,27 @@ then
         set -- $as_ours
         [ -e "$1" ] && [ "$(stat -c '%n %a %U %G' "$1")" != "$as_ours" ] && echo "taken $1"
     done
-    grep -lsE "^\[(program|group):$app(-blue|-green)?\]" /etc/supervisor/conf.d/*.conf | sed 's/^/taken a program in /'
-    count="SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '$app'"
-    case $(command -v mysql >/dev/null && $root mysql -N -e "$count" 2>/dev/null) in
-        '' | 0) ;;
-        *) echo "taken the database $app" ;;
-    esac
+TAKEN
 fi
-for site in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do
-    [ -f "$site" ] && [ "${site##*/}" != "$app" ] || continue
-    names=$(sed 's/#.*//' "$site" | tr '\n\tA-Z' '  a-z' | grep -o 'server_name [^;]*' | tr -s ' ' | sed 's/$/ /')
-    for domain in DOMAINS; do
-        case $names in
-            *"server_name $domain "*) place=first ;;
-            *" $domain "*) place=other ;;
-            *) continue ;;
-        esac
-        if [ -d "/srv/${site##*/}/deployment" ]; then kind=application; else kind=foreign; fi
-        echo "site $place $kind $domain $site"
-    done
-done
+set -- DOMAINS
+SITES
 true
 """
+FIELD = re.compile(r"\b(APP|DOMAINS|PATHS|TAKEN|SITES)\b")
 
 
-def names_probe(app: str, domains: list[str]) -> str:
-    """What to run on the host in a shell."""
-    quoted = " ".join(shlex.quote(domain.lower()) for domain in domains)
-    return PROBE.replace("APP\n", shlex.quote(app) + "\n", 1).replace("DOMAINS", quoted)
+def names_probe(
+    app: str, domains: list[str], taken_paths: list[str], taken_scripts: list[str], site_scripts: list[str]
+) -> str:
+    """What to run on the host in a shell. The scripts have $app, $root before what only root can do, and $@, the host names."""
+    values = {
+        "APP": shlex.quote(app),
+        "DOMAINS": " ".join(shlex.quote(domain.lower()) for domain in domains),
+        "PATHS": " ".join(map(shlex.quote, taken_paths)),
+        "TAKEN": "\n".join([":", *taken_scripts]),
+        "SITES": "\n".join(site_scripts),
+    }
+    return FIELD.sub(lambda found: values[found[0]], PROBE)
 
 
 def read_names(values: dict[str, list[str]]) -> dict:

@@ -163,6 +163,12 @@ def test_one_host_has_one_value_of_what_is_for_all_of_it(name, refusals):
         assert said.startswith(name + " is another one for shop, which is the same host as blog.example.com. Set it")
 
 
+@pytest.mark.parametrize("name", ["flask_web_server", "flask_mail_server"])
+def test_one_host_has_one_proxy_and_one_mail_server(name, refusals):
+    (said,) = refusals("flask", **neighbours({}, {name: "x"}))
+    assert said.startswith(name + " is another one for shop, which is the same host as blog.example.com. Set it")
+
+
 @pytest.mark.parametrize("blog, shop", [
     ({"ansible_port": 2201}, {"ansible_port": "2201"}), ({"ansible_port": 2201}, {}), ({}, {"ansible_port": 2201}),
     ({"ansible_host": "shop"}, {"ansible_host": None}),

@@ -127,13 +127,13 @@ def test_a_slot_without_a_release_tells_supervisor_so(render, home):
 def test_a_slot_without_a_release_is_up_for_longer_than_supervisor_wants(render, home, evaluate):
     home.program(home.root / "bin/sleep")
     script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root)).replace("exit 77", "exit 0")
-    assert int(home.call(script, "blue")[0]) > evaluate("gunicorn", "__gunicorn_start_seconds")
+    assert int(home.call(script, "blue")[0]) > evaluate("supervisor", "__supervisor_start_seconds")
 
 
 def test_what_keeps_ending_is_started_ever_later_and_never_given_up(render):
     workers = [{"name": "mail", "command": "no-such-program"}]
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
-    parser.read_string(render("gunicorn", "supervisor.conf.j2", flask_workers=workers))
+    parser.read_string(render("supervisor", "programs.conf.j2", flask_workers=workers))
     assert len(parser.sections()) == 3
     for section in parser.sections():
         assert int(parser[section]["startsecs"]) >= 5 and int(parser[section]["startretries"]) >= 1000000
@@ -170,7 +170,7 @@ def test_the_number_of_workers_follows_cores_and_memory(cores, gigabytes, worker
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_supervisor_reads_a_program_for_each_slot(deployment, render):
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
-    parser.read_string(render("gunicorn", "supervisor.conf.j2", deployment))
+    parser.read_string(render("supervisor", "programs.conf.j2", deployment))
     app = DEPLOYMENTS[deployment]["flask_app"]
     assert parser.sections() == ["program:%s-%s" % (app, slot) for slot in ("blue", "green")]
     for slot in ("blue", "green"):
@@ -181,7 +181,7 @@ def test_supervisor_reads_a_program_for_each_slot(deployment, render):
 
 
 def test_supervisor_waits_longer_than_gunicorn_does(render):
-    assert "\nstopwaitsecs=15\n" in render("gunicorn", "supervisor.conf.j2", "nasty")
+    assert "\nstopwaitsecs=15\n" in render("supervisor", "programs.conf.j2", "nasty")
 
 
 def test_the_database_server_reads_its_section(render):

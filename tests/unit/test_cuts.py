@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 TOP = Path(__file__).parents[2]
 FAULTS = TOP / "molecule/shared/tests/faults"
@@ -25,6 +27,12 @@ def one(entry: dict, *actions: str) -> object:
     return next((entry[f"ansible.builtin.{name}"] for name in actions if f"ansible.builtin.{name}" in entry), None)
 
 
+def chosen(loop: str) -> list[str]:
+    """The roles that the playbooks include by default, for parts of some kinds."""
+    templar = Templar(DataLoader(), load(TOP / "roles/flask/defaults/main.yml"))
+    return [role.rpartition(".")[2] for role in templar.template(trust_as_template(loop))]
+
+
 def walk(entries: list, role: str = "", rescue: frozenset = frozenset()) -> Iterator[tuple[str, frozenset]]:
     """Each task as it is shown when it begins; its module, and those that come to its block's rescue."""
     for entry in entries:
@@ -35,6 +43,9 @@ def walk(entries: list, role: str = "", rescue: frozenset = frozenset()) -> Iter
         elif imported := one(entry, "import_role"):
             name = imported["name"].rpartition(".")[2]
             yield from walk(load(TOP / f"roles/{name}/tasks/{imported.get('tasks_from', 'main')}.yml"), name, rescue)
+        elif "include_role" in str(entry):
+            for name in chosen(entry["loop"]):
+                yield from walk(load(TOP / f"roles/{name}/tasks/main.yml"), name, rescue)
         elif "{{" not in (path := one(entry, "import_tasks", "include_tasks") or "{{"):
             yield from walk(load(TOP / "roles" / role / "tasks" / path), role, rescue)
         else:

@@ -9,12 +9,30 @@ import os
 import re
 import subprocess
 
+from pathlib import Path
+
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.selfhost.flask.plugins.action.ssh_login import described
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe
 
+DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "roles/flask/defaults/main.yml").read_text())
 PATHS = re.compile(r"(?<![\w}/.:])/(srv|etc|var|run|usr/lib|usr/local/lib)\b(?!/null)")
 OURS = "blog:x:996:996:Flask application:/var/cache/blog:/usr/sbin/nologin"
+
+
+def declared(field, app):
+    """What the parts of the stack declare for an application."""
+    templar = Templar(DataLoader(), {**DEFAULTS, "flask_app": app})
+    return templar.template(trust_as_template("{{ query('selfhost.flask.parts', '%s') }}" % field))
+
+
+def probe(app, domains):
+    """The script, as the role `flask` has it made."""
+    scripts = dict(taken_scripts=declared("taken", app), site_scripts=declared("sites", app))
+    return names_probe(app, domains, declared("paths", app), **scripts)
 
 
 @pytest.fixture
@@ -37,7 +55,7 @@ def host(tmp_path):
             self.write("bin/mysql", "#!/bin/sh\necho %s\n" % self.tables)
             for name in ("getent", "mysql"):
                 (tmp_path / "bin" / name).chmod(0o755)
-            script = PATHS.sub(lambda found: str(tmp_path / found[1]), names_probe(app, list(domains)))
+            script = PATHS.sub(lambda found: str(tmp_path / found[1]), probe(app, list(domains)))
             environment = {"PATH": "%s/bin:%s" % (tmp_path, os.environ["PATH"])}
             answer = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
             assert answer.stderr == ""

@@ -36,7 +36,7 @@ APPLICATIONS = {
 }
 COMMON = {"flask_health_url": "/healthz"}
 # What a host needs for an application that nobody visits through the proxy.
-PARTS = "base,mysql,app,deployment,gunicorn"
+PARTS = "base,database,app,deployment,process"
 MYSQL = 'mysqldump --skip-comments --skip-extended-insert "$1"'
 SQLITE = """
 python3 -c 'import sqlite3, sys; print("\\n".join(sqlite3.connect(sys.argv[1]).iterdump()))' /srv/$1/shared/data/$1.db

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate, StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-PROGRAM = Path(__file__).resolve().parents[4] / "roles/gunicorn/files/gate.py"
+PROGRAM = Path(__file__).resolve().parents[4] / "roles/deployment/files/gate.py"
 UPDATED = "This site is being updated. Please try again in a moment.\n"
 
 
