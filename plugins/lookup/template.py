@@ -27,11 +27,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Publish the site
+- name: Configure the application
   selfhost.flask.config_files:
     files:
-      - dest: /etc/nginx/sites-available/blog
-        content: "{{ lookup('selfhost.flask.template', 'vhost.conf.j2') }}"
+      - dest: /etc/blog.conf
+        content: "{{ lookup('selfhost.flask.template', 'blog.conf.j2') }}"
 """
 
 RETURN = r"""
