@@ -8,12 +8,12 @@ import functools
 import os
 import time
 from types import SimpleNamespace
-from xmlrpc.client import Fault
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
 from ansible_collections.selfhost.flask.plugins.modules import flask_session
 from deployment_host import Killed
@@ -189,7 +189,7 @@ class TestRecovering:
 
     @pytest.mark.parametrize("error", [
         CommandError("the server is gone"), OSError(28, "No space left on device"),
-        Fault(6, "SHUTDOWN_STATE"),
+        ProcessError("supervisor", "SHUTDOWN_STATE"),
     ])
     def test_where_that_is_impossible_yet_there_is_no_lock(self, error, dead, session, host, lock):
         host.on["stop blog-green"] = error
