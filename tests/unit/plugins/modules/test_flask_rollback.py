@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-from xmlrpc.client import Fault
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
@@ -15,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from deployment_host import Killed
 
@@ -288,10 +288,10 @@ class TestTheDatabase:
 
 FULL = OSError(28, "No space left on device")
 BEGIN = {
-    WORKERS: Fault(50, "ABNORMAL_TERMINATION"),
+    WORKERS: ProcessError("supervisor", "ABNORMAL_TERMINATION"),
     "close": StillWriting("A request still runs."),
     "dump": CommandError("gone"),
-    "start blog-blue": Fault(50, "ABNORMAL_TERMINATION"),
+    "start blog-blue": ProcessError("supervisor", "ABNORMAL_TERMINATION"),
     "switch": FULL,
     "link live.sock": FULL,
     "link current": FULL,
