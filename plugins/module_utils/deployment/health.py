@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.http import Answer, get
+from ansible_collections.selfhost.flask.plugins.module_utils.common.unix_http import Answer, get
 
 REDIRECTS = 5  # that are followed
 UNTIL_REACHED, ONCE_REACHED = 0.1, 1  # seconds between two requests

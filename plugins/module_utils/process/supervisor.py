@@ -11,7 +11,7 @@ import time
 import xmlrpc.client
 from collections import Counter
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.http import UnixTransport
+from ansible_collections.selfhost.flask.plugins.module_utils.common.unix_http import UnixTransport
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import (
     FAILED,
     RETRIED,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.common.http import get
+from ansible_collections.selfhost.flask.plugins.module_utils.common.unix_http import get
 
 
 def test_gets_a_page_from_a_socket(serve):
