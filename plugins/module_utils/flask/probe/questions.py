@@ -35,7 +35,7 @@ def about() -> dict:
         "python_version": platform.python_version(),
         "flask_version": _flask_version(),
         "import_name": app.import_name,
-        "commands": sorted(group.listcommands_of(context)),
+        "commands": sorted(group.list_commands(context)),
         "routes": sorted((_route(rule) for rule in app.url_map.iter_rules()), key=lambda route: route["rule"]),
         "config_keys": sorted(app.config),
         "static_folder": app.static_folder,
