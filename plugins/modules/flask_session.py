@@ -93,8 +93,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
