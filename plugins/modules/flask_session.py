@@ -88,9 +88,9 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.session import begin, is_set_up
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings

@@ -99,8 +99,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.process impo
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records, reason

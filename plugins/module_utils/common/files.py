@@ -69,3 +69,12 @@ def read_json(path: str) -> dict | list | None:
             return json.load(file)
     except (FileNotFoundError, ValueError):
         return None
+
+
+def text_of(path: str) -> str:
+    """A file's text; an empty one where it can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

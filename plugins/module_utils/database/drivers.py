@@ -10,6 +10,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.login impo
 from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one
 from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_password, read_url
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
 
 DRIVERS = {driver.kind: driver for driver in (MySQL, SQLite)}
 
@@ -21,4 +23,7 @@ def databases_at(pairs: list, user: str) -> Database | None:
 
 def account_in(settings: str, user: str) -> Account:
     """What a .env file logs in with, as far as this host's server is concerned."""
-    return Account(DRIVERS, settings, user)
+    url = read_settings(settings).get("DATABASE_URL", "")
+    address = read_url(url)
+    driver = DRIVERS.get(address.kind) if address and address.is_local() and address.user == user else None
+    return Account(driver.login(user), read_password(url)) if driver and driver.login else Account()

@@ -8,8 +8,7 @@ While a deployment is at work, the passwords of the version that serves and of t
 
 from __future__ import annotations
 
-from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_password, read_url
-from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
+from typing import NamedTuple
 
 
 class Login:
@@ -32,12 +31,8 @@ class Login:
         raise NotImplementedError
 
 
-class Account:
-    """The account and the password that a .env file has, if its database is this host's and the account the application's."""
+class Account(NamedTuple):
+    """What an application logs in with; nothing where its database is not this host's, or the account another one's."""
 
-    def __init__(self, drivers: dict, settings: str, user: str) -> None:
-        url = read_settings(settings).get("DATABASE_URL", "")
-        address = read_url(url)
-        driver = drivers.get(address.kind) if address and address.is_local() and address.user == user else None
-        self.login = driver.login(user) if driver and driver.login else None
-        self.password = read_password(url) if self.login else None
+    login: Login | None = None
+    password: str | None = None

@@ -14,7 +14,8 @@ import zipfile
 from typing import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal, recover
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 

@@ -11,11 +11,9 @@ change, whose lock the kernel lets go of however it ends, and is started at boot
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import (
     Database,
@@ -27,6 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.login impo
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import (
@@ -43,28 +42,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 WORKERS = "workers"  # the gate that they wait at before they begin
 RETRY_AFTER = 5  # seconds; what is said to those who write while the database is migrated
 INTERRUPTED = "the deployment was interrupted while it was at work on this host"
-
-
-class Journal:
-    """What has been begun and is neither complete nor undone."""
-
-    def __init__(self, site: Site) -> None:
-        self.path = site.own("journal.json")
-
-    def read(self) -> dict | None:
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                return json.load(file)
-        except FileNotFoundError:
-            return None
-
-    def write(self, content: dict) -> None:
-        write_json(self.path, content)
-        sync_folder(os.path.dirname(self.path))
-
-    def remove(self) -> None:
-        os.unlink(self.path)
-        sync_folder(os.path.dirname(self.path))
 
 
 class Transaction:

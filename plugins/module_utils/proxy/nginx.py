@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import re
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Proxy, Refusal
 
 FOLDER = "/etc/nginx"
@@ -56,11 +56,3 @@ class Nginx(Proxy):
 
     def error_log(self, app: str) -> str:
         return "/var/log/nginx/%s.error.log" % app
-
-
-def text_of(path: str) -> str:
-    """A file's text; an empty one where it can't be read."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    return ""

@@ -19,7 +19,7 @@ sys.path.insert(0, str(TOP / ".ansible" / "collections"))
 
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program  # noqa: E402
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor import outside as doctor_outside
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import outside as doctor_outside  # noqa: E402
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure, web  # noqa: E402
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import lock_finding  # noqa: E402
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target  # noqa: E402

@@ -13,6 +13,7 @@ from typing import Iterator
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.backup import read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import (
@@ -127,14 +128,6 @@ def settings(site: Site, required: list | None) -> Iterator[Finding]:
             "settings-pending", "%s was changed since the application was started." % path,
             "Run update.yml, which starts it anew without an outage.",
         )
-
-
-def text_of(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def report_of(path: str) -> dict:

@@ -13,8 +13,8 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.workers import OFTEN
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped

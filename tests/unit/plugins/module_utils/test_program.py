@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 

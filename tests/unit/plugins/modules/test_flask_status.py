@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Journal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
 from ansible_collections.selfhost.flask.plugins.modules import flask_status
