@@ -16,8 +16,7 @@ class FolderDatabase(Database):
     """The name of a database is that of its folder in `top`."""
 
     kind = "folder"
-    units = ("folder.service",)
-    top = Path()
+    top = Path("/var/lib/toy-databases")
 
     @property
     def folder(self) -> Path:
