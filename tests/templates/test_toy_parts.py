@@ -98,10 +98,12 @@ def test_a_host_is_searched_for_what_a_part_would_give_the_name(evaluate, tmp_pa
     about = {field: ask(evaluate, field, **ALL) for field in ("paths", "taken", "sites")}
     script = names_probe("microblog", ["blog.example.com"], about["paths"], about["taken"], about["sites"])
     (tmp_path / "toy").touch()
-    script = script.replace("/etc/toy/microblog.conf", str(tmp_path / "toy"))
+    (tmp_path / "sites").write_text("blog.example.com other\nblog.example.com microblog\n")
+    for path, own in (("/etc/toy/microblog.conf", "toy"), ("/run/toys", "toy"), ("/etc/toy-proxy/sites", "sites")):
+        script = script.replace(path, str(tmp_path / own))
     said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
     assert said.splitlines() == [
-        "taken %s/toy" % tmp_path, "taken toys of microblog", "site first foreign blog.example.com /etc/toy-proxy",
+        "taken %s/toy" % tmp_path, "taken toys of microblog", "site first foreign blog.example.com %s/sites" % tmp_path,
     ]
 
 
