@@ -133,6 +133,8 @@ def test_a_backup_brings_the_notes_back(machine, play):
     answer = play("restore.yml", "-e", "flask_confirm=all")
     assert answer.returncode == 0, spoken(answer)
     assert notes(machine) == 2
+    write(machine, "another third")
+    assert notes(machine) == 3
 
 
 def test_a_healthy_host_has_no_findings(play):

@@ -45,6 +45,7 @@ class FolderDatabase(Database):
         if scratch:
             return
         for path in self.folder.iterdir():
-            path.unlink()
+            if path.name not in tables:
+                path.unlink()
         for name, rows in tables.items():
             (self.folder / name).write_text("".join(row + "\n" for row in rows), encoding="utf-8")
