@@ -42,16 +42,16 @@ def names_of_own(text):
 def test_what_a_companion_needs_is_installed_with_the_rest(evaluate):
     (play,) = yaml.safe_load((TOP / "playbooks/provision.yml").read_text())
     assert "query('selfhost.flask.parts', 'packages')" in play["vars"]["base_packages"]
-    assert set(ask(evaluate, "packages", **COMPANION)) - set(ask(evaluate, "packages")) == {"toy-server", "toy-tools"}
+    assert set(ask(evaluate, "packages", **COMPANION)) - set(ask(evaluate, "packages")) == {"socat", "netcat-openbsd"}
     assert "other" in ask(evaluate, "packages", **COMPANION, toy_companion_server="other")
     assert evaluate("app", "__app_stack_packages", **COMPANION) == [
-        "gunicorn", "pymysql", "cryptography", "toy-client", "python-dotenv",
+        "gunicorn", "pymysql", "cryptography", "iniconfig", "python-dotenv",
     ]
 
 
 def test_an_application_finds_a_companion_by_its_settings(evaluate):
     env = evaluate("app", "__app_env", **COMPANION)
-    assert env["TOY_URL"] == "toy://localhost/microblog" and "DATABASE_URL" in env
+    assert env["TOY_URL"] == "toy://localhost:7777/microblog" and "DATABASE_URL" in env
     assert evaluate("app", "__app_env", flask_env={"TOY_URL": "mine"}, **COMPANION)["TOY_URL"] == "mine"
 
 
@@ -88,7 +88,7 @@ def test_needrestart_leaves_alone_what_the_application_is_run_by(render):
 
 def test_a_change_in_a_file_of_any_part_starts_the_slots_anew(evaluate):
     files = {entry["dest"]: entry for entry in evaluate("deployment", "__deployment_files", **COMPANION)}
-    assert files["/srv/microblog/toy"]["content"] == "by toy-server\n"
+    assert files["/srv/microblog/toy"]["content"] == "by socat\n"
     config = evaluate("deployment", "__deployment_config", **COMPANION)
     assert config == ["/srv/microblog/shared/.env", *files]
     assert {"gunicorn.conf.py", "gate.py", "serve", "work", "microblog.conf"} <= {path.split("/")[-1] for path in config}
@@ -98,10 +98,12 @@ def test_a_host_is_searched_for_what_a_part_would_give_the_name(evaluate, tmp_pa
     about = {field: ask(evaluate, field, **ALL) for field in ("paths", "taken", "sites")}
     script = names_probe("microblog", ["blog.example.com"], about["paths"], about["taken"], about["sites"])
     (tmp_path / "toy").touch()
-    script = script.replace("/etc/toy/microblog.conf", str(tmp_path / "toy"))
+    (tmp_path / "sites").write_text("blog.example.com other\nblog.example.com microblog\n")
+    for path, own in (("/etc/toy/microblog.conf", "toy"), ("/run/toys", "toy"), ("/etc/toy-proxy/sites", "sites")):
+        script = script.replace(path, str(tmp_path / own))
     said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
     assert said.splitlines() == [
-        "taken %s/toy" % tmp_path, "taken toys of microblog", "site first foreign blog.example.com /etc/toy-proxy",
+        "taken %s/toy" % tmp_path, "taken toys of microblog", "site first foreign blog.example.com %s/sites" % tmp_path,
     ]
 
 
@@ -121,12 +123,12 @@ def test_a_stack_of_toys_has_nothing_of_the_collections_own(evaluate, render):
     }
     assert {name: names_of_own(value) for name, value in shown.items()} == {name: [] for name in shown}
     assert shown["settings"] == {
-        "DATABASE_URL": "folder:///srv/microblog/shared/data", "MAIL_SERVER": "::1", "TOY_URL": "toy://localhost/microblog",
+        "DATABASE_URL": "folder://microblog@localhost/microblog", "MAIL_SERVER": "::1", "TOY_URL": "toy://localhost:7777/microblog",
     }
-    assert shown["slots"][1]["content"] == "stop after 3\n"
+    assert shown["slots"][2]["content"].splitlines()[1].endswith("/var/log/microblog/green.log /srv/microblog/serve green")
     assert shown["certificate"] == ["toy-proxy"]
     assert evaluate("doctor", "__doctor_drivers", **ALL) == {"process": "start-stop-daemon", "proxy": "toy"}
-    assert "d /srv/microblog/run 0750 microblog toy-proxy\n" in shown["folders"]
+    assert "d /srv/microblog/run 0750 microblog daemon\n" in shown["folders"]
     jail = configparser.ConfigParser()
     jail.read_string(shown["jail"])
     assert jail["microblog-login"]["logpath"].split() == ["/var/log/toy-proxy/microblog.log", "/var/log/toy-proxy/all.log"]
@@ -135,7 +137,7 @@ def test_a_stack_of_toys_has_nothing_of_the_collections_own(evaluate, render):
 def test_only_the_parts_in_use_are_asked(evaluate):
     assert ask(evaluate, "role") == ["selfhost.flask." + name for name in ("supervisor", "mysql", "nginx", "postfix")]
     assert ask(evaluate, "role", ["database", "mail"], flask_database="sqlite", flask_mail_enabled=False) == []
-    assert ask(evaluate, "role", **ALL) == [str(TOYS / "roles/toy_companion")]
+    assert ask(evaluate, "role", **ALL) == ["%s/roles/toy_%s" % (TOYS, kind) for kind in ("database", "proxy", "companion")]
 
 
 @pytest.mark.parametrize("name, value, right", [

@@ -16,14 +16,16 @@ PACE = 0.05
 
 
 def run(
-    playbook: str, *arguments: str, inventory: str | Path | None = None
+    playbook: str, *arguments: str, inventory: str | Path | None = None, collection: Path = TOP
 ) -> subprocess.CompletedProcess[str]:
-    """One playbook on the scenario's hosts, or on those of another inventory."""
+    """One playbook on the scenario's hosts, or on those of another inventory; of this collection, or of a copy."""
     inventory = inventory or Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
     program = Path(sys.executable).with_name("ansible-playbook")
-    argv = [program, TOP / "playbooks" / playbook, "-i", inventory, *arguments]
+    argv = [program, collection / "playbooks" / playbook, "-i", inventory, *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
+    if collection != TOP:
+        environment["ANSIBLE_COLLECTIONS_PATH"] = str(collection.parents[2])
     return subprocess.run(
         argv, cwd=TOP, env=environment, capture_output=True, text=True, timeout=1800, check=False
     )

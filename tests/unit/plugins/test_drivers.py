@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 
@@ -19,10 +20,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.worke
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Inside, Settings
 from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import MANAGERS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import PROXIES
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Proxy, Refusal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
-from folder_database import FolderDatabase
-from start_stop_daemon import StartStopDaemon
+from database.folder import FolderDatabase
+from process.start_stop_daemon import StartStopDaemon
+from proxy.toy import Toy
 
 HEALTH = Health(deadline=20)
 SERVE = """#!%s
@@ -50,10 +51,11 @@ socketserver.UnixStreamServer(path, Answer).serve_forever()
 def site(short_path, monkeypatch):
     """An application's folders, with the drivers of this test."""
     found = Site("shop", str(short_path / "shop"), str(short_path / "log"), ("mail",))
-    for name in ("releases/v1", "releases/v2", "run", "slots", "shared", "deployment", "programs"):
+    for name in ("releases/v1", "releases/v2", "run", "slots", "shared", "deployment", "programs", "manager"):
         (short_path / "shop" / name).mkdir(parents=True)
     (short_path / "log").mkdir()
-    monkeypatch.setattr(StartStopDaemon, "folder", found.path("programs"))
+    monkeypatch.setattr(StartStopDaemon, "folder", found.path("manager"))
+    monkeypatch.setattr(StartStopDaemon, "pids", found.path("run"))
     monkeypatch.setattr(FolderDatabase, "top", short_path / "databases")
     monkeypatch.setitem(MANAGERS, "start-stop-daemon", StartStopDaemon)
     monkeypatch.setitem(DRIVERS, "folder", FolderDatabase)
@@ -65,6 +67,8 @@ def add_program(site, name, text):
     with open(site.path("programs", name), "w", encoding="utf-8") as file:
         file.write(text)
         os.fchmod(file.fileno(), 0o755)
+    with open(site.path("manager", site.name), "a", encoding="utf-8") as file:
+        file.write("%s %s /dev/null %s\n" % (name, getpass.getuser(), site.path("programs", name)))
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ class TestProcessManager:
     def test_the_doctor_says_how_it_is_started(self, site, slots):
         (found,) = workers(slots)
         assert found.id == "worker-stopped"
-        assert "`sudo start-stop-daemon --start --pidfile %s.pid`" % site.path("programs/shop.mail") in found.remedy
+        assert "`sudo start-stop-daemon --start --pidfile %s`" % site.path("run/shop.mail.pid") in found.remedy
         slots.launch("blue", site.path("releases/v1"), [], HEALTH)
         slots.switch("blue")
         way = serving.Way(site, "/", "shop", "")
@@ -134,6 +138,7 @@ class TestDatabase:
         assert (folder / "posts").read_text() == "one\ntwo\n"
 
     def test_the_doctor_says_what_is_wrong_with_it(self, site, folder, monkeypatch):
+        monkeypatch.setattr(FolderDatabase, "units", ("folder.service",))
         assert list(data.database(site, "")) == []
         folder.rename(folder.with_name("gone"))
         monkeypatch.setattr(data, "state_of", lambda unit: "active")
@@ -147,34 +152,14 @@ class TestDatabase:
         assert data_of(site).database is None and data_of(site).missing == ("the folder database shop",)
 
 
-class Relay(Proxy):
-    """A proxy for tests alone: one file of lines, `HOST APPLICATION`."""
-
-    name, unit, folder = "relay", "relay.service", ""
-
-    @property
-    def test(self) -> tuple:
-        return "sh", "-c", '! grep -n nonsense "$0" >&2', self.folder + "/sites"
-
-    def refusal(self, said: str) -> Refusal:
-        return Refusal("line %s is refused" % said.partition(":")[0], self.folder + "/sites")
-
-    def is_own(self, path: str, app: str) -> bool:
-        return path == self.folder + "/sites"
-
-    def sites_with(self, host: str) -> list:
-        with open(self.folder + "/sites", encoding="utf-8") as file:
-            return [line.split()[1] for line in file if line.split()[0] == host]
-
-
 class TestProxy:
     @pytest.fixture
     def way(self, site, short_path, monkeypatch):
-        """relay has two sites with one host name, and runs."""
-        monkeypatch.setattr(Relay, "folder", str(short_path))
-        monkeypatch.setitem(PROXIES, "relay", Relay)
-        monkeypatch.setattr(serving, "state_of", lambda unit: "active" if unit == "relay.service" else "unknown")
-        write_json(site.path("deployment/drivers.json"), {"process": "start-stop-daemon", "proxy": "relay"})
+        """It has two sites with one host name, and runs."""
+        monkeypatch.setattr(Toy, "sites", str(short_path / "sites"))
+        monkeypatch.setitem(PROXIES, "toy", Toy)
+        monkeypatch.setattr(serving, "state_of", lambda unit: "active" if unit == "toy-proxy.service" else "unknown")
+        write_json(site.path("deployment/drivers.json"), {"process": "start-stop-daemon", "proxy": "toy"})
         (short_path / "sites").write_text("shop.example.com shop\nshop.example.com other\n")
         return serving.Way(site, "/", "shop.example.com", "")
 
@@ -183,10 +168,10 @@ class TestProxy:
         (short_path / "sites").write_text("a b\nnonsense\n")
         (found,) = way.proxy()
         assert found.id == "proxy-config-invalid"
-        assert found.what == "relay is active, and its configuration is refused: line 2 is refused"
-        assert "Do not restart relay. Run site.yml" in found.remedy
+        assert found.what == "toy-proxy is active, and its configuration is refused: line 2 is refused"
+        assert "Do not restart toy-proxy. Run site.yml" in found.remedy
 
     def test_the_doctor_finds_sites_of_the_same_name(self, way, site):
         inside = Inside(Settings(site.name, site.root, site.log, host="shop.example.com"))
         (found,) = inside.namesakes()
-        assert found.what == "shop.example.com is the name of shop and other, and relay serves the first of them."
+        assert found.what == "shop.example.com is the name of shop and other, and toy-proxy serves the first of them."

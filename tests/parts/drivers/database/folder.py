@@ -16,8 +16,7 @@ class FolderDatabase(Database):
     """The name of a database is that of its folder in `top`."""
 
     kind = "folder"
-    units = ("folder.service",)
-    top = Path()
+    top = Path("/var/lib/toy-databases")
 
     @property
     def folder(self) -> Path:
@@ -46,6 +45,7 @@ class FolderDatabase(Database):
         if scratch:
             return
         for path in self.folder.iterdir():
-            path.unlink()
+            if path.name not in tables:
+                path.unlink()
         for name, rows in tables.items():
             (self.folder / name).write_text("".join(row + "\n" for row in rows), encoding="utf-8")

@@ -1,0 +1,6 @@
+"""A background process that does nothing."""
+
+import time
+
+while True:
+    time.sleep(60)
