@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.build import uv
 from conftest import PIP
 
 PROJECT = """
@@ -38,8 +38,8 @@ Migrate(app, object())
 def venv(kept, run, tmp_path, monkeypatch):
     """Makes the environment of a release, which has these files; the release's folder."""
     tools = kept("uv", [sys.executable, *PIP, "--target", "FOLDER", "uv"])
-    monkeypatch.setattr(installation, "TOOLS", str(tools))
-    monkeypatch.setattr(installation, "LOCK", str(tmp_path / "uv.lock"))
+    monkeypatch.setattr(uv, "TOOLS", str(tools))
+    monkeypatch.setattr(uv, "LOCK", str(tmp_path / "uv.lock"))
     (tmp_path / "venvs").mkdir()
 
     def venv(name, requirements, **files):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.build import uv
 
 CHECK = {"_ansible_check_mode": True}
 
@@ -59,8 +59,8 @@ class Host:
 def host(monkeypatch, tmp_path):
     host = Host(tmp_path / "tools")
     monkeypatch.setattr(AnsibleModule, "run_command", lambda module, *args, **named: host.run_command(module, *args, **named))
-    monkeypatch.setattr(installation, "TOOLS", str(tmp_path / "tools"))
-    monkeypatch.setattr(installation, "pip_wheels", lambda: ["/wheels/pip.whl"])
+    monkeypatch.setattr(uv, "TOOLS", str(tmp_path / "tools"))
+    monkeypatch.setattr(uv, "pip_wheels", lambda: ["/wheels/pip.whl"])
     monkeypatch.setattr(os, "chown", lambda *dummy, **ignored: None)
     return host
 
@@ -339,7 +339,7 @@ def test_says_what_to_set(case, mode, venv, host):
 
 
 def test_a_host_without_pip_is_told_the_package(venv, host, monkeypatch):
-    monkeypatch.setattr(installation, "pip_wheels", lambda: [])
+    monkeypatch.setattr(uv, "pip_wheels", lambda: [])
     assert venv()["msg"].startswith("Debian's pip is missing. Install the package ")
 
 
