@@ -11,7 +11,6 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import (
-    NAMES,
     Needs,
     find_needs,
     name_of,
@@ -63,7 +62,7 @@ def nothing_found(tree: Tree, wanted: str) -> str:
     if conda and len(found) <= 1:
         return CONDA % conda[0]
     said = ", but has %s" % ", ".join(found) if found else ""
-    return MISSING % dict(wanted=wanted or "%s, no lock file and no %s" % (NAMES[0], "pyproject.toml"), others=said)
+    return MISSING % dict(wanted=wanted or "requirements.txt and no pyproject.toml", others=said)
 
 
 def problems(tree: Tree, needs: Needs, params: dict) -> Iterator[str]:

@@ -283,6 +283,9 @@ def test_flask_gets_what_it_finds_its_commands_by(version, installed, venv, host
     (["requirements.txt", "pyproject.toml"], "", "requirements.txt"),
     (["pyproject.toml"], "", "pyproject.toml"),
     (["requirements.txt", "requirements/prod.txt"], "requirements/prod.txt", "requirements/prod.txt"),
+    (["requirements/dev.txt", "requirements/prod.txt"], "", "requirements/prod.txt"),
+    (["requirements/web.txt"], "", "requirements/web.txt"),
+    (["pyproject.toml", "setup.py"], "", "setup.py"),
 ])
 def test_the_requirements_are_found(files, wanted, found, venv, root, host):
     (root / "releases/v1/requirements.txt").unlink()
