@@ -57,6 +57,9 @@ options:
     description: The release's version, for a project that takes its own from git.
     type: str
     default: ""
+  repo:
+    description: The application's git repository; a user in its URL opens others of the same server, too.
+    type: str
   key:
     description: Private ssh key that may read the git repositories in the requirements.
     type: str
@@ -109,6 +112,7 @@ def main() -> None:
             user=dict(type="str", required=True),
             commits=dict(type="dict", default={}),
             scm_version=dict(type="str", default=""),
+            repo=dict(type="str"),
             key=dict(type="str", no_log=True),
             cache=dict(type="path", required=True),
         ),

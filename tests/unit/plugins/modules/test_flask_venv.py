@@ -24,6 +24,7 @@ class Host:
         self.variables = []
         self.failing = None
         self.packages = []
+        self.files = []
 
     def run_command(self, module, argv, environ_update=None, **ignored):
         if argv[1] == "-c":
@@ -34,6 +35,7 @@ class Host:
         command = " ".join(argv)
         self.ran.append(command)
         self.variables.append(environ_update)
+        self.note_files(argv)
         if self.failing and self.failing in command:
             return 1, "", "\n".join("line %d" % number for number in range(100))
         target = Path(argv[-2], "bin/uv") if "--target" in argv else None
@@ -44,6 +46,12 @@ class Host:
             for name in self.packages:
                 (made.parent.parent / "lib/python3.11/site-packages" / name).mkdir(parents=True)
         return 0, "", ""
+
+    def note_files(self, argv):
+        """What stands for the requirements' files, as long as it is there."""
+        for path in argv:
+            if "selfhost-requirements-" in path:
+                self.files += [(one.name, one.read_text(encoding="utf-8")) for one in Path(path).parent.rglob("*") if one.is_file()]
 
     def start(self, program):
         """As the kernel: a program that is cut off is none."""
@@ -294,6 +302,19 @@ def test_the_requirements_are_found(files, wanted, found, venv, root, host):
         (root / "releases/v1" / name).touch()
     assert venv(requirements=wanted)["requirements"] == str(root / "releases/v1" / found)
     assert host.installed() == ["-r %s" % (root / "releases/v1" / found)]
+
+
+ENCODINGS = ("utf-16", "utf-8-sig", "latin-1")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_requirements_are_read_however_they_are_encoded(encoding, venv, root, host):
+    text = "# f\u00fcr Flask\r\nflask\r\n-r more.txt\r\n"
+    for name in ("requirements.txt", "more.txt"):
+        (root / "releases/v1" / name).write_bytes(text.encode(encoding))
+    venv()
+    assert [content for name, content in host.files if name == "more.txt"][-1] == text.replace("\r", "")
+    assert (root / "releases/v1/more.txt").read_bytes() == text.encode(encoding)  # as git has it
 
 
 @pytest.mark.parametrize("hashed", ["requirements.txt", "base.txt"])
