@@ -171,3 +171,18 @@ def test_a_hash_that_differs_is_refused(form, venv):
     files = {"requirements.txt": {"requirements.txt": PLAIN.replace(IDNA, other), "more.txt": ""},
              "poetry.lock": {"pyproject.toml": POETRY, "poetry.lock": LOCK % FILES.replace(IDNA, other)}}
     assert "Hash mismatch" in venv(files[form])["msg"]
+
+
+def test_old_packages_are_built_with_tools_of_their_time(venv):
+    files = {"requirements.txt": "anyjson==0.3.3\n"}
+    message = venv(files)["msg"]
+    assert "anyjson 0.3.3 can't be built with present tools. Set app_build_constraints to ['setuptools<58']" in message
+    result = venv(files, build_constraints=["setuptools<58"])
+    assert not result.get("failed"), result["msg"]
+    assert packages(result["path"]) == "anyjson==0.3.3"
+
+
+def test_where_another_python_is_what_helps_it_says_so(venv):
+    message = venv({"requirements.txt": "--only-binary :all:\ngreenlet==0.4.16\n"})["msg"]
+    assert "greenlet 0.4.16 has no ready-made package for the Python of " in message
+    assert "it has one for Python 3.8. Ask for a newer version of greenlet, or set app_python" in message

@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 import pytest
-from test_forms import packages, venv  # noqa: F401
+from test_forms import IDNA, packages, venv  # noqa: F401
 
 pytestmark = pytest.mark.needs_root
 
@@ -80,10 +80,10 @@ def private(library):
     server.shutdown()
 
 
-def test_what_is_editable_and_in_git_is_installed(venv, library):  # noqa: F811
-    result = venv({"requirements.txt": "-e git+file://%s@main#egg=library\n" % library})
+def test_what_is_editable_and_in_git_is_installed_beside_hashes(venv, library):  # noqa: F811
+    result = venv({"requirements.txt": "-e git+file://%s@main#egg=library\nidna==3.7 --hash=%s\n" % (library, IDNA)})
     assert not result.get("failed"), result["msg"]
-    assert packages(result["path"]) == "library==1"
+    assert packages(result["path"]) == "idna==3.7 library==1"
 
 
 @pytest.mark.parametrize("way", ["a variable", "the line", "the application's own"])

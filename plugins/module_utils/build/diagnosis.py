@@ -41,7 +41,7 @@ TOOLS = {
     r"No module named '?pkg_resources": "setuptools<81", r"no attribute 'cython_sources'": "cython<3",
     r"No module named 'distutils\.msvccompiler'": "setuptools<74", r"setuptools\.command\.test": "setuptools<72",
 }
-PYTHON_ABI = re.compile(r"`?([\w.-]+)(?:==| \(v)([\w.+!-]+)\)? has no wheels with a matching Python (?:ABI|version|implementation)")
+PYTHON_ABI = re.compile(r"`?([\w.-]+)(?:==| \(v)([\w.+!-]+)\)? has no (?:usable wheels|wheels with a matching Python)")
 PLATFORM = re.compile(r"Wheels are available for `([\w.-]+)` \(v[^)]*\) on the following platforms?: ([^\n]*)")
 OTHER_PYTHON = re.compile(r"current Python version \(([\d.]+)\) does not satisfy (Python\S+)")
 PRIVATE_GIT = re.compile(r"Permission denied \(publickey|could not read Username|Authentication failed for|Repository not found|Host key verification failed")

@@ -43,17 +43,17 @@ class Inputs:
 
     def write(self, folder: str, exported: str) -> list:
         """The arguments that name what the application itself needs."""
-        needs = self.needs
+        needs, own = self.needs, ["-e", "."] if self.needs.is_package else []
         if needs.how == "files":
             return ["-r", self.write_files(folder)]
         if needs.how == "project":
-            return ["-r", needs.path, *self.chosen(needs.path + ":")]
+            return ["-r", needs.path, *self.chosen(needs.path + ":"), *own]
         if needs.how == "pylock":
             return ["-r", needs.path, *self.chosen("")]
         lines = [exported] if needs.how == "export" else needs.lines
         limits = needs.pins if needs.how == "lines" else []
         constraints = ["-c", self.write_lines(folder, "constraints.txt", limits)] if limits else []
-        return ["-r", self.write_lines(folder, "requirements.txt", lines), *constraints]
+        return ["-r", self.write_lines(folder, "requirements.txt", lines), *constraints, *own]
 
     def write_files(self, folder: str) -> str:
         """The requirements' file, or a copy of it that uv can read."""

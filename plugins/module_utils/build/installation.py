@@ -18,6 +18,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.environment i
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
 from ansible_collections.selfhost.flask.plugins.module_utils.build.inputs import Inputs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import other_lock
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
 from ansible_collections.selfhost.flask.plugins.module_utils.build.uv import installed_uv
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
@@ -145,6 +146,8 @@ def establish_environment(module: AnsibleModule, tree: Tree) -> tuple[str, bool,
     link = os.path.join(tree.folder, ".venv")
     path, ready = environment.find(tree.folder)
     before, target = read_link(link), os.path.relpath(path, os.path.realpath(tree.folder))
+    if not ready and other_lock(tree, module.params):
+        module.warn(other_lock(tree, module.params))
     if not ready and not module.check_mode:
         Installation(module, tree, path).make()
         environment.note(path)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import json
 import os
 import re
@@ -45,6 +46,7 @@ class Needs(NamedTuple):
     groups: list = []
     project: Project = Project({})
     is_dynamic: bool = False
+    is_package: bool = False  # whether the project is installed itself
 
 
 def find_needs(tree: Tree, params: dict) -> Needs | None:
@@ -53,9 +55,16 @@ def find_needs(tree: Tree, params: dict) -> Needs | None:
     if path is None:
         return None
     try:
-        return reader_of(path)(tree, path, list(params["extras"]), list(params["groups"]))
+        needs = reader_of(path)(tree, path, list(params["extras"]), list(params["groups"]))
     except (TomlError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ReleaseError(UNREADABLE % (os.path.relpath(path, tree.folder), error)) from error
+    return needs._replace(is_package=needs.how != "files" and has_its_code_in_src(tree, needs))
+
+
+def has_its_code_in_src(tree: Tree, needs: Needs) -> bool:
+    """Whether Python finds the project's code by an installation alone; what is beside is found without."""
+    packages = glob.glob(os.path.join(glob.escape(tree.folder), "src", "*", "__init__.py"))
+    return bool(packages) and ("build-system" in needs.project.about or os.path.basename(needs.path).startswith("setup."))
 
 
 def requirements_file(tree: Tree, wanted: str) -> str | None:

@@ -11,6 +11,8 @@ from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import (
+    LOCKS,
+    NAMES,
     Needs,
     find_needs,
     name_of,
@@ -38,6 +40,7 @@ ELSEWHERE = (
 )
 NO_VALUE = "%s asks for ${%s}, and app_requirements_env has no %s. Set it there."
 UNKNOWN = "%s has %s, and %s has no such %s. Set it to some of: %s."
+BESIDE = "%s is what is installed, and the repository has %s, too. Set app_requirements to the one that is meant."
 STALE = "%s has no %s, for which %s asks: it is older. Write the lock anew, such as by `%s lock`, and push it."
 OTHER_VCS = re.compile(r"(?:^|@\s*|\s)((?:svn|hg|bzr)\+\S+)")
 ELSEWHERE_LINE = re.compile(r"([\w.-]+)\s*@\s*(file:/+(?:croot|home/conda|home/builder|tmp/build|opt/conda|Users|private|[A-Za-z]:)/\S*)")
@@ -63,6 +66,13 @@ def nothing_found(tree: Tree, wanted: str) -> str:
         return CONDA % conda[0]
     said = ", but has %s" % ", ".join(found) if found else ""
     return MISSING % dict(wanted=wanted or "requirements.txt and no pyproject.toml", others=said)
+
+
+def other_lock(tree: Tree, params: dict) -> str:
+    """That a lock is not what is installed, if nobody has chosen."""
+    path = requirements_file(tree, params["requirements"])
+    locks = [name for name in (*LOCKS, "Pipfile.lock") if os.path.isfile(os.path.join(tree.folder, name))]
+    return BESIDE % (NAMES[0], " and ".join(locks)) if locks and not params["requirements"] and path.endswith(NAMES[0]) else ""
 
 
 def problems(tree: Tree, needs: Needs, params: dict) -> Iterator[str]:

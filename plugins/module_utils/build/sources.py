@@ -42,6 +42,7 @@ class Sources:
         self.is_dynamic = bool(needs and needs.is_dynamic)
         if needs:
             self._read_lines([*needs.lines, *needs.pins])
+            self._read_lines(["-e ."] if needs.is_package else [])
             self._read_tables(needs.project.sources() if needs.how == "project" else [])
 
     def _read_tables(self, tables: list) -> None:

@@ -146,6 +146,16 @@ def test_the_indexes_are_in_no_argument(venv, host):
     assert "s3cret" not in str(host.ran) + str(result)
 
 
+def test_what_builds_packages_may_be_limited_and_gets_the_users_environment(venv, host):
+    first = venv()["path"]
+    result = venv(build_constraints=["setuptools<58"], requirements_env={"TOKEN": "s3cret-token"})
+    assert result["path"] != first
+    assert host.variables[-1]["TOKEN"] == "s3cret-token" and ("build.txt", "setuptools<58\n") not in host.files
+    with_key = host.variables[-1]["UV_BUILD_CONSTRAINT"]
+    assert with_key.endswith("/build.txt") and not os.path.exists(with_key)
+    assert "s3cret-token" not in str(host.ran) + str(result)
+
+
 def test_releases_with_the_same_needs_share_one(venv, root, host):
     first = venv()
     (root / "releases/v2").mkdir()
@@ -302,6 +312,13 @@ def test_the_requirements_are_found(files, wanted, found, venv, root, host):
         (root / "releases/v1" / name).touch()
     assert venv(requirements=wanted)["requirements"] == str(root / "releases/v1" / found)
     assert host.installed() == ["-r %s" % (root / "releases/v1" / found)]
+
+
+@pytest.mark.parametrize("options, warned", [({}, 1), ({"requirements": "requirements.txt"}, 0)])
+def test_a_lock_that_is_not_what_is_installed_is_said(options, warned, venv, root, warnings):
+    (root / "releases/v1/uv.lock").touch()
+    venv(**options)
+    assert len([text for text in warnings if "the repository has uv.lock, too. Set app_requirements" in text]) == warned
 
 
 ENCODINGS = ("utf-16", "utf-8-sig", "latin-1")
