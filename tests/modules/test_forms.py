@@ -16,7 +16,6 @@ from conftest import PIP
 pytestmark = pytest.mark.needs_root
 
 IDNA = "sha256:82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0"
-TOKEN = "never-shown-4f1c9d"
 PROJECT = """
 [project]
 name = "shop"
@@ -158,8 +157,9 @@ def test_an_application_gets_what_it_says(case, venv):
     assert packages(result["path"]) == found
 
 
-def test_a_lock_of_pypa_is_obeyed_beside_what_serves(venv, kept):
-    wheel = 'wheels = [{ name = "idna-3.7-py3-none-any.whl", url = "https://files.pythonhosted.org/packages/e5/3e/741d8c82801c347547f8a2a06aa57dbb1992be9e948df2ea0eda2c8b79e8/idna-3.7-py3-none-any.whl", hashes = { sha256 = "%s" } }]\n' % IDNA[7:]
+def test_a_lock_of_pypa_is_obeyed_beside_what_serves(venv):
+    place = "https://files.pythonhosted.org/packages/e5/3e/741d8c82801c347547f8a2a06aa57dbb1992be9e948df2ea0eda2c8b79e8/"
+    wheel = 'wheels = [{ url = "%sidna-3.7-py3-none-any.whl", hashes = { sha256 = "%s" } }]\n' % (place, IDNA[7:])
     result = venv({"pylock.toml": PYLOCK + wheel}, extra=["six==1.15.0"])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7 six==1.15.0"
@@ -186,3 +186,11 @@ def test_where_another_python_is_what_helps_it_says_so(venv):
     message = venv({"requirements.txt": "--only-binary :all:\ngreenlet==0.4.16\n"})["msg"]
     assert "greenlet 0.4.16 has no ready-made package for the Python of " in message
     assert "it has one for Python 3.8. Ask for a newer version of greenlet, or set app_python" in message
+
+
+def test_a_package_that_an_extra_index_has_in_another_version_comes_from_the_other(venv, tmp_path):
+    (tmp_path / "simple/idna").mkdir(parents=True)
+    (tmp_path / "simple/idna/index.html").write_text('<a href="idna-2.0-py3-none-any.whl">idna-2.0-py3-none-any.whl</a>')
+    result = venv({"requirements.txt": "idna==3.7\n"}, extra_index_urls=["file://%s/simple" % tmp_path])
+    assert not result.get("failed"), result["msg"]
+    assert packages(result["path"]) == "idna==3.7"

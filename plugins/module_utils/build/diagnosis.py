@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
+
 COMPILER = ("build-essential", "python3-dev")
 # The Debian packages by which Python packages are compiled, besides the compiler.
 HEADERS = {
@@ -111,6 +113,6 @@ def missing_packages(said: str, name: str) -> list:
     """The Debian packages that a build lacks, beside the compiler; `[""]` where it is the compiler alone."""
     named = [packages for pattern, packages in FILES.items() if re.search(pattern, said)]
     lacks = bool(named or MISSED.search(said) or NO_COMPILER.search(said))
-    known = HEADERS.get(re.sub(r"[-_.]+", "-", name).lower(), "") if lacks else ""
+    known = HEADERS.get(project_name(name), "") if lacks else ""
     found = " ".join([known, *named]).split()
     return list(dict.fromkeys(found)) or ([""] if NO_COMPILER.search(said) or re.search(r"Python\.h", said) else [])

@@ -70,7 +70,7 @@ class GitAccess:
 
     def ssh(self, texts: list, folder: str, user: str) -> dict:
         """Gives the user the deploy key for as long as the folder is there, if anything is read by ssh."""
-        if not self.key or not any("ssh://" in text or "git+git@" in text or "git@" in text for text in texts):
+        if not self.key or not any("ssh://" in text or "git@" in text for text in texts):
             return {"GIT_SSH_COMMAND": SSH}
         inner, hosts = os.path.join(folder, "ssh"), KNOWN_HOSTS
         os.mkdir(inner, 0o700)

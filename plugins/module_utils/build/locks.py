@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.poetry import normal
-from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import git_url
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import git_url, project_name
 
 PLAIN = ("git", "url", "path", "directory", "editable", "virtual", "file")
 
@@ -16,8 +15,8 @@ def lock_pins(lock: dict) -> list:
     packages = lock.get("package") or lock.get("packages") or []
     places = {}
     for one in packages:
-        places.setdefault(normal(one["name"]), set()).add(address(one))
-    lines = [pin(one, lock, len(places[normal(one["name"])]) > 1) for one in packages]
+        places.setdefault(project_name(one["name"]), set()).add(address(one))
+    lines = [pin(one, lock, len(places[project_name(one["name"])]) > 1) for one in packages]
     return list(dict.fromkeys(filter(None, lines)))
 
 

@@ -14,9 +14,9 @@ from typing import Callable, Iterator, NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.locks import local_lines, lock_pins
 from ansible_collections.selfhost.flask.plugins.module_utils.build.pipenv import pipfile_groups, pipfile_lines
-from ansible_collections.selfhost.flask.plugins.module_utils.build.poetry import normal
 from ansible_collections.selfhost.flask.plugins.module_utils.build.projects import Project
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import included, logical_lines
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 from ansible_collections.selfhost.flask.plugins.module_utils.common.toml import TomlError, parse_toml
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, read_inside
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
@@ -171,7 +171,7 @@ def without_places(lines: list, pins: list) -> Iterator[str]:
 
 def name_of(line: str) -> str:
     found = NAME.match(line)
-    return normal(found.group(1)) if found and not line.startswith("-") else ""
+    return project_name(found.group(1)) if found and not line.startswith("-") else ""
 
 
 def read_pipfile(tree: Tree, path: str, extras: list, groups: list) -> Needs:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import requirement_lines
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name, requirement_lines
 
 
 def poetry_lines(poetry: dict, extras: list, groups: list) -> list:
     """The requirements of the project itself, and of the extras and groups that are chosen."""
-    chosen = {normal(name) for extra in extras for name in poetry.get("extras", {}).get(extra, [])}
+    chosen = {project_name(name) for extra in extras for name in poetry.get("extras", {}).get(extra, [])}
     tables = [poetry.get("dependencies", {}), *(group_table(poetry, group) for group in groups)]
     found = [line for table in tables for name, spec in table.items() if is_wanted(name, spec, chosen)
              for line in requirement_lines(name, spec, pep440)]
@@ -26,7 +26,7 @@ def is_private(source: dict) -> bool:
 def is_wanted(name: str, spec: object, chosen: set) -> bool:
     """Whether it is a package, and no optional one that no extra asks for."""
     optional = isinstance(spec, dict) and spec.get("optional")
-    return name.lower() != "python" and (not optional or normal(name) in chosen)
+    return name.lower() != "python" and (not optional or project_name(name) in chosen)
 
 
 def group_table(poetry: dict, name: str) -> dict:
@@ -62,7 +62,3 @@ def at_least(version: str, sign: str) -> str:
         change = next((place for place, number in enumerate(numbers) if number), len(numbers) - 1)
     limit = numbers[:change] + [numbers[change] + 1]
     return ">=%s,<%s" % (version, ".".join(map(str, limit)))
-
-
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

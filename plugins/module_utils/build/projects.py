@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.poetry import normal, poetry_groups, poetry_lines
+from ansible_collections.selfhost.flask.plugins.module_utils.build.poetry import poetry_groups, poetry_lines
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 
 REFERENCE = re.compile(r"\s*([\w.-]+)\s*\[([^]]*)\]\s*(?:;.*)?$")
 
@@ -61,7 +62,7 @@ class Project:
         """An extra may be made of others of the same project."""
         for line in [] if name in seen else self.project.get("optional-dependencies", {}).get(name, []):
             own = REFERENCE.match(line)
-            if own and normal(own.group(1)) == normal(self.project.get("name", "")):
+            if own and project_name(own.group(1)) == project_name(self.project.get("name", "")):
                 for other in re.split(r"\s*,\s*", own.group(2).strip()):
                     yield from self._extra(other, seen | {name})
             else:

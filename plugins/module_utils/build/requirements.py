@@ -9,6 +9,7 @@ import re
 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import EDITABLE
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable
 
 OPTIONS = re.compile(r"\s+--[a-z].*$")  # of one requirement, such as its hashes
@@ -42,11 +43,6 @@ def normalised(line: str) -> str:
         return "%s%s @ %s" % (project_name(name), extras.replace(" ", ""), url[1:].strip())
     versions = ",".join(sorted(re.sub(r"\s", "", specifiers).split(",")))
     return project_name(name) + re.sub(r"\s", "", extras) + versions + ("; " + marker if marker else "")
-
-
-def project_name(name: str) -> str:
-    """A project's name as package indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def split(line: str) -> tuple[str, str]:

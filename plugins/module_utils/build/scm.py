@@ -26,9 +26,9 @@ def scm_variables(tree: Tree, version: str, folder: str = "") -> dict:
     """What tells build tools the version of the project in a folder; nothing where it doesn't ask git."""
     folder = folder or tree.folder
     texts = {name: read_inside(tree, os.path.join(folder, name)) or "" for name in ("pyproject.toml", "setup.cfg", "setup.py")}
-    if not version or not any(ASKS.search(text) for text in texts.values()):
-        return {}
     about = read_project(tree, os.path.join(folder, "pyproject.toml")).project if texts["pyproject.toml"] else {}
+    if not version or "version" in about or not any(ASKS.search(text) for text in texts.values()):
+        return {}
     found = NAME.search(texts["setup.cfg"]) or NAME.search(texts["setup.py"])
     name = about.get("name") or (found.group(1) if found else "")
     own = "_FOR_" + re.sub(r"[-_.]+", "_", name).upper() if name else ""

@@ -13,6 +13,11 @@ MARKERS = ("sys_platform", "os_name", "platform_machine", "platform_python_imple
 SCP = re.compile(r"^(?:ssh://)?([\w.-]+@)?([\w.-]+):(?!\d+/|/)(?=[^/])")
 
 
+def project_name(name: str) -> str:
+    """A project's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def requirement_lines(name: str, spec: object, convert: Callable) -> list:
     """The lines of a package, of which several versions may be asked for, each with its marker."""
     return [requirement_line(name, one, convert) for one in (spec if isinstance(spec, list) else [spec])]

@@ -175,6 +175,7 @@ SCM = {
     '[project]\nname="my.shop"\n[build-system]\nrequires=["setuptools-scm"]': {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_MY_SHOP": "1.2"},
     '[project]\nname="x"\n[build-system]\nrequires=["pdm-backend"]': {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X": "1.2", "PDM_BUILD_SCM_VERSION": "1.2"},
     '[project]\nname="x"\n[build-system]\nrequires=["hatchling"]': {},
+    '[project]\nname="x"\nversion="1"\n[build-system]\nrequires=["pdm-backend"]': {},
 }
 
 
