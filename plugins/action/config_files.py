@@ -10,7 +10,7 @@ import json
 
 from ansible.plugins.action import ActionBase
 
-LOOK = "__base_look"  # of the role base, which looks for all tasks of the run
+LOOK = "__base_packages"  # of the role base, whose module looks for all tasks of the run
 
 
 class ActionModule(ActionBase):

@@ -35,7 +35,7 @@ options:
     description: The files, in the order in which they are written.
     type: list
     elements: dict
-    default: []
+    required: true
     suboptions:
       dest:
         description: Absolute path of the file. Its folder is made, for everybody to read, where there is none.
@@ -122,16 +122,10 @@ options:
     type: str
   identity:
     description: >-
-      What tells these arguments from others. The action plugin sets it; the host notes under it what the task has left.
+      What tells these arguments from others. The action plugin sets it, and the host notes under it what the task has left.
+      It leaves out the run on the host where M(selfhost.flask.host_packages) of the role C(base) has seen in this run that all
+      of that still is as it was left.
     type: str
-  look:
-    description:
-      - Changes nothing. Says which tasks of earlier runs have left all as it still is, see RV(settled). The action plugin
-        leaves out the run on the host for the same arguments where the role C(base) has looked before in this run.
-      - What counts is what is on the host now, not what a run remembers; a file or a service that somebody has changed makes
-        its task run.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""
@@ -171,10 +165,6 @@ stdout:
   description: What O(ask) has printed.
   type: str
   returned: when O(ask) is given
-settled:
-  description: The identities of the tasks that have nothing to do, with what the host answers to each one's O(ask).
-  type: dict
-  returned: with O(look)
 """
 
 import contextlib
@@ -184,7 +174,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.host.services import alone
-from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import answer, look, note
+from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import answer, note
 
 
 def answer_of(module: AnsibleModule) -> dict:
@@ -202,17 +192,14 @@ def main() -> None:
     )
     module = AnsibleModule(
         argument_spec=dict(
-            files=dict(FILES, default=[]),
+            files=dict(FILES, required=True),
             validate=dict(type="str"),
             services=dict(type="list", elements="dict", default=[], options=service_options),
             ask=dict(type="str"),
             identity=dict(type="str"),
-            look=dict(type="bool", default=False),
         ),
         supports_check_mode=True,
     )
-    if module.params["look"]:
-        module.exit_json(changed=False, settled=look(module))
     with alone() if module.params["services"] and not module.check_mode else contextlib.nullcontext():
         changes, loaded = bring_about(module)
         if module.params["identity"] and not module.check_mode:

@@ -10,9 +10,11 @@ import os
 import pwd
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import look
 
 CHECK = {"_ansible_check_mode": True}
 OWNER = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
@@ -323,11 +325,12 @@ def test_what_nobody_loads_is_checked_each_time(run, tmp_path):
 
 
 @pytest.fixture
-def settled(write, run, monkeypatch, tmp_path):
+def settled(write, systemd, monkeypatch, tmp_path):
     """What a look finds settled, after a task that has left a file with a secret and its service."""
     monkeypatch.setattr(UTILS + "host.settled.FOLDER", str(tmp_path / "settled"))
     write(files={"site": "a secret", "gone": None}, identity="the task")
-    return lambda: run("config_files", look=True)["settled"]
+    host = SimpleNamespace(run_command=lambda *arguments, **options: systemd.run(None, *arguments, **options))
+    return lambda: look(host)
 
 
 def test_a_look_finds_a_task_settled(settled, tmp_path):
@@ -372,10 +375,3 @@ def test_what_check_mode_or_a_refusal_has_left_is_in_no_record(settled, write):
     write(files={"site": "new", "gone": None}, identity="the changed task", **CHECK)
     assert write(files={"site": "new", "gone": None}, identity="the changed task", validate="false")["failed"]
     assert settled() == {"the task": ""}
-
-
-def test_a_look_asks_what_the_tasks_ask(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(UTILS + "host.settled.FOLDER", str(tmp_path / "settled"))
-    files = [dict(OWNER, dest=str(tmp_path / "a"), content="a")]
-    assert run("config_files", files=files, ask="echo one", identity="the task")["stdout"] == "one\n"
-    assert run("config_files", look=True)["settled"] == {"the task": "one\n"}
