@@ -70,8 +70,8 @@ requires-python = ">=3.8"
 [[package]]
 name = "idna"
 version = "3.7"
-source = { registry = "https://pypi.org/simple" }
-wheels = [{ url = "https://files.pythonhosted.org/packages/idna-3.7-py3-none-any.whl", hash = "%s" }]
+source = { registry = "https://index.example.com/simple" }
+wheels = [{ url = "https://index.example.com/idna-3.7-py3-none-any.whl", hash = "%s" }]
 [[package]]
 name = "shop"
 version = "1"
@@ -157,10 +157,11 @@ def test_an_application_gets_what_it_says(case, venv):
     assert packages(result["path"]) == found
 
 
-def test_a_lock_of_pypa_is_obeyed_beside_what_serves(venv):
-    place = "https://files.pythonhosted.org/packages/e5/3e/741d8c82801c347547f8a2a06aa57dbb1992be9e948df2ea0eda2c8b79e8/"
-    wheel = 'wheels = [{ url = "%sidna-3.7-py3-none-any.whl", hashes = { sha256 = "%s" } }]\n' % (place, IDNA[7:])
-    result = venv({"pylock.toml": PYLOCK + wheel}, extra=["six==1.15.0"])
+def test_a_lock_of_pypa_is_obeyed_beside_what_serves(venv, kept):
+    wheel = kept("idna 3.7", [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", "FOLDER", "idna==3.7"])
+    place = (wheel / "idna-3.7-py3-none-any.whl").as_uri()
+    wheels = 'wheels = [{ url = "%s", hashes = { sha256 = "%s" } }]\n' % (place, IDNA[7:])
+    result = venv({"pylock.toml": PYLOCK + wheels}, extra=["six==1.15.0"])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7 six==1.15.0"
 
