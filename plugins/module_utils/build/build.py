@@ -15,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing im
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import find_interpreter
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import version_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint
@@ -60,6 +61,8 @@ def build(
         tree = Tree(top, application_folder(top, params["subfolder"]))
         check_entrypoint(params["entrypoint"], tree.folder)
         check_needs(tree, params)
+        if not module.check_mode:
+            find_interpreter(module, tree)  # or refuse, before there is anything of a release
         release, launched = identity.find(name, commit)
         if not launched and not module.check_mode:
             identity.resolve(tree)

@@ -12,7 +12,7 @@ import os
 import pwd
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.build import installation, pythons
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import session as beginning
 from ansible_collections.selfhost.flask.plugins.module_utils.flask import env_file
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
@@ -140,6 +140,15 @@ def test_a_step_that_fails_says_its_name(build):
     assert result["step"] == "Write the settings to .env"
     result = build(settings={"required": ["API_TOKEN"]})
     assert "no value for API_TOKEN" in result["msg"] and result["step"] == "Write the settings to .env"
+
+
+def test_a_python_that_can_not_be_had_is_refused_before_there_is_a_release(build, host, monkeypatch):
+    monkeypatch.setattr(pythons, "renewed_uv", lambda module: "")
+    monkeypatch.setattr(pythons, "find_uv", lambda: "/bin/echo")
+    monkeypatch.setattr(pythons.Pythons, "offered", lambda self, version="": [("x", "3.12.11")] if not version else [])
+    result = build(python="3.29")
+    assert "It has 3.12.11." in result["msg"] and result["step"] == "Check out the version"
+    assert [name for name in os.listdir(host.root / "releases") if not name.startswith(".")] == []
 
 
 def test_keys_of_the_version_s_example_are_required(build, remote):
