@@ -31,8 +31,16 @@ RECORD = ".build.json"  # in a release: the commands that it was made by
 MODULES = "node_modules"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # also those that the host alone trusts
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# corepack starts the version that package.json asks for; Debian's Node.js and those from 25 on come without it.
-MANAGER = '#!/bin/sh\ncommand -v corepack >/dev/null || exec npx --yes corepack %(name)s "$@"\nexec corepack %(name)s "$@"\n'
+# The version that package.json asks for, by npm, which every Node.js has. Yarn from 2 on has another name there.
+MANAGER = """#!/bin/sh
+asked=$(node -p "(require(process.cwd() + '/package.json').packageManager || '').split('+')[0]" 2>/dev/null)
+case %(name)s:$asked in
+    yarn:yarn@[2-9]*) package=@yarnpkg/cli-dist@${asked#yarn@} ;;
+    *:%(name)s@*) package=$asked ;;
+    *) package=%(name)s ;;
+esac
+exec npx --yes --package "$package" %(name)s "$@"
+"""
 FAILED = "The build command `%(command)s` (%(number)d of %(count)d) ended with exit code %(code)d.\n%(said)s\n%(state)s %(advice)s"
 MEND = "Mend the command in flask_build, or what it builds, and run the playbook again."
 NO_NETWORK = "It has no network. If it needs it, write {command: '…', network: true} in flask_build."
@@ -129,7 +137,7 @@ class Making:
         path = [os.path.join(self.folder, ".venv", "bin"), SYSTEM_PATH, programs]
         return {
             "PATH": ":".join(path), "HOME": self.params["cache"], "FLASK_APP": self.params["entrypoint"], "CI": "1",
-            "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0", "NODE_EXTRA_CA_CERTS": CERTIFICATES, "LC_ALL": "C.UTF-8",
+            "NODE_EXTRA_CA_CERTS": CERTIFICATES, "LC_ALL": "C.UTF-8",
         }
 
     def move(self, source: str, target: str, but: set) -> None:

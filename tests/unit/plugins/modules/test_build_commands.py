@@ -85,6 +85,25 @@ def test_what_npm_installs_is_kept_for_the_next_release_and_in_none(made, remote
     assert "test -d" in made("test -d node_modules/x", node="20")["msg"]
 
 
+# what package.json asks for, and what npm is asked for
+MANAGERS = {
+    "yarn": ("yarn@1.22.22+sha512.00", "--yes --package yarn@1.22.22 yarn install"),
+    "yarn of today": ("yarn@4.5.0", "--yes --package @yarnpkg/cli-dist@4.5.0 yarn install"),
+    "nothing": ("", "--yes --package yarn yarn install"),
+    "another one": ("pnpm@9.1.0", "--yes --package yarn yarn install"),
+}
+
+
+@pytest.mark.parametrize("case", MANAGERS)
+def test_a_package_manager_comes_in_the_version_that_the_project_asks_for(case, made, remote):  # noqa: F811
+    asked, wanted = MANAGERS[case]
+    for name, text in {"npx": 'echo "$@"', "node": "echo '%s' | sed 's/+.*//'" % asked}.items():
+        (remote.folder / name).write_text("#!/bin/sh\n%s\n" % text)
+        (remote.folder / name).chmod(0o755)
+    remote.commit_all()
+    assert read(made("PATH=$PWD:$PATH; yarn install >out"), "out").strip() == wanted
+
+
 # what a command says before it fails, and what helps
 FAILURES = {
     "npm: not found": "Set flask_node to a version",
