@@ -10,7 +10,6 @@ import os
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
-from test_flask_build import build, here, remote, update  # noqa: F401  the same host
 
 INSTALL = "mkdir -p node_modules/x && date +%N >>node_modules/x/index.js"
 
@@ -25,7 +24,7 @@ def sandboxes(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def made(build, tmp_path):  # noqa: F811
+def made(build, tmp_path):
     """Builds a release by commands; the module's result."""
     return lambda *commands, **options: build(commands=list(commands), cache=str(tmp_path / "cache"), **options)
 
@@ -55,7 +54,7 @@ def test_what_they_make_is_public(made):
     assert read(release, ".public/static/site.css") == "body\n"
 
 
-def test_other_commands_are_another_release_and_the_same_are_none(made, update, build, tmp_path):  # noqa: F811
+def test_other_commands_are_another_release_and_the_same_are_none(made, update, build, tmp_path):
     cache = str(tmp_path / "cache")
     one = ["mkdir -p static && echo 1 >static/x"]
     first = update(commands=one, cache=cache)
@@ -67,12 +66,12 @@ def test_other_commands_are_another_release_and_the_same_are_none(made, update, 
     assert build(commands=one, cache=cache, node="22")["path"] == first["path"] + "-3"
 
 
-def test_a_release_that_was_made_before_there_were_commands_stays(update):  # noqa: F811
+def test_a_release_that_was_made_before_there_were_commands_stays(update):
     first = update()
     assert not os.path.exists(first["path"] + "/.build.json") and update()["served"]
 
 
-def test_what_npm_installs_is_kept_for_the_next_release_and_in_none(made, remote, tmp_path):  # noqa: F811
+def test_what_npm_installs_is_kept_for_the_next_release_and_in_none(made, remote, tmp_path):
     (remote.folder / "vendored/node_modules").mkdir(parents=True)
     (remote.folder / "vendored/node_modules/own.js").touch()
     remote.commit_all()
@@ -95,7 +94,7 @@ MANAGERS = {
 
 
 @pytest.mark.parametrize("case", MANAGERS)
-def test_a_package_manager_comes_in_the_version_that_the_project_asks_for(case, made, remote):  # noqa: F811
+def test_a_package_manager_comes_in_the_version_that_the_project_asks_for(case, made, remote):
     asked, wanted = MANAGERS[case]
     for name, text in {"npx": 'echo "$@"', "node": "echo '%s' | sed 's/+.*//'" % asked}.items():
         (remote.folder / name).write_text("#!/bin/sh\n%s\n" % text)
@@ -113,7 +112,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("said", FAILURES)
-def test_one_that_fails_is_named_with_its_last_lines_and_what_helps(said, made, update, host):  # noqa: F811
+def test_one_that_fails_is_named_with_its_last_lines_and_what_helps(said, made, update, host):
     update()
     before = host.links()
     result = made("true", "seq 100; echo '%s' >&2; exit 3" % said)
@@ -128,7 +127,7 @@ def test_what_is_no_command_is_refused(command, made, host):
     assert "flask_build has " in made(command)["msg"]
 
 
-def test_a_file_of_the_repository_does_not_say_how_it_was_made(made, remote):  # noqa: F811
+def test_a_file_of_the_repository_does_not_say_how_it_was_made(made, remote):
     (remote.folder / ".build.json").write_text('{"commands": [{"command": "true", "network": false}], "node": ""}')
     remote.commit_all()
     release = made()

@@ -91,20 +91,13 @@ def host(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def root(tmp_path):
-    for name in ("venvs", "releases/v1"):
-        (tmp_path / "srv" / name).mkdir(parents=True)
-    (tmp_path / "srv/releases/v1/requirements.txt").write_text("flask\n")
-    return tmp_path / "srv"
-
-
-@pytest.fixture
 def venv(run, root, host):
-    def venv(python="3.12", **arguments):
-        options = dict(root=str(root), release=str(root / "releases/v1"), user="daemon", cache="/var/cache/blog", python=python)
-        return run("flask_venv", **dict(options, **arguments))
-
-    return venv
+    """Makes the environment of the release v1."""
+    for name in ("venvs", "releases/v1"):
+        (root / name).mkdir()
+    (root / "releases/v1/requirements.txt").write_text("flask\n")
+    about = dict(root=str(root), release=str(root / "releases/v1"), user="daemon", cache="/var/cache/blog")
+    return lambda python="3.12", **options: run("flask_venv", **dict(about, python=python, **options))
 
 
 def test_the_newest_patch_is_fetched_once_and_the_environment_made_with_it(venv, root, host):
