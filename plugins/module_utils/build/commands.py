@@ -19,10 +19,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common import proce
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import (
+    SEAL,
     ReleaseError,
     application_folder,
     give_tree,
-    path_inside,
+    remove,
     seal_tree,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -99,9 +100,15 @@ class Making:
             for number, command in enumerate(self.commands, 1):
                 self.run(number, command, programs)
         self.move(self.top, self.kept, own)
-        seal_tree(self.top)  # what root writes there, nobody else leads elsewhere
+        self.finish()
+
+    def finish(self) -> None:
+        """Adds what is root's, to whom the release belongs for so long: nobody leads him elsewhere."""
+        remove(os.path.join(self.top, SEAL))  # that would be root's by the next line
+        seal_tree(self.top)
         publish(self.params, application_folder(self.top, os.path.relpath(self.folder, self.top)))
-        write_file(path_inside(self.top, RECORD), json.dumps(recipe(self.params)).encode() + b"\n", 0o644)
+        remove(os.path.join(self.top, RECORD))
+        write_file(os.path.join(self.top, RECORD), json.dumps(recipe(self.params)).encode() + b"\n", 0o644)
         give_tree(self.top, self.params["user"])
 
     @contextlib.contextmanager

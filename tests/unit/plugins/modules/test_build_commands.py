@@ -134,5 +134,11 @@ def test_a_file_of_the_repository_does_not_say_how_it_was_made(made, remote):
     assert not os.path.exists(release["path"] + "/.build.json")
 
 
+def test_a_command_neither_seals_a_release_nor_says_how_it_was_made(made):
+    release = made("echo {} >.release.json; mkdir .build.json")
+    assert not os.path.exists(release["path"] + "/.release.json")
+    assert "mkdir .build.json" in read(release, ".build.json")
+
+
 def test_check_mode_runs_none(made, sandboxes):
     assert made("exit 1", _ansible_check_mode=True)["changed"] and sandboxes == []
