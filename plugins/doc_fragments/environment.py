@@ -27,9 +27,19 @@ options:
     type: dict
     default: {}
   python:
-    description: The Python interpreter of the environment.
-    type: path
-    default: /usr/bin/python3
+    description:
+      - The Python of the environment, as a version such as V(3.12) or V(3.12.4), which C(uv) fetches once for each host,
+        or as the path of an interpreter. V(system) is the distribution's.
+      - Where empty, the distribution's, if the application's C(.python-version), C(runtime.txt), C(pyproject.toml) or
+        C(Pipfile) do not ask for another one; then the nearest that they mean.
+    type: str
+    default: ""
+  python_mirror:
+    description: Where C(uv) fetches Pythons from, instead of from their releases.
+    type: str
+  python_downloads:
+    description: URL or path of the list of Pythons, in place of the one that C(uv) has, as its JSON.
+    type: str
   index_url:
     description: Package index to use instead of PyPI.
     type: str

@@ -11,10 +11,10 @@ short_description: Builds the release of a Flask application that a deployment i
 version_added: 0.1.0
 description:
   - Begins the deployment as M(selfhost.flask.flask_session) does, checks out the version as
-    M(selfhost.flask.flask_release) does, gives it its virtual environment as M(selfhost.flask.flask_venv) does, writes
-    the settings as M(selfhost.flask.dotenv) does, and compiles the translations as M(selfhost.flask.flask_translate)
-    does; then it writes the files that a slot reads. All in one run on the host, each step with its own name where it
-    fails.
+    M(selfhost.flask.flask_release) does, gives it its virtual environment as M(selfhost.flask.flask_venv) does, runs
+    the commands in O(commands), writes the settings as M(selfhost.flask.dotenv) does, and compiles the translations as
+    M(selfhost.flask.flask_translate) does; then it writes the files that a slot reads. All in one run on the host,
+    each step with its own name where it fails.
   - What is served is untouched. Settings wait in C(.env.next), and M(selfhost.flask.flask_deployment) serves the
     release.
   - Where O(serve) says how the release is to be served, and just that is served already, and is well, the deployment
@@ -69,6 +69,19 @@ options:
     description: Folder for downloaded packages. It belongs to the application's user.
     type: path
     required: true
+  commands:
+    description:
+      - Commands for a shell to run in the application's folder of a new release, as the
+        application's user and with its environment, each as a text, or as C(command) and C(network).
+      - They run without the settings, without data, and without the network unless C(network) is V(true). A change of
+        them is another release.
+    type: list
+    elements: raw
+    default: []
+  node:
+    description: The version of Node.js that they have, for which O(extra) or the system has it.
+    type: str
+    default: ""
   settings:
     description:
       - What the application finds in C(<root>/shared/.env). A key that an earlier run wrote, and that is not asked
@@ -226,6 +239,8 @@ def main() -> None:
             **MIGRATIONS,
             **REPOSITORY,
             **ENVIRONMENT,
+            commands=dict(type="list", elements="raw", default=[]),
+            node=dict(type="str", default=""),
             **lock_options("a deployment"),
             session=dict(type="str"),
             disk_free=dict(type="int", default=500),

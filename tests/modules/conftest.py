@@ -209,8 +209,8 @@ def furnish(kept, run, tmp_path, monkeypatch):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), "selfhost-flask-uv-cache")
-        about = dict(root=str(tmp_path), release=str(folder), user="root", cache=cache)
-        return run("flask_venv", **dict(about, python=os.path.realpath(sys.executable), **options))
+        about = dict(root=str(tmp_path), release=str(folder), user="root", cache=cache, python=os.path.realpath(sys.executable))
+        return run("flask_venv", **dict(about, **options))
 
     return furnish
 

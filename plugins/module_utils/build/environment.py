@@ -17,6 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository, without_user
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import SYSTEM_PYTHON, find_interpreter
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
 from ansible_collections.selfhost.flask.plugins.module_utils.build.sources import FULL_COMMIT, Git, Sources
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
@@ -25,8 +26,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import 
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import linked_venvs
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import COMPLETE, read_link
 
-PYTHON_VERSION = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Environment:
@@ -41,24 +40,16 @@ class Environment:
         self.needs = find_needs(tree, self.params)
         self.sources = Sources(tree, self.needs)
         self.venvs = os.path.join(self.params["root"], "venvs")
-        self.plain = self._digest(self._python_version() + "\n".join(self.params["extra"]), *self._texts())
+        self.python = find_interpreter(module, tree)
+        self.plain = self._digest(self.python.tag + "\n".join(self.params["extra"]), *self._texts())
         self.settings = self._digest(self.plain, json.dumps(self._settings())) if self._settings() else self.plain
 
     def _texts(self) -> list:
         return list(self.needs.texts.values()) if self.needs else []
 
-    def _python_version(self) -> str:
-        code, version, error = self.module.run_command([self.params["python"], "-c", PYTHON_VERSION])
-        if code != 0:
-            self.module.fail_json(
-                msg="%s does not run: %s. Set app_python to an interpreter that the host has."
-                % (self.params["python"], error.strip())
-            )
-        return version
-
     def _settings(self) -> dict:
         """What of the options and of the world its content follows from, beside the requirements' own text."""
-        python = os.path.realpath(self.params["python"])
+        python = os.path.realpath(self.python.path)
         found = dict(
             indexes=[without_user(url) for url in [self.params["index_url"] or "", *self.params["extra_index_urls"]]],
             python="" if python.startswith(SYSTEM_PYTHON) else python,

@@ -22,12 +22,17 @@ PUBLIC = ".public"
 
 def furnish(params: dict, folder: str) -> None:
     """Adds what a release has beside its source, in place of what the repository has there."""
-    for name in (BROUGHT, PUBLIC):
-        remove(path_inside(folder, name))
+    remove(path_inside(folder, BROUGHT))
     for name in params["shared"]:
         set_aside(folder, name)
         make_shared(os.path.join(params["root"], "shared"), name, params["user"])
         link(folder, name, os.path.join(params["root"], "shared", name))  # static files may be in it
+    publish(params, folder)
+
+
+def publish(params: dict, folder: str) -> None:
+    """Makes the links of a release, also once commands have made what is public in it."""
+    remove(path_inside(folder, PUBLIC))
     for name, target in links(params, folder).items():
         link(folder, name, target)
 

@@ -19,6 +19,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access im
 from ansible_collections.selfhost.flask.plugins.module_utils.build.inputs import Inputs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import other_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import Interpreter, Pythons
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
 from ansible_collections.selfhost.flask.plugins.module_utils.build.uv import installed_uv
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
@@ -28,7 +29,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.release import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PKG_RESOURCES = "setuptools<81"  # the last ones that have it
-PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")  # for which a package may be ready-made
+PYTHONS = ("3.15", "3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")  # for which a package may be ready-made
 FAILED = "The requirements of %(file)s can't be installed (exit code %(code)d).\n%(said)s\n%(state)s %(advice)s"
 MEND = "Mend what it says, such as a requirement in %s, and run the playbook again."
 
@@ -36,8 +37,9 @@ MEND = "Mend what it says, such as a requirement in %s, and run the playbook aga
 class Installation:
     """An environment in the making."""
 
-    def __init__(self, module: AnsibleModule, tree: Tree, path: str) -> None:
+    def __init__(self, module: AnsibleModule, tree: Tree, path: str, python: Interpreter) -> None:
         self.module = module
+        self.python = python
         self.params = module.params
         self.path = path
         self.inputs = Inputs(tree, find_needs(tree, self.params), self.params)
@@ -54,8 +56,10 @@ class Installation:
         os.mkdir(self.path, 0o755)
         give_tree(self.path, self.params["user"])
         self.uv = installed_uv(self.module)
+        if self.python.is_fetched:
+            Pythons(self.module).fetch(self.python, os.path.dirname(self.path))
         # By its own name: `python3` is another one after an upgrade of the distribution.
-        python = os.path.realpath(self.params["python"])
+        python = os.path.realpath(self.python.path)
         with self.workshop() as folder:
             self.variables = self.find_variables(folder)
             self.run([self.uv, "venv", "--quiet", "--allow-existing", "--python", python, self.path])
@@ -83,7 +87,7 @@ class Installation:
     def steps(self, folder: str) -> list:
         """What to install: all at once, unless hashes or a lock's format forbid further packages."""
         command = self.inputs.export()
-        exported = self.run([self.uv, *command], os.path.dirname(self.inputs.needs.path)) if command else ""
+        exported = self.run([self.uv, *command, "--python", self.python.path], os.path.dirname(self.inputs.needs.path)) if command else ""
         own, extra = self.inputs.write(folder, exported), self.params["extra"]
         return [own, extra] if extra and self.inputs.is_exclusive else [own + extra]
 
@@ -105,7 +109,7 @@ class Installation:
     def fail(self, code: int, said: str, command: list) -> None:
         """Ends the module with what uv said, and what helps."""
         name, state = self.inputs.name, Site("", self.params["root"], "").state()
-        helpful = explain(said, self.wheels_elsewhere, self.params["python"]) or MEND % name
+        helpful = explain(said, self.wheels_elsewhere, self.python.name) or MEND % name
         last = "\n".join(self.inputs.with_names(said).splitlines()[-20:])
         self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful), command=command)
 
@@ -149,7 +153,7 @@ def establish_environment(module: AnsibleModule, tree: Tree) -> tuple[str, bool,
     if not ready and other_lock(tree, module.params):
         module.warn(other_lock(tree, module.params))
     if not ready and not module.check_mode:
-        Installation(module, tree, path).make()
+        Installation(module, tree, path, environment.python).make()
         environment.note(path)
     if before != target and not module.check_mode:
         replace_link(link, target)

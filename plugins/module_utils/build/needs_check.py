@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import 
     requirements_file,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import included_paths
+from ansible_collections.selfhost.flask.plugins.module_utils.build.wishes import check_wish
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 
@@ -51,6 +52,7 @@ def check_needs(tree: Tree, params: dict) -> Needs:
     name = params["requirements"]
     if re.search(r"\.ya?ml$", name) or not requirements_file(tree, name):
         raise ReleaseError(nothing_found(tree, name))
+    check_wish(tree, params["python"])
     needs = find_needs(tree, params)
     problem = next(problems(tree, needs, params), None)
     if problem:

@@ -65,7 +65,9 @@ ENVIRONMENT = dict(
     extra=dict(type="list", elements="str", default=[]),
     build_constraints=dict(type="list", elements="str", default=[]),
     requirements_env=dict(type="dict", default={}, no_log=True),
-    python=dict(type="path", default="/usr/bin/python3"),
+    python=dict(type="str", default=""),
+    python_mirror=dict(type="str", no_log=True),
+    python_downloads=dict(type="str", no_log=True),
     index_url=dict(type="str", no_log=True),
     extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
 )

@@ -10,6 +10,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
+from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import establish_build
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
@@ -51,6 +52,7 @@ class Build:
         self.note(release["changed"])
         if release["built"] and not release["launched"]:
             self.environment(release)
+            self.commands(release)
         self.write_settings(release)
         if release["built"] and not release["launched"] and release["translations"]:
             self.translations(release)
@@ -99,6 +101,11 @@ class Build:
             check_needs(tree, self.params)
             dummy, changed, diff = establish_environment(part, tree)
             self.note(changed, diff)
+
+    def commands(self, release: dict) -> None:
+        """What the user's own commands make of it."""
+        with self.step("Run the commands of flask_build", release=release["path"]) as part:
+            self.note(establish_build(part, tree_of(self.site.root, release["path"]).top))
 
     def write_settings(self, release: dict) -> None:
         """The keys of .env; beside it until the release is served with them."""

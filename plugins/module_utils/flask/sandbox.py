@@ -22,6 +22,7 @@ SCRIPT = """
 set -eu
 path=$PATH PATH=%s
 here=$(pwd -P)  # PWD is what whoever started root's shell was in
+owner=$(stat -c %%u:%%g .)
 discard() {
     mount -t tmpfs -o size=64m tmpfs /root  # nothing of an application is in there
     mkdir /root/upper /root/work
@@ -38,6 +39,14 @@ hide() {
         mount --bind /dev/null "$1"
     fi
 }
+empty() {  # and the user's, who the folder that the command runs in belongs to
+    if [ -d "$1" ]; then
+        mount -t tmpfs -o size=64m,mode=755 tmpfs "$1"
+    else
+        mkdir -p "$1"
+    fi
+    chown "$owner" "$1"
+}
 while [ "$1" != -- ]; do
     "$1" "$2"
     shift 2
@@ -52,12 +61,14 @@ exec "$@"
 class Sandbox(NamedTuple):
     """What a command may do as a user, beside what that user may do anyway.
 
-    What it writes to the folders in `discarded` is gone when it ends; those in `hidden` are empty for it.
+    What it writes to the folders in `discarded` is gone when it ends; those in `hidden` are empty for it. Those in `empty` are
+    both: the first of them, and then the folders that are to be in it.
     """
 
     user: str
     discarded: tuple = ()
     hidden: tuple = ()
+    empty: tuple = ()
     network: bool = False
 
     def prefix(self) -> list:
@@ -66,6 +77,7 @@ class Sandbox(NamedTuple):
         hidden += [path for path in listening_sockets() if not path.startswith(SYSTEM)]
         words = [word for folder in self.discarded for word in ("discard", folder)]
         words += [word for path in hidden for word in ("hide", path)]
+        words += [word for path in self.empty for word in ("empty", path)]
         namespaces = ["--mount"] if self.network else ["--mount", "--net"]
         shell = [_tool("sh"), "-c", SCRIPT, "sandbox", *words, "--"]
         return [_tool("unshare"), *namespaces, "--", *shell, _tool("runuser"), "-u", self.user, "--"]

@@ -15,6 +15,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox impor
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
+NO_BABEL = (
+    "%s Babel is not installed in %s: %s stay as they are. Set app_extra_packages to [Babel], or compile them by flask_build."
+)
 FOREIGN = ("node_modules", "site-packages", "venv")
 
 
@@ -46,7 +49,7 @@ def compile_catalogues(app: FlaskApp, stale: list) -> dict:
         app.fail(result, "The translations are not compiled. Mend the catalogue or the command.")
     compiled = app.ask("compile", catalogues=stale)["compiled"]
     if not compiled:
-        app.module.warn("%s Babel is not installed in %s: %s stay as they are." % (reason, app.venv, ", ".join(stale)))
+        app.module.warn(NO_BABEL % (reason, app.venv, ", ".join(stale)))
     return dict(compiled=compiled, compiler="babel", reason=reason)
 
 

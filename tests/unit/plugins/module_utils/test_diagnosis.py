@@ -49,16 +49,16 @@ SAID = {
     "another Python": (
         "error: Failed to build `psycopg2-binary==2.9.2`\n Error: pg_config executable not found.",
         ["3.10", "3.9"],
-        "psycopg2-binary 2.9.2 has no ready-made package for the Python of /usr/bin/python3; it has one for Python 3.10, 3.9. Ask for "
-        "a newer version of psycopg2-binary, or set app_python",
+        "psycopg2-binary 2.9.2 has no ready-made package for Python 3.13; it has one for Python 3.10, 3.9. In the "
+        'inventory, set flask_python: "3.10", or ask for a newer version of psycopg2-binary.',
     ),
     "another Python, said by uv": (
         "  cause: Because greenlet==3.0.1 has no wheels with a matching Python ABI tag (e.g., `cp313`) and you require greenlet==3.0.1",
-        ["3.12"], "greenlet 3.0.1 has no ready-made package for the Python of /usr/bin/python3; it has one for Python 3.12.",
+        ["3.12"], "greenlet 3.0.1 has no ready-made package for Python 3.13; it has one for Python 3.12.",
     ),
     "code of another time": (
         "error: Failed to build `greenlet==0.4.16`\n greenlet.c:1079:33: error: has no member named 'exc_traceback'\n" + GCC,
-        [], "greenlet 0.4.16 was not written for the Python of /usr/bin/python3, so its code does not compile.",
+        [], "greenlet 0.4.16 was not written for Python 3.13, so its code does not compile.",
     ),
     "2to3": (
         "error: Failed to build `anyjson==0.3.3`\n error in anyjson setup command: use_2to3 is invalid.",
@@ -73,7 +73,7 @@ SAID = {
     ),
     "a newer Python": (
         "  cause: Because the current Python version (3.11.2) does not satisfy Python>=3.12 and numpy==2.4 depends on Python>=3.12",
-        [], "It needs Python>=3.12, and /usr/bin/python3 is 3.11.2. Ask for an older version of it, or set app_python",
+        [], 'It needs Python>=3.12, and this is Python 3.11.2. In the inventory, set flask_python: "3.12", or ask',
     ),
     "a private repository": ("git@h: Permission denied (publickey).", [], "flask_deploy_key has to be a key that may read it"),
     "a private index": ("error: HTTP status client error (401 Unauthorized) for url (https://****@h/simple/x/)", [], "A package index wants a password."),
@@ -84,5 +84,5 @@ SAID = {
 @pytest.mark.parametrize("case", SAID)
 def test_what_is_missing_is_named_with_the_line_that_helps(case):
     said, pythons, helpful = SAID[case]
-    found = explain(said, lambda requirement: pythons, "/usr/bin/python3")
+    found = explain(said, lambda requirement: pythons, "Python 3.13")
     assert helpful in found and bool(helpful) == bool(found)

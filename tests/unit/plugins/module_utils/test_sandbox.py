@@ -105,6 +105,14 @@ def test_a_socket_in_a_discarded_folder_can_not_be_reached(folder, unix_socket):
     assert not connects(Sandbox(USER, discarded=(str(folder),)), "unix", unix_socket)
 
 
+def test_an_empty_folder_is_the_users_and_what_is_written_there_is_gone(folder):
+    inner = str(folder / "instance")
+    script = "ls -A '%s'; echo new >'%s/new' && cat '%s/new'" % (folder, inner, inner)
+    done = inside(Sandbox(USER, empty=(str(folder), inner)), "sh", "-ec", script, cwd=folder)
+    assert done.stdout == "instance\nnew\n", done.stderr
+    assert os.listdir(folder) == ["rows"]
+
+
 def test_a_hidden_folder_is_empty_and_stays_so(folder):
     script = "ls -A '%s'; touch '%s/new'" % (folder, folder)
     done = inside(Sandbox(USER, hidden=(str(folder),)), "sh", "-c", script)

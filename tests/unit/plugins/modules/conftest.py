@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
+import getpass
+import grp
 import json
+import os
+import pwd
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+
+
+ANA = dict(id="ana-1", owner="ana@laptop", machine="a1", process=1, started="now")
 
 
 class Commands:
@@ -82,3 +89,61 @@ def deploy(run, host):
         return run("flask_deployment", **dict(options, **arguments))
 
     return deploy
+
+
+@pytest.fixture
+def application(remote):
+    """A repository with a version of the application."""
+    (remote.folder / "requirements.txt").write_text("flask\n")
+    remote.commit("README", blog="app = 1\n")
+    return remote
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The application's user is whoever runs the tests, and what is installed is made without a network."""
+    from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+
+    me, mine = pwd.getpwnam(getpass.getuser()), grp.getgrgid(os.getgid())
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: me)
+    monkeypatch.setattr(grp, "getgrnam", lambda name: mine)
+
+    def install(making):
+        os.makedirs(making.path + "/bin")
+        open(making.path + "/bin/python", "w", encoding="ascii").close()
+
+    monkeypatch.setattr(installation.Installation, "make", install)
+
+
+@pytest.fixture
+def build(run, host, application, here, monkeypatch):
+    """Runs flask_build for ana."""
+    from ansible_collections.selfhost.flask.plugins.module_utils.deployment import session as beginning
+
+    host.backups.mkdir()
+    monkeypatch.setattr(beginning, "BACKUPS", str(host.backups))
+    monkeypatch.setattr(beginning, "database_of", lambda site: host.database)
+    files = [{"dest": str(host.root / "serve"), "content": "run blog\n", "mode": "0755"}]
+
+    def build(**arguments):
+        about = {name: value for name, value in host.about().items() if name in ("name", "root", "log")}
+        options = dict(about, repo=application.url, entrypoint="blog:app", cache="/nowhere", owner=ANA, disk_free=0, files=files,
+                       settings={"values": {"PLACE": "releases"}, "generate": ["SECRET_KEY"]},
+                       serve={"config": [str(host.root / "shared/.env"), str(host.root / "serve")]})
+        return run("flask_build", **dict(options, **arguments))
+
+    return build
+
+
+@pytest.fixture
+def update(build, deploy, host):
+    """Both modules of an update; what the first one returned."""
+
+    def update(**arguments):
+        release = build(**arguments)
+        if not release["served"]:
+            config = [str(host.root / "shared/.env"), str(host.root / "serve")]
+            deploy(release["path"], session=release["session"], config=config)
+        return release
+
+    return update

@@ -5,75 +5,16 @@
 
 from __future__ import annotations
 
-import getpass
-import grp
 import json
 import os
-import pwd
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment import session as beginning
+from ansible_collections.selfhost.flask.plugins.module_utils.build import pythons
 from ansible_collections.selfhost.flask.plugins.module_utils.flask import env_file
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 
 CHECK = {"_ansible_check_mode": True, "_ansible_diff": True}
-ANA = dict(id="ana-1", owner="ana@laptop", machine="a1", process=1, started="now")
-BOB = dict(ANA, id="bob-2", owner="bob@pc", reason="update to v3")
-
-
-@pytest.fixture
-def remote(remote):
-    """A repository with a version of the application."""
-    (remote.folder / "requirements.txt").write_text("flask\n")
-    remote.commit("README", blog="app = 1\n")
-    return remote
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """The application's user is whoever runs the tests, and what is installed is made without a network."""
-    me, mine = pwd.getpwnam(getpass.getuser()), grp.getgrgid(os.getgid())
-    monkeypatch.setattr(pwd, "getpwnam", lambda name: me)
-    monkeypatch.setattr(grp, "getgrnam", lambda name: mine)
-
-    def install(making):
-        os.makedirs(making.path + "/bin")
-        open(making.path + "/bin/python", "w", encoding="ascii").close()
-
-    monkeypatch.setattr(installation.Installation, "make", install)
-
-
-@pytest.fixture
-def build(run, host, remote, here, monkeypatch):
-    """Runs the module for ana."""
-    host.backups.mkdir()
-    monkeypatch.setattr(beginning, "BACKUPS", str(host.backups))
-    monkeypatch.setattr(beginning, "database_of", lambda site: host.database)
-    files = [{"dest": str(host.root / "serve"), "content": "run blog\n", "mode": "0755"}]
-
-    def build(**arguments):
-        about = {name: value for name, value in host.about().items() if name in ("name", "root", "log")}
-        options = dict(about, repo=remote.url, entrypoint="blog:app", cache="/nowhere", owner=ANA, disk_free=0, files=files,
-                       settings={"values": {"PLACE": "releases"}, "generate": ["SECRET_KEY"]},
-                       serve={"config": [str(host.root / "shared/.env"), str(host.root / "serve")]})
-        return run("flask_build", **dict(options, **arguments))
-
-    return build
-
-
-@pytest.fixture
-def update(build, deploy, host):
-    """Both modules of an update; what the first one returned."""
-
-    def update(**arguments):
-        release = build(**arguments)
-        if not release["served"]:
-            config = [str(host.root / "shared/.env"), str(host.root / "serve")]
-            deploy(release["path"], session=release["session"], config=config)
-        return release
-
-    return update
+BOB = dict(id="bob-2", owner="bob@pc", machine="a1", process=1, started="now", reason="update to v3")
 
 
 def holder(host):
@@ -140,6 +81,15 @@ def test_a_step_that_fails_says_its_name(build):
     assert result["step"] == "Write the settings to .env"
     result = build(settings={"required": ["API_TOKEN"]})
     assert "no value for API_TOKEN" in result["msg"] and result["step"] == "Write the settings to .env"
+
+
+def test_a_python_that_can_not_be_had_is_refused_before_there_is_a_release(build, host, monkeypatch):
+    monkeypatch.setattr(pythons, "renewed_uv", lambda module: "")
+    monkeypatch.setattr(pythons, "find_uv", lambda: "/bin/echo")
+    monkeypatch.setattr(pythons.Pythons, "offered", lambda self, version="": [("x", "3.12.11")] if not version else [])
+    result = build(python="3.29")
+    assert "It has 3.12.11." in result["msg"] and result["step"] == "Check out the version"
+    assert [name for name in os.listdir(host.root / "releases") if not name.startswith(".")] == []
 
 
 def test_keys_of_the_version_s_example_are_required(build, remote):

@@ -65,7 +65,7 @@ def test_it_is_said_why_babel_compiles_them(answer, reason, run, commands, catal
 def test_it_is_said_that_nothing_can_compile_them(run, commands, catalogues, warnings):
     commands.expect(state(ES), MISSING, NONE, {"compiled": []})
     assert run("flask_translate", chdir=str(catalogues), app="blog:app")["available"] is False
-    assert "Babel is not installed" in warnings[0] and ES + ".po stay as they are" in warnings[0]
+    assert "Babel is not installed" in warnings[0] and ES + ".po stay as they are. Set app_extra_packages to [Babel]" in warnings[0]
 
 
 def test_another_user_runs_it_in_a_sandbox(run, commands, catalogues):
