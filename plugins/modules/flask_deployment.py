@@ -160,9 +160,8 @@ class Change:
         """
         if self.is_pending:
             return True
-        has_database = self.loading.has_database() or self.deployment.database() is not None
         is_the_same = self.deployment.is_live(self.folder) and not self.deployment.moved
-        return self.loading.is_risky() and has_database and not is_the_same
+        return self.deployment.is_at_risk(self.loading) and not is_the_same
 
     def refusal(self) -> str:
         """Why it can't be made with a copy; nothing where it can, or where there is no database."""

@@ -28,6 +28,7 @@ FLASK = {
     "a database by another name": {
         "mysql_database": "x", "mysql_user": "y", "flask_env": {"DATABASE_URL": "mysql+pymysql://y@localhost/x"},
     },
+    "no database": {"flask_database": "none"},
     "a database elsewhere": {"flask_database": "external", "flask_env": {"DATABASE_URL": "postgresql://db/blog"}},
 }
 
@@ -81,6 +82,7 @@ BAD_FLASK = {
     ),
     "a database that the application is not told": ({"mysql_database": "x"}, "mysql_database or mysql_user is not"),
     "a user that the application is not told": ({"mysql_user": "x"}, "mysql_database or mysql_user is not"),
+    "no database, and its address": ({"flask_database": "none", **ITS_URL}, "flask_database is 'none', and flask_env sets"),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }
 

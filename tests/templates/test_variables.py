@@ -23,6 +23,7 @@ def test_a_password_survives_in_the_database_url(evaluate):
     ({}, {"DATABASE_URL", "MAIL_SERVER", "MAIL_PORT"}),
     ({"flask_mail_enabled": False}, {"DATABASE_URL"}),
     ({"flask_mail_enabled": False, "flask_database": "external", "flask_env": {"X": "1"}}, {"X"}),
+    ({"flask_mail_enabled": False, "flask_database": "none"}, set()),
 ])
 def test_the_env_file_gets_what_the_stack_has(given, keys, evaluate):
     assert set(evaluate("app", "__app_env", **given)) == keys

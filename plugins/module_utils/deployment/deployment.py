@@ -12,7 +12,14 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import manifest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
-from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, application, concerns, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import (
+    Data,
+    addresses_of,
+    application,
+    concerns,
+    data_of,
+    is_without,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import account_in
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import address_in_env
@@ -153,7 +160,15 @@ class Deployment(Ending):
         return database.revision() if database else []
 
     def has_migrations(self, folder: str) -> bool:
-        return os.path.isdir(os.path.join(folder, self.params["migrations"]))
+        return not is_without(self.site) and os.path.isdir(os.path.join(folder, self.params["migrations"]))
+
+    def is_at_risk(self, loading: Loading) -> bool:
+        """Whether a release may change a database when it is loaded, with nobody asking for that.
+
+        Where the user says that there is none, one that it reaches for is another server; one that it names counts.
+        """
+        is_named = addresses_of(self.site, loading.to_keep(), None) if is_without(self.site) else loading.has_database()
+        return loading.is_risky() and (bool(is_named) or self.database() is not None)
 
     def pending(self, revision: str = "head") -> Migrations | None:
         """What lies between the database and a revision, as the live release says; None where it has no migrations."""
