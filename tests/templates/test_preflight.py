@@ -82,6 +82,10 @@ BAD_FLASK = {
     ),
     "a database that the application is not told": ({"mysql_database": "x"}, "mysql_database or mysql_user is not"),
     "a user that the application is not told": ({"mysql_user": "x"}, "mysql_database or mysql_user is not"),
+    "no database, and what migrates it": (
+        {"flask_database": "none", "flask_migration_command": "alembic upgrade head"},
+        "flask_database is 'none', and flask_migration_command migrates one.",
+    ),
     "no database, and its address": ({"flask_database": "none", **ITS_URL}, "flask_database is 'none', and flask_env sets"),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }

@@ -76,3 +76,8 @@ def test_a_host_that_may_not_connect_to_all_sends_its_mail(given, port, evaluate
     ports = evaluate("hardening", "hardening_outgoing_ports", **given)
     assert ports[-1 - len(port):] == ["587/tcp", *port]
     assert evaluate("hardening", "hardening_outgoing_ports", hardening_outgoing_ports=[443]) == [443]
+
+
+@pytest.mark.parametrize("command, folder", [("", "migrations"), ("none", ""), ("alembic upgrade head", "")])
+def test_flask_migrate_is_not_asked_where_something_else_migrates(command, folder, evaluate):
+    assert evaluate("flask", "__flask_migrations", flask_migration_command=command) == folder

@@ -93,6 +93,8 @@ class Rollback:
         def run() -> None:
             with transaction.timed("database"):
                 change()
+            if self.way_back.migrated:
+                journal["entry"]["migrated"] = transaction.changes()
             run.done = True
 
         run.done = False
