@@ -86,7 +86,8 @@ BAD_FLASK = {
         {"flask_database": "none", "flask_migration_command": "alembic upgrade head"},
         "flask_database is 'none', and flask_migration_command migrates one.",
     ),
-    "no database, and its address": ({"flask_database": "none", **ITS_URL}, "flask_database is 'none', and flask_env sets"),
+    "no database, and its address": ({"flask_database": "none", **ITS_URL}, "flask_database is 'none', and flask_env or"),
+    "settings that are not there": ({"flask_env_file": "no.env"}, "flask_env_file is 'no.env', and there is no file ./no.env."),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }
 
