@@ -142,3 +142,16 @@ def test_a_file_as_the_database_by_other_names(name, value, evaluate):
 def test_no_database_has_no_names(database, evaluate):
     names = ("url", "host", "port", "user", "name")
     assert {evaluate("flask", "flask_database_" + name, flask_database=database) for name in names} == {""}
+
+
+def test_files_of_the_users_are_copied_rendered_or_written(evaluate, tmp_path):
+    (tmp_path / "pi.cfg").write_text("LED = {{ 1 }}\n\n")
+    (tmp_path / "config.py.j2").write_text("NAME = '{{ flask_app }}'\n")
+    files = [
+        {"dest": "pi.cfg", "src": "pi.cfg"}, {"dest": "a/config.py", "src": str(tmp_path / "config.py.j2")},
+        {"dest": "instance/x", "content": "X=1"},
+    ]
+    assert evaluate("app", "__app_config_files", flask_config_files=files, inventory_dir=str(tmp_path)) == {
+        "pi.cfg": "LED = {{ 1 }}\n\n", "a/config.py": "NAME = 'microblog'\n", "instance/x": "X=1",
+    }
+    assert evaluate("app", "__app_config_files", inventory_dir=None) == {}

@@ -10,6 +10,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import configure
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
@@ -72,6 +73,7 @@ def place_tree(params: dict, tree: str, release: str) -> None:
     os.rename(tree, release)
     folder = application_folder(release, params["subfolder"])
     furnish(params, folder)
+    configure(params, folder)
     give_tree(release, params["user"])
     bring_shared(Site(params["user"], params["root"], ""), folder, replace=False)
 

@@ -14,6 +14,7 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import is_configured
 from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, resolve_sources
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import is_furnished
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
@@ -73,7 +74,7 @@ class Identity:
         if not self._is_intact(release):
             return "a file in it differs"
         tree = Tree(release, os.path.normpath(os.path.join(release, self.params["subfolder"])))
-        if not is_furnished(self.params, tree.folder):
+        if not is_furnished(self.params, tree.folder) or not is_configured(self.params, tree.folder):
             return ""
         return Environment(self.module, tree, self.resolve(tree)).problem_of(tree.folder)
 

@@ -19,7 +19,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment import p
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file import establish_settings, take_values
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file import (
+    HIDDEN,
+    establish_settings,
+    take_values,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.translations import establish_translations
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
@@ -58,10 +62,15 @@ class Build:
         return release
 
     def _take_values(self) -> dict:
-        """The settings' values, which no result has, so that they hide nothing in it: a path may have the same word."""
+        """The settings' values, which no result has, so that they hide nothing in it: a path may have the same word.
+
+        Neither has a result the contents of files.
+        """
         values = take_values(Part(self.module, "Write the settings to .env", self.module.params["settings"]))
         kept = {value for value in self.module.no_log_values if len(value) > 5}
-        self.module.no_log_values = kept - set(values.values())
+        contents = self.params["config_files"]
+        self.module.params["config_files"] = dict.fromkeys(contents, HIDDEN)
+        self.module.no_log_values = kept - set(values.values()) - set(contents.values())
         return values
 
     def note(self, changed: bool, *diffs: dict) -> None:

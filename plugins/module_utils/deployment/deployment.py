@@ -10,6 +10,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import private_files
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import manifest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import (
@@ -295,5 +296,5 @@ def seal(site: Site, folder: str, **about: str) -> None:
     """Gives a new release to root and marks it as complete, with what tells whether it stays as it is."""
     release = site.path("releases", site.release_name(folder))
     if not read_seal(release):
-        seal_tree(release)
+        seal_tree(release, private_files(folder), site.name)
         write_seal(release, dict(about, files=manifest(release, SEAL)))
