@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._parts import CHOIC
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import (
     find_unknown,
     read_defaults,
+    read_offers,
     read_options,
 )
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems, needs_look
@@ -51,7 +52,7 @@ class ActionModule(ActionBase):
 
     def _misspelt(self, defaults: dict, task_vars: dict) -> Iterator[str]:
         ignored = self._list("flask_ignored_variables", task_vars)
-        for name, near in find_unknown(set(task_vars) - set(ignored), defaults).items():
+        for name, near in find_unknown(set(task_vars) - {*ignored, *read_offers()}, defaults).items():
             meant = " Did you mean %s?" % near if near else ""
             yield UNKNOWN % (name, meant) + NAMESAKE
 

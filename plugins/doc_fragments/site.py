@@ -34,7 +34,9 @@ options:
     MIGRATIONS = r"""
 options:
   migrations:
-    description: Folder of the database migrations, relative to the application's.
+    description: >-
+      Folder of Flask-Migrate's database migrations, relative to the application's. Empty where it has none, or where
+      they are not to run.
     type: str
     default: migrations
 """

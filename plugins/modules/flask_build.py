@@ -103,6 +103,12 @@ options:
           Keys that have to be there with a value. By default those that the version's C(.env.example) asks for.
         type: list
         elements: str
+  config_files:
+    description:
+      - Files of the release with their contents, by their paths in the application's folder, in place of what the repository has
+        there. They are root's, and readable for the application. Other contents make another release.
+    type: dict
+    default: {}
   files:
     description: The files that a slot reads when it is launched.
     default: []
@@ -249,6 +255,7 @@ def main() -> None:
             static_folder=dict(type="str", default=""),
             static_url=dict(type="str", default="/static"),
             cache=dict(type="path", required=True),
+            config_files=dict(type="dict", default={}, no_log=True),
             settings=dict(type="dict", default={}, apply_defaults=True, options=SETTINGS),
             files=dict(FILES, default=[]),
             serve=dict(type="dict", options=SERVE),

@@ -35,6 +35,11 @@ def read_defaults() -> dict[str, dict]:
     return {**defaults, "flask": {**required, **defaults["flask"]}}
 
 
+def read_offers() -> list[str]:
+    """The names that the collection has for inventories to use, such as flask_database_url."""
+    return [name for name in read_yaml(ROLES / "flask/vars/main.yml") if not name.startswith("_")]
+
+
 def find_unknown(given: Iterable[str], defaults: Mapping[str, dict]) -> dict[str, str]:
     """The variables that are misspelt ones of the roles, with the name that may be meant, or ''."""
     known = [name for variables in defaults.values() for name in variables]

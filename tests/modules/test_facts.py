@@ -141,6 +141,38 @@ def test_another_mapper_is_unknown_and_not_none(either, facts, tmp_path):
     assert facts(either, "__import__('peewee')", frame=APP)["databases"] == [database("unknown", "peewee")]
 
 
+# As peewee has them, as far as is asked for.
+PEEWEE = '''
+class Database:
+    def __init__(self, database, **options):
+        self.database, self.connect_params = database, options
+
+
+class SqliteDatabase(Database):
+    pass
+
+
+class MySQLDatabase(Database):
+    pass
+
+
+class PooledMySQLDatabase(MySQLDatabase):
+    pass
+'''
+
+
+@pytest.mark.parametrize("line, found", [
+    ("SqliteDatabase('/srv/shop/shared/shop.db')", [database("sqlite", "/srv/shop/shared/shop.db")]),
+    ("PooledMySQLDatabase('shop', host='db', port=3307, password='x')", [dict(database("mysql", "shop", "db"), port=3307)]),
+    ("MySQLDatabase('shop', unix_socket='/run/mysqld/mysqld.sock')", [database("mysql", "shop", "localhost")]),
+    ("SqliteDatabase(':memory:')", []),
+    ("MySQLDatabase(None)", [database("unknown", "peewee")]),
+])
+def test_databases_of_peewee(line, found, either, facts, tmp_path):
+    (tmp_path / "peewee.py").write_text(PEEWEE)
+    assert facts(either, "app.db = __import__('peewee').%s" % line, frame=APP)["databases"] == found
+
+
 def test_a_database_that_is_not_sqlalchemy_s(either, facts):
     url = "mongodb://shop:%s@localhost/shop" % PASSWORD
     assert facts(either, sets(url, "MONGO_URI"), frame=APP)["databases"] == [database("mongodb", "shop", "localhost")]

@@ -167,6 +167,18 @@ def test_what_is_pending_is_known_without_the_database(current, pending, inspect
     assert (found["current"], found["desired"], found["command"]) == (current, ["b2"], "db")
 
 
+def test_several_heads_are_all_pending(inspect, release):
+    release.revision("b3", "a1", "a branch")
+    found = inspect("", directory="migrations", current=["b2"])["revisions"]
+    assert ([item["revision"] for item in found["pending"]], found["desired"]) == (["b3"], ["b2", "b3"])
+    assert inspect("", directory="migrations", current=["b2", "b3"])["revisions"]["pending"] == []
+
+
+def test_another_way_to_migrate_has_a_line_that_helps(inspect):
+    said = inspect("", directory="db", current=[])["revisions"]["problem"]
+    assert "/db has no env.py" in said and "set flask_migration_command to the command" in said
+
+
 def test_a_database_beyond_the_version_is_a_problem(inspect):
     said = inspect("", directory="migrations", current=["c3"])["revisions"]["problem"]
     assert "The database is at revision c3, which this version of the application does not have" in said

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import read_defaults, read_options
+from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import read_defaults, read_offers, read_options
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems
 from deployments import ROLES
 
@@ -30,7 +30,7 @@ WORD = re.compile(r"`(\w+)[:`]")
 OTHER_WORDS = {path.stem for path in TOP.glob("plugins/modules/*.py")} | {"flask_wtf", "mysql_databases"}
 
 DEFAULTS = read_defaults()
-KNOWN = {name for variables in DEFAULTS.values() for name in variables}
+KNOWN = {name for variables in DEFAULTS.values() for name in variables} | set(read_offers())
 OPTIONS = {name: option for role in DEFAULTS for name, option in read_options(role).items()}
 
 

@@ -34,6 +34,8 @@ FLASK = {
     "a database by another name": {
         "mysql_database": "x", "mysql_user": "y", "flask_env": {"DATABASE_URL": "mysql+pymysql://y@localhost/x"},
     },
+    "files of one's own": {"flask_config_files": [{"dest": name, "content": "x"} for name in ("config.py", ".a/..b", "instance/x")]},
+    "no database": {"flask_database": "none"},
     "a database elsewhere": {"flask_database": "external", "flask_env": {"DATABASE_URL": "postgresql://db/blog"}},
 }
 
@@ -94,6 +96,21 @@ BAD_FLASK = {
     ),
     "a database that the application is not told": ({"mysql_database": "x"}, "mysql_database or mysql_user is not"),
     "a user that the application is not told": ({"mysql_user": "x"}, "mysql_database or mysql_user is not"),
+    "no database, and what migrates it": (
+        {"flask_database": "none", "flask_migration_command": "alembic upgrade head"},
+        "flask_database is 'none', and flask_migration_command migrates one.",
+    ),
+    "no database, and its address": ({"flask_database": "none", **ITS_URL}, "flask_database is 'none', and flask_env or"),
+    "settings that are not there": ({"flask_env_file": "no.env"}, "flask_env_file is 'no.env', and there is no file ./no.env."),
+    **{
+        "a file at " + dest: ({"flask_config_files": [{"dest": dest, "content": ""}]}, "flask_config_files has the dest " + dest)
+        for dest in ("/etc/blog.cfg", "../x", "a/../../x", "..", ".env", ".venv/bin/x", ".brought/instance/x")
+    },
+    "a file with two contents": (
+        {"flask_config_files": [{"dest": "config.py", "content": "", "src": "test_preflight.py"}]}, "flask_config_files has a file with both",
+    ),
+    "a file without a content": ({"flask_config_files": [{"dest": "config.py"}]}, "flask_config_files has a file with both or none"),
+    "a file that is nowhere": ({"flask_config_files": [{"dest": "x", "src": "no.py"}]}, "flask_config_files has ./no.py, which is no"),
     "a database nobody named": ({"flask_database": "external"}, "flask_database is 'external'. Set DATABASE_URL"),
 }
 

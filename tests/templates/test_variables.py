@@ -8,7 +8,12 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.template import Templar, trust_as_template
 from ansible_collections.selfhost.flask.plugins.module_utils.login import problem
+from deployments import variables_of
 
 PASSWORD = "p%4$#'\"@/ :\\w"
 
@@ -23,6 +28,7 @@ def test_a_password_survives_in_the_database_url(evaluate):
     ({}, {"DATABASE_URL", "MAIL_SERVER", "MAIL_PORT"}),
     ({"flask_mail_enabled": False}, {"DATABASE_URL"}),
     ({"flask_mail_enabled": False, "flask_database": "external", "flask_env": {"X": "1"}}, {"X"}),
+    ({"flask_mail_enabled": False, "flask_database": "none"}, set()),
 ])
 def test_the_env_file_gets_what_the_stack_has(given, keys, evaluate):
     assert set(evaluate("app", "__app_env", **given)) == keys
@@ -84,3 +90,77 @@ def test_a_host_that_may_not_connect_to_all_sends_its_mail(given, port, evaluate
     ports = evaluate("hardening", "hardening_outgoing_ports", **given)
     assert ports[-1 - len(port):] == ["587/tcp", *port]
     assert evaluate("hardening", "hardening_outgoing_ports", hardening_outgoing_ports=[443]) == [443]
+
+
+@pytest.mark.parametrize("command, folder", [("", "migrations"), ("none", ""), ("alembic upgrade head", "")])
+def test_flask_migrate_is_not_asked_where_something_else_migrates(command, folder, evaluate):
+    assert evaluate("flask", "__flask_migrations", flask_migration_command=command) == folder
+
+
+@pytest.fixture
+def env_file(evaluate, tmp_path):
+    """What .env gets with a file of the user's."""
+
+    def env_file(text, **given):
+        (tmp_path / "production.env").write_text(text)
+        return evaluate("app", "__app_env", inventory_dir=str(tmp_path), flask_env_file="production.env", **given)
+
+    return env_file
+
+
+def test_a_file_of_settings_wins_over_what_is_made_and_loses_to_flask_env(env_file):
+    found = env_file("\ufeff# mine\nMAIL_SERVER=smtp\nMAIL_PORT=587\nTOKEN='{{ a }} $x'\n", flask_env={"MAIL_PORT": "25"})
+    assert (found["MAIL_SERVER"], found["MAIL_PORT"], found["TOKEN"]) == ("smtp", "25", "{{ a }} $x")
+    assert found["DATABASE_URL"].startswith("mysql")
+
+
+@pytest.mark.parametrize("text, line", [("A=1\nno pelican\n", 2), ("A='pelican\nB=2\n", 1), ("\n\nexport pelican\n", 3)])
+def test_a_line_that_is_none_is_refused_by_its_number(text, line, env_file):
+    with pytest.raises(AnsibleError) as refusal:
+        env_file(text)
+    assert "Line %d of the .env file is no KEY=value" % line in str(refusal.value) and "pelican" not in str(refusal.value)
+
+
+def test_a_file_that_is_encrypted_is_read(evaluate, tmp_path):
+    vault = VaultLib([("default", VaultSecret(b"key"))])
+    (tmp_path / "production.env").write_bytes(vault.encrypt("TOKEN=pelican\n", VaultSecret(b"key")))
+    loader = DataLoader()
+    loader.set_vault_secrets([("default", VaultSecret(b"key"))])
+    variables = variables_of("app", "usual", inventory_dir=str(tmp_path), flask_env_file="production.env")
+    assert Templar(loader, variables).template(trust_as_template("{{ __app_env }}"))["TOKEN"] == "pelican"
+
+
+@pytest.mark.parametrize("name, value", [
+    ("url", "mysql+pymysql://microblog@localhost/microblog?unix_socket=/run/mysqld/mysqld.sock&charset=utf8mb4"),
+    ("host", "localhost"), ("port", "3306"), ("user", "microblog"), ("name", "microblog"),
+])
+def test_the_database_by_other_names(name, value, evaluate):
+    variable = trust_as_template("{{ flask_database_%s }}" % name)
+    assert evaluate("app", "__app_env", flask_env={"DB": variable})["DB"] == value
+
+
+@pytest.mark.parametrize("name, value", [
+    ("url", "sqlite:////srv/microblog/shared/instance/microblog.db"), ("host", ""), ("port", ""), ("user", ""),
+    ("name", "/srv/microblog/shared/instance/microblog.db"),
+])
+def test_a_file_as_the_database_by_other_names(name, value, evaluate):
+    assert evaluate("flask", "flask_database_" + name, flask_database="sqlite") == value
+
+
+@pytest.mark.parametrize("database", ["none", "external"])
+def test_no_database_has_no_names(database, evaluate):
+    names = ("url", "host", "port", "user", "name")
+    assert {evaluate("flask", "flask_database_" + name, flask_database=database) for name in names} == {""}
+
+
+def test_files_of_the_users_are_copied_rendered_or_written(evaluate, tmp_path):
+    (tmp_path / "pi.cfg").write_text("LED = {{ 1 }}\n\n")
+    (tmp_path / "config.py.j2").write_text("NAME = '{{ flask_app }}'\n")
+    files = [
+        {"dest": "pi.cfg", "src": "pi.cfg"}, {"dest": "a/config.py", "src": str(tmp_path / "config.py.j2")},
+        {"dest": "instance/x", "content": "X=1"},
+    ]
+    assert evaluate("app", "__app_config_files", flask_config_files=files, inventory_dir=str(tmp_path)) == {
+        "pi.cfg": "LED = {{ 1 }}\n\n", "a/config.py": "NAME = 'microblog'\n", "instance/x": "X=1",
+    }
+    assert evaluate("app", "__app_config_files", inventory_dir=None) == {}

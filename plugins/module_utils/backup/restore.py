@@ -29,12 +29,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate imp
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
-from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import RESTORED, Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import give_tree
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PROBLEMS = (*store.PROBLEMS, StillWriting, ProcessError)
-RESTORED = "restored"  # an outcome in the records
 HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
 UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"
 STUCK = (

@@ -86,6 +86,6 @@ def found_in(folder: str, migrations: str) -> dict:
     catalogues = glob.iglob(os.path.join(folder, "**", "LC_MESSAGES", "*.po"), recursive=True)
     return dict(
         built=os.path.isdir(folder),
-        migrations=os.path.isdir(os.path.join(folder, migrations)),
+        migrations=bool(migrations) and os.path.isdir(os.path.join(folder, migrations)),
         translations=any(catalogues),
     )

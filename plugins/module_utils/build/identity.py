@@ -15,6 +15,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import is_made
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import is_configured
 from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, resolve_sources
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import is_furnished
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
@@ -74,7 +75,8 @@ class Identity:
         if not self._is_intact(release):
             return "a file in it differs"
         tree = Tree(release, os.path.normpath(os.path.join(release, self.params["subfolder"])))
-        if not is_made(self.params, release) or not is_furnished(self.params, tree.folder):
+        has_files = is_furnished(self.params, tree.folder) and is_configured(self.params, tree.folder)
+        if not has_files or not is_made(self.params, release):
             return ""
         return Environment(self.module, tree, self.resolve(tree)).problem_of(tree.folder)
 

@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS, databases_at
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address, address_in_env
+from ansible_collections.selfhost.flask.plugins.module_utils.site.drivers import driver_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link, read_seal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -28,6 +29,10 @@ UNASKED = (
     "The application does not say where its data is: it can't be loaded without it, or has none of SQLAlchemy's engines. What "
     "is copied is what DATABASE_URL names."
 )
+UNWANTED = (
+    "flask_database is none, and the application keeps its data in %s. No migration of it runs. Set flask_database to what it "
+    "uses."
+)
 MOVED = "%s keeps its data in %s; the version before it keeps it in %s. No data is moved between them."
 KEYS = {
     "weak": "The application signs its sessions with a secret key that everybody can guess, so anybody can log in as "
@@ -41,6 +46,9 @@ READ_KEY = (
 )
 
 
+NONE = "none"  # the driver of an application without a database
+
+
 class Data(NamedTuple):
     """The databases of an application."""
 
@@ -48,6 +56,7 @@ class Data(NamedTuple):
     missing: tuple = ()  # in words, those that can't
     differs: tuple = ()  # in words, what it uses, and what DATABASE_URL names
     unasked: bool = False  # it could not be asked
+    unwanted: str = ""  # in words, what it uses though the user says that it has none
 
     def pairs(self) -> list:
         return pairs_of(self.database) if self.database else []
@@ -56,6 +65,7 @@ class Data(NamedTuple):
         """What has to be said of them."""
         notes = ["%s %s" % (DIFFERS % self.differs, READ_URL)] if self.differs else []
         notes += [UNASKED] if self.unasked else []
+        notes += [UNWANTED % self.unwanted] if self.unwanted else []
         return notes + (["%s %s" % (NOT_COPIED % self.lacks(), COPY_IT)] if self.missing else [])
 
     def lacks(self) -> str:
@@ -78,10 +88,15 @@ def addresses(about: dict) -> list:
     return found
 
 
+def is_without(site: Site) -> bool:
+    """Whether the user says that the application has no database."""
+    return driver_of(site, "database", "") == NONE
+
+
 def addresses_of(site: Site, about: dict, env: Address | None) -> list:
-    """Where its data is. A file among the code is none: nobody writes to it."""
-    code = os.path.realpath(site.path("releases")) + os.sep
-    said = [one for one in addresses(about) if not one.name.startswith(code)]
+    """Where its data is. A file among the code is none: nobody writes to it; nor is what is only guessed where there is none."""
+    code, guesses = os.path.realpath(site.path("releases")) + os.sep, ["unknown"] if is_without(site) else []
+    said = [one for one in addresses(about) if not one.name.startswith(code) and one.kind not in guesses]
     if env and all(one.kind == "unknown" for one in said):
         return said + [env]
     return said
@@ -102,7 +117,9 @@ def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
     differs = is_known and known and env.place not in [one.place for one in known]
     names = (in_words(known), env.in_words()) if differs else ()
     unasked = bool(about) and not about.get("databases") and (about.get("loads") is False or env is not None)
-    return Data(databases_at([[one.kind, one.name] for one in here], site.name), missing, names, unasked)
+    is_none = is_without(site)
+    database = databases_at([[one.kind, one.name] for one in here], site.name)
+    return Data(database, missing, names, unasked and not is_none, in_words(found) if is_none else "")
 
 
 def is_here(site: Site, address: Address, env: Address | None) -> bool:

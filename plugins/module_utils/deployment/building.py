@@ -11,6 +11,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import establish_build
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import establish_config_files
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
@@ -20,7 +21,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment import p
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file import establish_settings, take_values
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file import (
+    HIDDEN,
+    establish_settings,
+    take_values,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.translations import establish_translations
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
@@ -53,6 +58,7 @@ class Build:
         if release["built"] and not release["launched"]:
             self.environment(release)
             self.commands(release)
+            self.config_files(release)
         self.write_settings(release)
         if release["built"] and not release["launched"] and release["translations"]:
             self.translations(release)
@@ -60,10 +66,15 @@ class Build:
         return release
 
     def _take_values(self) -> dict:
-        """The settings' values, which no result has, so that they hide nothing in it: a path may have the same word."""
+        """The settings' values, which no result has, so that they hide nothing in it: a path may have the same word.
+
+        Neither has a result the contents of files.
+        """
         values = take_values(Part(self.module, "Write the settings to .env", self.module.params["settings"]))
         kept = {value for value in self.module.no_log_values if len(value) > 5}
-        self.module.no_log_values = kept - set(values.values())
+        contents = self.params["config_files"]
+        self.module.params["config_files"] = dict.fromkeys(contents, HIDDEN)
+        self.module.no_log_values = kept - set(values.values()) - set(contents.values())
         return values
 
     def note(self, changed: bool, *diffs: dict) -> None:
@@ -106,6 +117,11 @@ class Build:
         """What the user's own commands make of it."""
         with self.step("Run the commands of flask_build", release=release["path"]) as part:
             self.note(establish_build(part, tree_of(self.site.root, release["path"]).top))
+
+    def config_files(self, release: dict) -> None:
+        """The user's own files in it."""
+        with self.step("Write the files of flask_config_files", release=release["path"]) as part:
+            establish_config_files(part, tree_of(self.site.root, release["path"]))
 
     def write_settings(self, release: dict) -> None:
         """The keys of .env; beside it until the release is served with them."""

@@ -10,9 +10,17 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import private_files
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import manifest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
-from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, application, concerns, data_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import (
+    Data,
+    addresses_of,
+    application,
+    concerns,
+    data_of,
+    is_without,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import account_in
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import address_in_env
@@ -28,7 +36,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions imp
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
-from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import RESTORED, Records
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import (
     SEAL,
     keep_application,
@@ -153,9 +161,23 @@ class Deployment(Ending):
         return database.revision() if database else []
 
     def has_migrations(self, folder: str) -> bool:
-        return os.path.isdir(os.path.join(folder, self.params["migrations"]))
+        name = "" if is_without(self.site) else self.params["migrations"]
+        return bool(name) and os.path.isdir(os.path.join(folder, name))
 
-    def pending(self, revision: str = "head") -> Migrations | None:
+    def is_restored(self) -> bool:
+        """Whether the data is that of a backup, and no revision says what it lacks."""
+        last = Records(self.site).entries[-1:]
+        return not self.params["migrations"] and bool(last) and last[0]["outcome"] == RESTORED
+
+    def is_at_risk(self, loading: Loading) -> bool:
+        """Whether a release may change a database when it is loaded, with nobody asking for that.
+
+        Where the user says that there is none, one that it reaches for is another server; one that it names counts.
+        """
+        is_named = addresses_of(self.site, loading.to_keep(), None) if is_without(self.site) else loading.has_database()
+        return loading.is_risky() and (bool(is_named) or self.database() is not None)
+
+    def pending(self, revision: str = "heads") -> Migrations | None:
         """What lies between the database and a revision, as the live release says; None where it has no migrations."""
         folder = self.slots.release(self.slots.live())
         if not folder or not self.has_migrations(folder):
@@ -170,7 +192,7 @@ class Deployment(Ending):
         folder = self.slots.release(self.slots.live())
         if not folder or not self.has_migrations(folder):
             return None
-        question = dict(directory=self.params["migrations"], revision="head")
+        question = dict(directory=self.params["migrations"], revision="heads")
         return self.application(folder).answer("database", **question).get("current")
 
     def inspect(self, folder: str, current: list | None = None) -> Loading:
@@ -188,7 +210,7 @@ class Deployment(Ending):
     def is_settled(self, folder: str) -> bool:
         """Whether nothing is pending for a release: by its files, by the database, and if it is live, by itself."""
         if not self.has_migrations(folder):
-            return True
+            return not self.is_restored()
         if self.database():
             return self._is_up_to_date(folder)
         found = self.pending() if self.is_live(folder) else None
@@ -250,7 +272,7 @@ class Deployment(Ending):
         if live and not online:
             transaction.close_writes([live], self.params["patience"])
         if database:
-            transaction.dump(database, undo=not online)
+            transaction.dump(database, undo=not (live and online))
 
     def launch(self, transaction: Transaction, folder: str, asked: bool) -> None:
         """Starts the release, and looks at what that has done to the database, where nobody asked for a change."""
@@ -274,5 +296,5 @@ def seal(site: Site, folder: str, **about: str) -> None:
     """Gives a new release to root and marks it as complete, with what tells whether it stays as it is."""
     release = site.path("releases", site.release_name(folder))
     if not read_seal(release):
-        seal_tree(release)
+        seal_tree(release, private_files(folder), site.name)
         write_seal(release, dict(about, files=manifest(release, SEAL)))

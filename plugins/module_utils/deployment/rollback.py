@@ -66,7 +66,7 @@ class Rollback:
             transaction.bring_shared(self.folder)
             if change:
                 change = self.guarded(transaction, change)
-            elif loading.is_risky() and (loading.has_database() or deployment.database()):
+            elif deployment.is_at_risk(loading):
                 deployment.protect(transaction)
             self.launch(transaction, change)
         except PROBLEMS as error:
@@ -77,7 +77,7 @@ class Rollback:
 
     def check_copy(self, loading: Loading) -> None:
         """What may change the database when it is loaded is not, without a copy, unless somebody says so."""
-        risk = loading.is_risky() and loading.has_database() and self.deployment.database() is None
+        risk = self.deployment.is_at_risk(loading) and self.deployment.database() is None
         if risk and self.deployment.params["database"] != "keep":
             lacks = self.deployment.data().lacks() or "the database"
             about = dict(release=self.target, reason=loading.reason(), lacks=lacks)
@@ -93,6 +93,8 @@ class Rollback:
         def run() -> None:
             with transaction.timed("database"):
                 change()
+            if self.way_back.migrated:
+                journal["entry"]["migrated"] = transaction.changes()
             run.done = True
 
         run.done = False

@@ -14,12 +14,17 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations, named
-from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
+from ansible_collections.selfhost.flask.plugins.module_utils.site.records import SERVED, Records
 
 DIFFERS = (
     "%(target)s was served with the database at revision %(wanted)s, and it is at %(now)s. Set "
     "flask_rollback_database to one of these:\n%(ways)s\nNothing was changed."
 )
+CHANGED = (
+    "flask_migration_command has changed the database since %(target)s was served: %(changes)s. Set flask_rollback_database to "
+    "one of these:\n%(ways)s\nNothing was changed."
+)
+NO_DOWNGRADE = "Only Flask-Migrate's revisions can be undone. Set keep or restore, or downgrade by hand. Nothing was changed."
 NO_COPY = "The application uses %s, which can't be copied here, so no database is changed. Set keep."
 
 
@@ -31,6 +36,15 @@ class WayBack:
         self.records = records
         self.target = target
         self.wanted = wanted
+        self.migrated = self._migrated_since()
+
+    def _migrated_since(self) -> list:
+        """What has changed the database by a command, whose revisions nobody knows, since the release was served; the first is first."""
+        found = []
+        for entry in self.records.entries:
+            is_it = entry["release"] == self.target and entry["outcome"] == SERVED
+            found = [] if is_it else found + [entry] if entry.get("migrated") and entry["outcome"] == SERVED else found
+        return found
 
     def revision(self) -> list:
         """The database's present revision."""
@@ -43,11 +57,12 @@ class WayBack:
     def change(self) -> Callable | None:
         """What is to be done to the database; None where that is nothing."""
         now, wanted, policy = self.revision(), self.wanted, self.deployment.params["database"]
-        if sorted(now) == sorted(wanted) or policy == "keep":
+        if (sorted(now) == sorted(wanted) and not self.migrated) or policy == "keep":
             return None
         if policy == "refuse":
             values = dict(target=self.target, wanted=named(wanted), now=named(now), ways="\n".join(self.ways()))
-            self.deployment.module.fail_json(msg=DIFFERS % values)
+            values["changes"] = "; ".join(change for entry in self.migrated for change in entry["migrated"])
+            self.deployment.module.fail_json(msg=(CHANGED if self.migrated else DIFFERS) % values)
         if self.deployment.database() is None:
             raise DatabaseError(NO_COPY % (self.deployment.data().lacks() or "a database"))
         return self._downgrade() if policy == "downgrade" else self._restoration()
@@ -59,7 +74,7 @@ class WayBack:
         if database is None:
             return lines
         migrations = self._migrations()
-        for item in migrations.pending if migrations.downgrade else []:
+        for item in migrations.pending if migrations and migrations.downgrade else []:
             fate = "with all that it added" if item["reversible"] else "which has NO downgrade, so this is impossible"
             lines.append("downgrade: undoes %s %s, %s." % (item["revision"], item["message"], fate))
         path = self._copy()
@@ -72,6 +87,8 @@ class WayBack:
     def _downgrade(self) -> Callable:
         """Undoes revisions with the migrations of the release that is live."""
         migrations = self._migrations()
+        if migrations is None:
+            raise DatabaseError(NO_DOWNGRADE)
         if not migrations.downgrade:
             raise DatabaseError("The database is not beyond revision %s. Run update.yml." % named(self.wanted))
         stuck = [item["revision"] for item in migrations.pending if not item["reversible"]]
@@ -79,8 +96,10 @@ class WayBack:
             raise DatabaseError("The revision %s has no downgrade. Nothing was changed." % named(stuck))
         return migrations.run
 
-    def _migrations(self) -> Migrations:
-        """What the live release knows to lie between the two."""
+    def _migrations(self) -> Migrations | None:
+        """What the live release knows to lie between the two; None where it has no Flask-Migrate to undo it."""
+        if not self.deployment.params["migrations"]:
+            return None
         if len(self.wanted) > 1:
             raise DatabaseError("The revision %s is more than one; downgrade by hand." % named(self.wanted))
         return self.deployment.pending((self.wanted or ["base"])[0])
@@ -89,13 +108,14 @@ class WayBack:
         """Brings back the newest copy that has the revision."""
         path = self._copy()
         if not path:
-            raise DatabaseError("There is no copy of the database at revision %s." % named(self.wanted))
+            place = "as %s had it" % self.target if self.migrated else "at revision %s" % named(self.wanted)
+            raise DatabaseError("There is no copy of the database %s." % place)
         database = self.deployment.database()
         return lambda: database.restore(path)
 
     def _copy(self) -> str:
-        """The newest dump that has the revision; empty where there is none."""
-        for entry in reversed(self.records.entries):
+        """The newest dump that has the revision; empty where there is none. A command's own copy is what it has found."""
+        for entry in self.migrated[:1] or reversed(self.records.entries):
             try:
                 if entry.get("dump") and sorted(read_manifest(entry["dump"])["revision"]) == sorted(self.wanted):
                     return entry["dump"]

@@ -76,8 +76,8 @@ class FlaskApp:
             self.environment["HOME"] = pwd.getpwnam(user).pw_dir
         self._check_paths()
         self.environment.update(usable(settings or {}))
-        found = dict(self._read_env(), **(settings or {}))
-        self.secrets = secrets_of(found, (self.folder, self.venv, self.name))
+        self.settings = dict(self._read_env(), **(settings or {}))
+        self.secrets = secrets_of(self.settings, (self.folder, self.venv, self.name))
         self.pattern = pattern_of(self.secrets)
 
     def _check_paths(self) -> None:
@@ -107,14 +107,22 @@ class FlaskApp:
         result = self._run(list(argv))
         return result._replace(out=self.mask(result.out), err=self.mask(result.err))
 
+    def run_line(self, line: str) -> Result:
+        """Runs a line for the shell there, with the settings of .env in its environment."""
+        result = self._execute(["/bin/sh", "-c", line], dict(usable(self.settings), **self.environment))
+        return Result([line], result.code, self.mask(result.out), self.mask(result.err))
+
     def _run(self, argv: list, data: str | None = None) -> Result:
+        return self._execute([self.program(argv[0])] + argv[1:], self.environment, data)._replace(argv=argv)
+
+    def _execute(self, argv: list, environment: dict, data: str | None = None) -> Result:
         code, out, err = self.module.run_command(
-            self.prefix + [self.program(argv[0])] + argv[1:],
+            self.prefix + argv,
             cwd=self.folder,
             data=data,
             pass_fds=process.held,
             path_prefix=os.path.join(self.venv, "bin"),
-            environ_update=self.environment,
+            environ_update=environment,
         )
         return Result(argv, code, out, err)
 

@@ -10,7 +10,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.application i
 USAGE_ERROR = 2  # of flask
 NO_COMMAND = (
     "The application's environment has no command `flask %s`, which Flask-Migrate brings. Nothing was migrated. Add "
-    "Flask-Migrate to the requirements; the version of Flask that they name has to fit it."
+    "Flask-Migrate to the requirements; the version of Flask that they name has to fit it. If the application migrates "
+    "another way, set flask_migration_command."
 )
 
 

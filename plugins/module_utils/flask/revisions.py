@@ -27,7 +27,7 @@ class Revision(NamedTuple):
 def revisions(tree: Tree | None, migrations: str) -> tuple[dict, list[str]]:
     """The migrations of a tree by their revision, and the files that can't be read as Python."""
     found, unreadable = {}, []
-    folder = os.path.join(tree.folder, migrations, "versions") if tree else ""
+    folder = os.path.join(tree.folder, migrations, "versions") if tree and migrations else ""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         text = read_inside(tree, os.path.join(folder, name)) if name.endswith(".py") else None
         file = printable(os.path.relpath(os.path.join(folder, name), tree.folder))

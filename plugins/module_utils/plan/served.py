@@ -44,9 +44,14 @@ def served_release(root: str) -> Served | None:
     return Served(name, about.get("version", ""), commit, Tree(top, folder))
 
 
+def site_at(root: str) -> Site:
+    """The application whose folder it is."""
+    return Site(os.path.basename(os.path.normpath(root)), root, "")
+
+
 def database_revision(root: str) -> list | None:
     """The revisions that the database says it is at, or else those that were recorded."""
-    database = database_of(Site(os.path.basename(os.path.normpath(root)), root, ""))
+    database = database_of(site_at(root))
     try:
         return database.revision() if database else recorded_revision(root)
     except (CommandError, DatabaseError):

@@ -15,9 +15,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements 
     requirements,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import is_without
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import compare_keys, example_keys
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import compare_revisions, heads, revisions
-from ansible_collections.selfhost.flask.plugins.module_utils.plan.served import Served, database_revision, read
+from ansible_collections.selfhost.flask.plugins.module_utils.plan.served import Served, database_revision, read, site_at
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import application_folder
 
 COMMITS = 50  # that are named; the others are counted
@@ -52,6 +53,8 @@ def compare(module: AnsibleModule, served: Served | None, tree: Tree) -> dict:
 def migrations(module: AnsibleModule, before: Tree | None, after: Tree) -> dict:
     """What the version would do to the database."""
     params = module.params
+    if is_without(site_at(params["root"])):
+        return no_migrations()
     old = revisions(before, params["migrations"])[0]
     new, unreadable = revisions(after, params["migrations"])
     for file in unreadable:
@@ -62,6 +65,10 @@ def migrations(module: AnsibleModule, before: Tree | None, after: Tree) -> dict:
     assumed = present is None and bool(old)
     present = heads(old) if present is None else present
     return dict(present=present, assumed=assumed, **compare_revisions(old, new, present))
+
+
+def no_migrations() -> dict:
+    return dict(present=[], assumed=False, **compare_revisions({}, {}, []))
 
 
 def settings(params: dict, tree: Tree) -> dict:
@@ -96,7 +103,7 @@ def without_git(params: dict) -> dict:
         changed=True,
         version=params["version"],
         requirements=compare_requirements([], []),
-        migrations=dict(present=[], assumed=False, **compare_revisions({}, {}, [])),
+        migrations=no_migrations(),
         env=compare_keys("", params["values"], []),
         text="git is not installed yet: what the deployment would change can't be said.\n",
     )

@@ -17,7 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.release import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 KEPT_ENTRIES = 500
-SERVED, FAILED, ABANDONED = "served", "failed", "rolled back"
+SERVED, FAILED, ABANDONED, RESTORED = "served", "failed", "rolled back", "restored"
 
 
 class Records:

@@ -104,19 +104,32 @@ def give_tree(folder: str, user: str) -> None:
     os.chown(folder, uid, gid)
 
 
-def seal_tree(folder: str) -> None:
+def seal_tree(folder: str, private: frozenset = frozenset(), user: str = "") -> None:
     """Gives a folder to root: readable by everybody, whatever the umask was, writable by nobody else.
 
-    From the root down: a folder is listed only once its former owner can't change it any more.
+    What is private only this user's group reads. From the root down: a folder is listed only once its former owner can't
+    change it any more.
     """
     _seal(folder)
     for path, folders, files in os.walk(folder):
         for name in folders + files:
-            _seal(os.path.join(path, name))
+            whole = os.path.join(path, name)
+            _seal(whole, user if _source(whole) in private else "")
 
 
-def _seal(path: str) -> None:
-    os.chown(path, 0, 0, follow_symlinks=False)
-    if not os.path.islink(path):
+def _source(path: str) -> str:
+    """The file that Python has compiled to another; the file itself where it is none."""
+    folder, name = os.path.split(path)
+    if os.path.basename(folder) != "__pycache__":
+        return path
+    return os.path.join(os.path.dirname(folder), name.partition(".")[0] + ".py")
+
+
+def _seal(path: str, user: str = "") -> None:
+    """A file that is private belongs to the user's group, too."""
+    os.chown(path, 0, grp.getgrnam(user).gr_gid if user else 0, follow_symlinks=False)
+    if user and not os.path.islink(path):
+        os.chmod(path, 0o640)
+    elif not os.path.islink(path):
         mode = stat.S_IMODE(os.lstat(path).st_mode)
         os.chmod(path, (mode & 0o700) | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)

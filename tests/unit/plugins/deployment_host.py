@@ -84,7 +84,7 @@ class Migrations:
         folder = app.folder
         self.host.asked += [] if state else [revision]
         known = sorted(name[:-3] for name in os.listdir(os.path.join(folder, directory, "versions")))
-        wanted = [name for name in known if revision == "head" or name <= revision != "base"]
+        wanted = [name for name in known if revision in ("head", "heads") or name <= revision != "base"]
         done = [name for name in known if [name] <= self.host.database.at]
         self.before, self.after = self.host.database.revision(), wanted[-1:]
         self.downgrade = len(wanted) < len(done)
@@ -128,6 +128,14 @@ class App:
         self.host.reach("load")
         return self.state() if question == "database" else {}
 
+    def run_line(self, line: str) -> Result:
+        self.host.lines.append((self.name, line))
+        self.host.reach("run")
+        return Result([line], 1 if line == "false" else 0, "", "its last words")
+
+    def report(self, result: Result, advice: str) -> str:
+        return "`%s` ended with exit code %d. %s\n%s" % (*result.argv, result.code, advice, result.err)
+
     def answer(self, dummy: str, **ignored: object) -> dict:
         found = Migrations(self, "migrations")
         return dict(current=found.before)
@@ -147,6 +155,7 @@ class DeploymentHost:
         self.broken = {}  # release -> what its servers answer; None where they end at once
         self.steps, self.states, self.on = [], {}, {}
         self.commands = []  # that were run as root
+        self.lines = []  # (release, line) that were run for the shell in a release
         self.loadings = {}  # release -> what its loading in the sandbox shows
         self.asked = []  # for which revisions the application was asked
         self.database = Memory(self)

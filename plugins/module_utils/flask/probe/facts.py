@@ -8,6 +8,7 @@ Part of what is sent to the application's own interpreter; see questions.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import re
@@ -20,6 +21,7 @@ ALIASES = {"mariadb": "mysql", "postgres": "postgresql"}
 MEMORY = ("", ":memory:")
 PATH_KEYS = {"DATABASE", "DATABASE_PATH", "DATABASE_FILE", "DB_PATH", "SQLITE_PATH"}  # a SQLite file by its path
 MAPPERS = ("peewee", "pony", "mongoengine", "pymongo", "tortoise")  # counted if the application imports them
+PEEWEE = {"SqliteDatabase": "sqlite", "MySQLDatabase": "mysql", "PostgresqlDatabase": "postgresql"}  # also their subclasses
 DRIVERS = ("psycopg2", "psycopg", "asyncpg", "oracledb", "pyodbc")  # counted if they are installed for it
 LENGTH = 16  # characters that a key needs, so that nobody finds it by trying
 # As manuals, tutorials and templates have them, of their letters and digits alone; the shorter ones are weak anyway.
@@ -49,7 +51,7 @@ def databases_of(app: object | None, engines: list) -> list:
     """Each with its bind, kind, host, port and name, which is the path of a file; unknown where nobody can tell."""
     urls = sorted(bound_urls(app), key=lambda one: one[0]) + [("", getattr(engine, "url", None)) for engine in engines]
     found = [described(*one) for one in urls]
-    found += [unknown(name) for name in MAPPERS if name in sys.modules]
+    found += [one for name in MAPPERS if name in sys.modules for one in mapped(name)]
     if not found and app is not None:
         found = configured(app) or [unknown(name) for name in DRIVERS if importlib.util.find_spec(name)]
     unique = {}
@@ -61,6 +63,25 @@ def databases_of(app: object | None, engines: list) -> list:
 def unknown(name: str) -> dict:
     """A database of which only is known what speaks to it."""
     return {"bind": "", "kind": "unknown", "host": "", "port": 0, "name": name}
+
+
+def mapped(name: str) -> list:
+    """The databases of a mapper that is no SQLAlchemy; of peewee, those that have their name."""
+    base = getattr(sys.modules[name], "Database", None) if name == "peewee" else None
+    made = [one for one in gc.get_objects() if base in type(one).__mro__ and one.database] if base else []
+    return [described_peewee(one) for one in made] or [unknown(name)]
+
+
+def described_peewee(database: object) -> dict | None:
+    """A database of peewee's by the name of its class."""
+    kind = next((PEEWEE[one.__name__] for one in type(database).__mro__ if one.__name__ in PEEWEE), None)
+    name, options = str(database.database), database.connect_params
+    if kind is None:
+        return unknown("peewee")
+    if kind == "sqlite":
+        return described_file("", name)
+    host = "localhost" if "unix_socket" in options else options.get("host") or "localhost"
+    return {"bind": "", "kind": kind, "host": host, "port": int(options.get("port") or 0), "name": name}
 
 
 def bound_urls(app: object | None) -> list:

@@ -13,6 +13,11 @@ import os
 
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.loader import Problem, explained, load_app
 
+ANOTHER_WAY = (
+    "Call Migrate(app, db) in it, or set the folder that has its migrations. If it migrates another way, set "
+    "flask_migration_command to the command, such as 'alembic upgrade head', or to none."
+)
+
 
 def database(directory: str | None, revision: str) -> dict:
     """At which revision the database is, and what lies between that and the desired one."""
@@ -30,7 +35,7 @@ def foreseen(app: object, directory: str, current: list) -> dict:
     """The same without the database, which is known to be at these revisions."""
     with app.app_context():
         migrate, config, script = _script(directory)
-        answer = _compared(script, [tuple(current)], _desired(script, "head"), "head")
+        answer = _compared(script, [tuple(current)], _desired(script, "heads"), "heads")
         return dict(answer, command=getattr(migrate.migrate, "command", "db"))
 
 
@@ -41,10 +46,10 @@ def _script(directory: str | None) -> tuple:
 
     migrate = current_app.extensions.get("migrate")
     if migrate is None:
-        raise Problem("The application %s has no Flask-Migrate. Call Migrate(app, db) in it." % os.environ["FLASK_APP"])
+        raise Problem("The application %s has no Flask-Migrate. %s" % (os.environ["FLASK_APP"], ANOTHER_WAY))
     directory = directory or migrate.directory
     if not os.path.isfile(os.path.join(directory, "env.py")):
-        raise Problem("%s has no env.py, so there are no migrations there. Set directory." % os.path.abspath(directory))
+        raise Problem("%s has no env.py, so Flask-Migrate has no migrations there. %s" % (os.path.abspath(directory), ANOTHER_WAY))
     config = migrate.migrate.get_config(directory)
     return migrate, config, ScriptDirectory.from_config(config)
 

@@ -11,6 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.selfhost.flask.plugins.action import flask_preflight
+from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import ROLES, read_yaml
 
 INVENTORY = {
     "flask_app": "blog",
@@ -105,7 +106,7 @@ VALUES = {
     "a secret": ({"flask_env": ["pelican"]}, "flask_env is something else. Set it to keys with values."),
     "nothing": ({"flask_aliases": None}, "flask_aliases has no value. Set it to a list, or take it out."),
     "a template": ({"flask_tls": trust_as_template("{{ 'letsencrypt' ~ 'x' }}")}, "flask_tls is 'letsencryptx'. Set it to"),
-    "no part of the stack": ({"flask_database": "oracle"}, "flask_database is 'oracle'. Set it to external, mysql or sqlite."),
+    "no part of the stack": ({"flask_database": "oracle"}, "flask_database is 'oracle'. Set it to external, mysql, none or sqlite."),
     "a part of another kind": ({"flask_web_server": "postfix"}, "flask_web_server is 'postfix'. Set it to nginx."),
     "a companion that there is not": ({"flask_services": ["redis"]}, "flask_services is 'redis'. Set it to nothing: there is none."),
     "left out": ({"flask_repo": ...}, "flask_repo is not set. Set it in the inventory."),
@@ -165,3 +166,9 @@ def test_one_application_or_confirmed_ones_are_no_question(effect, hosts, extra,
 @pytest.mark.parametrize("confirmed", ["shop.example.com", "blog", "blog.example.com,mail"])
 def test_each_application_has_to_be_confirmed_by_its_inventory_name(confirmed, refuse):
     assert refuse(EFFECT, BOTH, flask_confirm=confirmed).startswith("2 applications are meant")
+
+
+def test_what_the_collection_offers_is_no_unknown_name(refuse):
+    offered = [name for name in read_yaml(ROLES / "flask/vars/main.yml") if not name.startswith("_")]
+    assert {"flask_database_url", "flask_database_host"} <= set(offered)
+    assert refuse(**dict.fromkeys(offered, "x")) == ""

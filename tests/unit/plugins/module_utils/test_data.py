@@ -183,3 +183,27 @@ def test_settings_that_are_not_in_env_yet_are_those_that_count(shop):
     assert "which DATABASE_URL names" in str(concerns(shop.site, "v2", about, None))
     assert concerns(shop.site, "v2", about, None, str(path)) == []
     assert data_of(shop.site, about, str(path)).differs in ((), None, False)
+
+
+@pytest.fixture
+def without(shop):
+    """The user says that there is no database, which the host has written down."""
+    (shop.folder / "shared/.env").write_text("SECRET_KEY=x\n")
+    (shop.folder / "deployment").mkdir()
+    (shop.folder / "deployment/drivers.json").write_text('{"process": "supervisor", "database": "none"}')
+    return shop
+
+
+def test_without_a_database_nothing_is_guessed_and_nothing_is_to_be_said(without):
+    without.serve("v1", PEEWEE, loads=False)
+    assert without.found() == ([], []) and without.findings() == {}
+    assert data_of(without.site).notes() == []
+    without.serve("v2", loads=False)
+    assert data_of(without.site).notes() == []
+
+
+def test_a_database_that_there_should_not_be_is_copied_and_said(without):
+    without.serve("v1", without.file)
+    assert without.found() == ([["sqlite", without.file["name"]]], [])
+    said = data_of(without.site).notes()
+    assert len(said) == 1 and said[0].startswith("flask_database is none, and the application keeps its data in the SQLite file")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import stat
@@ -91,3 +92,15 @@ def test_a_path_that_leads_out_of_it_is_refused(name, tree):
 def test_a_release_may_itself_be_behind_a_link(tree, tmp_path):
     (tmp_path / "srv").symlink_to(tree)
     assert path_inside(str(tmp_path / "srv"), "folder/x") == str(tmp_path / "srv/folder/x")
+
+
+@pytest.mark.needs_root
+def test_what_is_private_is_read_by_the_user_alone_also_what_python_made_of_it(tree):
+    (tree / "__pycache__").mkdir()
+    for name in ("config.py", "__pycache__/config.cpython-311.pyc", "__pycache__/other.cpython-311.pyc"):
+        (tree / name).touch()
+    seal_tree(str(tree), frozenset([str(tree / "config.py")]), "daemon")
+    group = grp.getgrnam("daemon").gr_gid
+    found = {path.name: (oct(mode(path))[2:], path.stat().st_uid, path.stat().st_gid) for path in tree.rglob("*o*.py*")}
+    assert found["config.py"] == found["config.cpython-311.pyc"] == ("640", 0, group)
+    assert found["other.cpython-311.pyc"] == ("644", 0, 0)

@@ -49,6 +49,13 @@ def test_neither_the_network_nor_data_is_there_unless_asked_for(made, host, sand
     assert {sandbox.hidden for sandbox in sandboxes} == {(str(host.root / "slots"),)}
 
 
+def test_files_of_the_users_come_when_no_command_can_read_them(made):
+    files = {"config.py": "KEY = 1\n", "instance/blog.cfg": "A=1\n"}
+    release = made("ls -R >made.txt", config_files=files, shared=["instance"])
+    assert "blog" in read(release, "made.txt") and read(release, "config.py") == "KEY = 1\n"
+    assert not {"config.py", "blog.cfg"} & set(read(release, "made.txt").split())
+
+
 def test_what_they_make_is_public(made):
     release = made("mkdir -p blog/static && echo body >blog/static/site.css", static_folder="blog/static")
     assert read(release, ".public/static/site.css") == "body\n"

@@ -9,7 +9,10 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import edit
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import OPTIONS, FlaskApp
 
 SECRET = "p%4$#'\"@/ :\\w"
 
@@ -115,3 +118,15 @@ def test_settings_that_are_not_there_change_nothing(run, commands, release):
     commands.expect(dict(stale=[], skipped=[], available=False))
     assert not run("flask_translate", chdir=str(release), app="b:a", settings=str(release / "next"))["changed"]
     assert "COLOUR" not in commands.options[0]["environ_update"]
+
+
+def test_a_line_for_the_shell_has_the_settings_and_the_environments_programs(release):
+    env(release, SECRET_KEY=SECRET, PATH="/nowhere", LD_PRELOAD="/x")
+    program = release / ".venv/bin/alembic"
+    program.write_text('#!/bin/sh\necho "$FLASK_APP $1 <$LD_PRELOAD> in $(pwd)"; [ "$SECRET_KEY" = "$KEY" ] && echo "$SECRET_KEY"\n')
+    program.chmod(0o755)
+    with patch_module_args(dict(chdir=str(release), app="blog:app")):
+        app = FlaskApp(AnsibleModule(argument_spec=OPTIONS), settings={"KEY": SECRET})
+    result = app.run_line("cd . && alembic upgrade; exit 3")
+    assert (result.argv, result.code) == (["cd . && alembic upgrade; exit 3"], 3)
+    assert result.out == "blog:app upgrade <> in %s\n********\n" % release

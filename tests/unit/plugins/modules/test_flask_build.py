@@ -124,3 +124,59 @@ def test_nothing_is_done_while_somebody_else_is_at_work(build, host):
     Lock(host.site).take(dict(BOB), [])
     assert build()["holder"]["owner"] == "bob@pc"
     assert os.listdir(host.root / "releases") == []
+
+
+KEY = "not-to-be-seen"
+CONFIG = {"config.py": "KEY = '%s'\n" % KEY, "conf/pi.cfg": "LED=1\n"}
+
+
+def content(path, name="config.py"):
+    with open(os.path.join(path, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_files_of_the_users_are_part_of_the_release_and_secret(update, remote, host):
+    remote.commit("config.py")
+    release = update(config_files=CONFIG, _ansible_diff=True)
+    for name, text in CONFIG.items():
+        path = os.path.join(release["path"], name)
+        assert (content(release["path"], name), oct(os.stat(path).st_mode)[-3:]) == (text, "640")
+    assert KEY not in json.dumps(release) and host.links()["current"] == release["id"]
+    assert update(config_files=CONFIG)["served"]
+
+
+@pytest.mark.parametrize("other", [{}, {"config.py": "KEY = 2\n"}, dict(CONFIG, more="x")], ids=["none", "changed", "more"])
+def test_another_content_is_another_release_and_the_old_one_keeps_its_own(other, update, host):
+    first = update(config_files=CONFIG)
+    second = update(config_files=other)
+    assert (second["served"], second["id"]) == (False, first["id"] + "-2")
+    assert content(first["path"]) == CONFIG["config.py"] and host.links()["current"] == second["id"]
+    assert sorted(name for name in os.listdir(second["path"]) if name in ("config.py", "conf", "more")) == sorted(
+        {name.partition("/")[0] for name in other}
+    )
+
+
+def test_one_that_fails_leaves_the_old_one(build, deploy, update, host):
+    first = update(config_files=CONFIG)
+    host.broken[first["id"] + "-2"] = dict(status=500)
+    second = build(config_files={"config.py": "KEY = 2\n"})
+    assert deploy(second["path"], session=second["session"])["failed"]
+    assert host.links()["current"] == first["id"] and content(host.root / "current") == CONFIG["config.py"]
+
+
+def test_one_at_a_shared_path_follows_what_is_served(update, build, deploy, host, runuser):
+    name = "instance/blog.cfg"
+    first = update(config_files={name: "A=1\n"}, shared=["instance"])
+    assert content(host.root / "shared", name) == "A=1\n"
+    host.broken[first["id"] + "-2"] = dict(status=500)
+    second = build(config_files={name: "A=2\n"}, shared=["instance"])
+    assert content(host.root / "shared", name) == "A=1\n"
+    assert deploy(second["path"], session=second["session"])["failed"] and content(host.root / "shared", name) == "A=1\n"
+    update(config_files={name: "A=3\n"}, shared=["instance"])
+    assert content(host.root / "shared", name) == "A=3\n"
+
+
+def test_a_link_of_the_repositorys_leads_no_file_elsewhere(build, remote, tmp_path):
+    os.symlink(tmp_path, remote.folder / "conf")
+    remote.commit("README2")
+    assert "conf/pi.cfg leads out of its folder" in build(config_files=CONFIG)["msg"] and not (tmp_path / "pi.cfg").exists()

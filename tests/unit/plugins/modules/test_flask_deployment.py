@@ -882,3 +882,29 @@ class TestSession:
         with step(host.site.root):
             assert "is still at work on this host" in served()["msg"]
         assert host.steps == [] and host.look_anew()[:3] == before[:3]
+
+
+@pytest.fixture
+def without(host, monkeypatch):
+    """The user says that the application has no database, and the host has it written down."""
+    monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data())
+    (host.root / "deployment/drivers.json").write_text('{"database": "none"}')
+
+
+@pytest.mark.parametrize("loading", [{}, dict(touches=["connects to mysql"]), dict(loads=False, why="no network")])
+def test_without_a_database_nothing_is_closed_copied_or_migrated(loading, without, run, host, deploy):
+    for name in ("v1", "v2"):
+        host.release(name, migrations=["a1"])
+        host.loadings[name] = loading
+        assert deploy(name)["changed"]
+    assert not deploy("v2")["changed"]
+    assert run("flask_rollback", **host.about())["release"] == "v1"
+    assert not {"close", "dump", "load", "migrate"} & set(host.steps) and host.asked == []
+
+
+def test_one_that_it_names_all_the_same_is_not_loaded_without_a_copy(without, host, deploy):
+    host.release("v1")
+    deploy("v1")
+    host.release("v2")
+    host.loadings["v2"] = dict(touches=["connects to mysql"], databases=[dict(kind="mysql", name="blog", host="db")])
+    assert "v2 may change its database when it is loaded" in deploy("v2")["msg"]
