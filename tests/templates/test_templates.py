@@ -148,6 +148,7 @@ def gunicorn_settings(text, monkeypatch):
     for name, module in (("dotenv", dotenv), ("gunicorn", ModuleType("gunicorn")), (workers.__name__, workers)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("runpy.run_path", lambda path: {"Gate": path})
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     settings = {"__file__": "/srv/blog/slots/blue.settings/gunicorn.conf.py"}
     exec(compile(text, "gunicorn.conf.py", "exec"), settings)
     return settings
@@ -165,6 +166,17 @@ def test_the_number_of_workers_follows_cores_and_memory(cores, gigabytes, worker
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
     settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2"), monkeypatch)
     assert settings["workers"] == workers
+
+
+@pytest.mark.parametrize("packages, workers, threads", [
+    ([], 3, 16), (["simple_websocket"], 3, 100), (["simple_websocket", "flask_socketio"], 1, 100),
+])
+def test_workers_and_threads_suit_an_application_with_websockets(packages, workers, threads, render, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}.get)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in packages else None)
+    settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2"), monkeypatch)
+    assert (settings["workers"], settings["threads"]) == (workers, threads)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
