@@ -73,6 +73,7 @@ BAD_FLASK = {
     "two domains": ({"flask_domain": "a.example.com b.example.com"}, "flask_domain is 'a.example.com b.example.com'"),
     "a URL among the other names": ({"flask_aliases": ["https://x"]}, "flask_aliases is https://x. Set it to host names"),
     "a pattern for passwords": ({"flask_login_urls": ["/login*"]}, "flask_login_urls is /login*. Set it to paths"),
+    "a status of no healthy answer": ({"flask_health_status": [200, 503]}, "flask_health_status is 200, 503. Set it to"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
     "no administrators": ({"flask_admins": []}, "flask_admins is empty, so nobody could log in afterwards."),
     "a key that is none": (

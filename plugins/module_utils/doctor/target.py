@@ -22,6 +22,7 @@ class Target(NamedTuple):
     profile: str = "intermediate"
     health_url: str = "/"
     health_text: str = ""
+    health_status: tuple = ()
     headers: tuple = ()
     ports: tuple = (80, 443)
     seconds: float = 2

@@ -76,7 +76,7 @@ class Web:
     def judged(self, reply: Reply) -> Iterator[Finding]:
         """The health URL's answer."""
         url = "https://%s%s" % (self.target.domain, self.target.health_url)
-        if reply.status >= 400:
+        if not self.is_well(reply):
             yield seen(
                 "health-error",
                 "%s answers %d: %s" % (url, reply.status, clipped(re.sub(r"<[^>]*>", " ", reply.text), 120)),
@@ -94,6 +94,10 @@ class Web:
                 "See on the host what is busy: `top`, and the application's log; doctor_seconds is the limit.",
             )
 
+    def is_well(self, reply: Reply) -> bool:
+        """Where a redirect leads to is looked at on the host."""
+        return reply.status < 400 or reply.status in self.target.health_status
+
     def headers(self, reply: Reply) -> Iterator[Finding]:
         server = reply.headers.get("Server", "")
         if VERSION.search(server):
@@ -101,7 +105,7 @@ class Web:
                 "server-version-shown", "The answers say which version serves: %s." % server,
                 "Run site.yml: `server_tokens off`.",
             )
-        if reply.status < 400:
+        if self.is_well(reply):
             self.reply = reply
             yield from self.clock(reply.headers.get("Date"), time.time())
             yield from self.missing(reply, self.target.headers)

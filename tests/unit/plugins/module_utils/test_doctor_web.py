@@ -42,6 +42,7 @@ def web(monkeypatch):
     (reply(), {}, []),
     (reply(503), {}, ["health-error"]),
     (reply(), dict(health_text="pelican"), ["health-text"]),
+    (reply(status=401), dict(health_status=(401,)), []),
     (reply(seconds=3), {}, ["health-slow"]),
     (reply(Server="nginx/1.22.1"), {}, ["server-version-shown"]),
     (reply(Server="nginx"), dict(headers=("X-Content-Type-Options",)), ["header-missing"]),
