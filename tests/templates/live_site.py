@@ -90,6 +90,9 @@ class LiveSite:
     def error_log(self) -> str:
         return (self.site.root / ("var/log/nginx/%s.error.log" % self.site.app)).read_text()
 
+    def access_log(self) -> str:
+        return (self.site.root / ("var/log/nginx/%s.access.log" % self.site.app)).read_text()
+
     def is_up(self) -> bool:
         try:
             return self.get("/").status != 502
@@ -114,7 +117,7 @@ class LiveSite:
         """The beginning of an answer."""
         connection = http.client.HTTPConnection("blog.example.com", timeout=10)
         connection.sock = self.tls()
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body, headers)
         return connection.getresponse()
 
     def websocket(self, path: str = "/echo") -> WebSocket:

@@ -56,10 +56,12 @@ class NginxSite:
 
     def files(self, deployment: str) -> list:
         tasks = DataLoader().load_from_file(str(ROLES / "nginx/tasks/site.yml"), trusted_as_template=True)
-        variables = variables_of("nginx", deployment, **tasks[0]["vars"], **self.given)
+        variables = variables_of("nginx", deployment, **tasks[-1]["vars"], **self.given)
         variables["ansible_search_path"] = [str(ROLES / "nginx")]
         templar = Templar(DataLoader(), variables)
-        return [file for name in FILES for file in templar.template(trust_as_template("{{ %s }}" % name))]
+        files = [file for name in FILES for file in templar.template(trust_as_template("{{ %s }}" % name))]
+        users = tasks[0]["selfhost.flask.config_files"]["files"] if "flask_basic_auth" in self.given else []
+        return files + templar.template(users)
 
     def place(self, file: dict) -> None:
         target = self.root / file["dest"].lstrip("/")

@@ -224,7 +224,7 @@ def test_a_page_of_ones_own_is_read_beside_the_inventory(evaluate, refusals, tmp
     assert refusals("nginx", **given) == []
     tasks = DataLoader().load_from_file(str(ROLES / "nginx/tasks/site.yml"), trusted_as_template=True)
     given["ansible_search_path"] = [str(ROLES / "nginx")]
-    written = evaluate("nginx", "__nginx_page_files", **given, **tasks[0]["vars"])
+    written = evaluate("nginx", "__nginx_page_files", **given, **tasks[-1]["vars"])
     assert [file["content"] for file in written if file["dest"].endswith("unavailable/page.html")] == ["<p>Back soon"]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import sys
@@ -13,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live_site import LiveSite
+from live_site import LiveSite, wait_for
 from nginx_site import NginxSite
 
 PACKAGES = ["gunicorn>=27,<28", "Flask-SocketIO==5.7.0", "python-dotenv==1.2.1", "eventlet==0.41.3"]
@@ -88,8 +89,8 @@ def serve(nginx, venv, render):
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o755)
 
-        def serve(name, application, **given):
-            live = LiveSite(NginxSite(nginx, Path(folder) / name, "usual", {}), venv)
+        def serve(name, application, site=None, **given):
+            live = LiveSite(NginxSite(nginx, Path(folder) / name, "usual", site or {}), venv)
             stack.callback(live.stop)
             live.start(application, render("gunicorn", "gunicorn.conf.py.j2", gunicorn_root=str(live.srv), **given))
             return live
@@ -142,6 +143,79 @@ def test_websockets_answer_until_the_server_stops(streams):
     assert b"data: 0\n" in events.read()  # to the end of the whole answer
     assert streams.server.wait(20) == 0 and time.monotonic() - begin < 20
     assert "[error]" not in streams.error_log()
+
+
+GUARDED = {
+    "flask_basic_auth": {"ana": "p:%4$#'\"@ ü", "bob": "x"},
+    "flask_noindex": True,
+    "flask_trusted_proxies": ["127.0.0.0/8", "2001:db8::/32", "cloudflare"],
+    "flask_health_url": "/whoami?deep=1",
+    "flask_web_include": "location = /own {\n    return 200 own;\n}\n",
+    "nginx_upload_limit": "1m",
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(serve):
+    return serve("guarded", STREAMS, site=GUARDED, gunicorn_workers=1)
+
+
+def login(password, name="ana"):
+    return {"Authorization": "Basic " + base64.b64encode(("%s:%s" % (name, password)).encode()).decode()}
+
+
+def test_a_password_is_asked_for_but_by_the_health_url(guarded):
+    passwords = GUARDED["flask_basic_auth"]
+    answer = guarded.get("/")
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="microblog"')
+    assert guarded.get("/", **login("wrong")).status == guarded.get("/", **login(passwords["ana"], "bob")).status == 401
+    assert [guarded.get("/", **login(password, name)).status for name, password in passwords.items()] == [200, 200]
+    asked = guarded.get("/whoami", **login(passwords["ana"]))
+    assert asked.status == guarded.get("/whoami").status == 200 and "Authorization" not in json.loads(asked.read())
+    websocket = guarded.websocket()
+    assert websocket.status == 401
+
+
+def test_hashes_of_passwords_are_the_same_in_each_run(render):
+    first, second = (render("nginx", "users.j2", flask_basic_auth=GUARDED["flask_basic_auth"]) for dummy in range(2))
+    assert first == second and first.count("\n") == 2 and GUARDED["flask_basic_auth"]["ana"] not in first
+
+
+def test_search_engines_are_told_to_leave_the_site_out(guarded, streams):
+    assert guarded.get("/", **login("x", "bob")).headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert "X-Robots-Tag" not in streams.get("/whoami").headers
+
+
+def test_the_visitor_s_address_is_what_trusted_proxies_say(guarded, streams):
+    said = {"X-Forwarded-For": "192.0.2.66, 198.51.100.7, 2001:db8::1", "X-Real-IP": "192.0.2.66"}
+    asked = json.loads(guarded.get("/whoami", **said).read())
+    assert (asked["X-Forwarded-For"], asked["X-Real-Ip"], asked["X-Forwarded-Proto"]) == ("198.51.100.7", "198.51.100.7", "https")
+    assert json.loads(streams.get("/whoami", **said).read())["X-Forwarded-For"] == "127.0.0.1"
+    wait_for(lambda: guarded.access_log().splitlines()[-1].startswith("198.51.100.7 - "), "address in the log")
+
+
+def test_directives_of_ones_own_are_in_the_site(guarded):
+    assert guarded.get("/own", **login("x", "bob")).read() == b"own"
+
+
+@pytest.mark.parametrize("accept, said", [("text/html", "At most 1 MB can be sent at once."), ("application/json", '{"error": "This upload is too large"}')])
+def test_an_upload_beyond_the_limit_is_told_which_it_is(accept, said, guarded):
+    answer = guarded.get("/whoami", "POST", b"x" * (2 << 20), Accept=accept, **login("x", "bob"))
+    assert (answer.status, "Retry-After" in answer.headers) == (413, False) and said in answer.read().decode()
+
+
+@pytest.mark.parametrize("text", ["no_such_directive on;", "location / {\n    return 404;\n}", "}"])
+def test_what_nginx_refuses_is_named(text, site_on_disk):
+    result = site_on_disk("usual", {"flask_web_include": text}).ask("-t")
+    assert result.returncode == 1 and "/flask_web_include.conf:1" in result.stderr
+
+
+def test_directives_of_ones_own_may_be_in_a_file(evaluate, refusals, tmp_path):
+    given = {"flask_web_include": "own.conf", "inventory_dir": str(tmp_path)}
+    assert [text for text in refusals("nginx", **given) if "There is no file %s/own.conf. Set flask_web_include" % tmp_path in text]
+    (tmp_path / "own.conf").write_text("allow all;\n")
+    assert refusals("nginx", **given) == []
+    assert evaluate("nginx", "__nginx_include_path", **given) == str(tmp_path / "own.conf")
 
 
 def test_socketio_works_by_polling_and_by_websocket(serve):

@@ -23,6 +23,7 @@ class Target(NamedTuple):
     health_url: str = "/"
     health_text: str = ""
     health_status: tuple = ()
+    basic_auth: tuple = ()  # name and password
     headers: tuple = ()
     ports: tuple = (80, 443)
     seconds: float = 2

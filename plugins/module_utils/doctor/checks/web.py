@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import http.client
 import re
@@ -19,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target impor
 
 TIMEOUT = 8  # seconds for an answer
 CLOCK = 60
+AGENT = "selfhost.flask doctor"
 VERSION = re.compile(r"/\d")
 
 
@@ -169,6 +171,12 @@ class Web:
                 % self.target.server.name,
             )
 
+    def login(self, secure: bool) -> dict:
+        """What lets one in where visitors need a password."""
+        if not (secure and self.target.basic_auth):
+            return {}
+        return {"Authorization": "Basic " + base64.b64encode(":".join(self.target.basic_auth).encode()).decode()}
+
     def get(self, path: str, secure: bool = True) -> Reply:
         """Asks the host, whatever its name leads to."""
         target, begin = self.target, time.monotonic()
@@ -178,7 +186,7 @@ class Web:
         else:
             connection.sock = socket.create_connection((target.address, 80), TIMEOUT)
         try:
-            connection.request("GET", path, headers={"Host": target.domain, "User-Agent": "selfhost.flask doctor"})
+            connection.request("GET", path, headers={"Host": target.domain, "User-Agent": AGENT, **self.login(secure)})
             answer = connection.getresponse()
             text = answer.read(1 << 16).decode("utf-8", "replace")
             return Reply(answer.status, answer.headers, text, time.monotonic() - begin)

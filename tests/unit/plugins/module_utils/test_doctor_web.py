@@ -53,6 +53,12 @@ def test_the_health_answer(answer, options, expected, web):
     assert ids(web(answer, **options).health()) == expected
 
 
+def test_a_site_with_a_password_is_asked_with_one():
+    web = Web(Target("192.0.2.1", "blog.example.com", basic_auth=("ana", "secret")))
+    assert web.login(True) == {"Authorization": "Basic YW5hOnNlY3JldA=="}
+    assert web.login(False) == Web(Target("192.0.2.1", "blog.example.com")).login(True) == {}
+
+
 @pytest.mark.parametrize("tls, self_signed, trusted, expected", [
     ("self_signed", True, False, []),
     ("provided", True, False, ["certificate-untrusted"]),
