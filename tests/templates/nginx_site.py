@@ -60,8 +60,7 @@ class NginxSite:
         variables["ansible_search_path"] = [str(ROLES / "nginx")]
         templar = Templar(DataLoader(), variables)
         files = [file for name in FILES for file in templar.template(trust_as_template("{{ %s }}" % name))]
-        users = tasks[0]["selfhost.flask.config_files"]["files"] if "flask_basic_auth" in self.given else []
-        return files + templar.template(users)
+        return files + templar.template(tasks[0]["selfhost.flask.config_files"]["files"])
 
     def place(self, file: dict) -> None:
         target = self.root / file["dest"].lstrip("/")
