@@ -72,6 +72,7 @@ class LiveSite:
             [self.venv / "bin/gunicorn", "--config", self.srv / "blue.settings/gunicorn.conf.py",
              "--bind", "unix:%s" % (self.srv / "run/blue.sock"), "--umask", "0", "wsgi:app"], "gunicorn",
         )
+        wait_for((self.srv / "run/blue.sock").exists, "socket")
         (self.srv / "run/live.sock").symlink_to("blue.sock")
         folder = self.site.root / "etc/nginx"
         self.run([self.site.program, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"], "nginx")
@@ -95,7 +96,7 @@ class LiveSite:
 
     def is_up(self) -> bool:
         try:
-            return self.get("/").status != 502
+            return self.get("/whoami").status != 502
         except OSError:
             return False
 

@@ -48,6 +48,11 @@ def ticks(kind):
     return Response(parts(), mimetype="text/" + kind)
 
 
+@app.get("/invoices/<name>")
+def invoice(name):
+    return "", {"X-Accel-Redirect": "/.private/invoices/" + name, "Content-Type": "application/pdf"}
+
+
 @app.route("/echo", websocket=True)
 def echo():
     connection = simple_websocket.Server(request.environ)
@@ -152,6 +157,7 @@ GUARDED = {
     "flask_health_url": "/whoami?deep=1",
     "flask_web_include": "location = /own {\n    return 200 own;\n}\n",
     "nginx_upload_limit": "1m",
+    "flask_private_folders": ["invoices"],
 }
 
 
@@ -196,6 +202,19 @@ def test_the_visitor_s_address_is_what_trusted_proxies_say(guarded, streams):
 
 def test_directives_of_ones_own_are_in_the_site(guarded):
     assert guarded.get("/own", **login("x", "bob")).read() == b"own"
+
+
+def test_private_files_are_sent_where_the_application_says_so(guarded):
+    folder = guarded.srv / "shared/invoices"
+    folder.mkdir(parents=True)
+    (folder / "7.pdf").write_text("seven")
+    (folder / "link.pdf").symlink_to("/etc/hostname")
+    bob = login("x", "bob")
+    answer = guarded.get("/invoices/7.pdf", **bob)
+    assert (answer.status, answer.read(), answer.headers["Content-Type"]) == (200, b"seven", "application/pdf")
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN" and "X-Accel-Redirect" not in answer.headers
+    for path in ("/.private/invoices/7.pdf", "/invoices/link.pdf", "/invoices/8.pdf", "/invoices/../../gate/gate.py"):
+        assert guarded.get(path, **bob).status in (400, 403, 404)
 
 
 @pytest.mark.parametrize("accept, said", [("text/html", "At most 1 MB can be sent at once."), ("application/json", '{"error": "This upload is too large"}')])
