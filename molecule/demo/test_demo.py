@@ -400,6 +400,12 @@ class TestEndpoints:
             client.get(f"/slow?seconds={seconds}")
         assert naps == [0.5, 10.0, 0.0]
 
+    def test_sends_ten_events(self, load, monkeypatch):
+        client = load("v1").test_client()
+        monkeypatch.setattr("demo.probes.time", SimpleNamespace(sleep=lambda seconds: None))
+        answer = client.get("/ticks")
+        assert (answer.mimetype, answer.text.count("data: ")) == ("text/event-stream", 10)
+
     def test_names_its_slot(self, load, monkeypatch):
         monkeypatch.setenv("FLASK_SLOT", "green")
         answer = load("v1").test_client().get("/slow?seconds=0").json

@@ -22,7 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.login.problem impor
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
-    "health_url", "health_text", "ports", "proxy",
+    "health_url", "health_text", "health_status", "basic_auth", "ports", "proxy",
 )
 
 
@@ -77,7 +77,8 @@ class ActionModule(ActionBase):
 def target_of(arguments: dict) -> Target:
     """Texts of templates become what the outside looks for."""
     given = {name: arguments[name] for name in TARGET if arguments.get(name) is not None}
-    given.update({name: tuple(given[name]) for name in ("aliases", "headers", "ports") if name in given})
+    given.update({name: tuple(given[name]) for name in ("aliases", "headers", "ports", "health_status") if name in given})
+    given["basic_auth"] = next(iter((given.get("basic_auth") or {}).items()), ())
     if not resolved(given["address"]) and resolved(arguments["domain"]):
         given["address"] = arguments["domain"]  # the other one is known to ssh's configuration alone
     given.update(ssh_port=int(given.get("ssh_port", 22)), seconds=float(given.get("seconds", 2)))

@@ -45,14 +45,24 @@ options:
 options:
   health_url:
     description:
-      - Path that answers with a status below 400 when the application is well. Redirects on the same host are followed, to
-        what is no error of the server.
+      - Path that answers when the application is well.
     type: str
     default: /
   health_text:
     description: A text that the answer has, too.
     type: str
     default: ""
+  health_status:
+    description:
+      - Status codes of an application that is well, for the last page that one is led to. Without any, those below 400
+        are, and for a page that one is led to, those below 500.
+    type: list
+    elements: int
+    default: []
+  health_redirect:
+    description: Whether redirects on the same host are followed. One with a status of O(health_status) is not.
+    type: bool
+    default: true
   host:
     description: Host name of the health request.
     type: str

@@ -107,6 +107,10 @@ options:
     description: Seconds that the health URL may take.
     type: float
     default: 2
+  basic_auth:
+    description: Names and passwords of which the first one lets visitors in, where the site asks for one.
+    type: dict
+    default: {}
   proxy:
     description: The proxy that visitors come to.
     type: str

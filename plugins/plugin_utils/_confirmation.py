@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 OF_ONE = (
     *("flask_app", "flask_repo", "flask_version", "flask_entrypoint", "flask_subfolder", "flask_domain"),
     *("flask_aliases", "flask_env", "flask_database", "flask_database_password", "flask_workers", "flask_hooks"),
-    *("flask_health_url", "flask_health_text", "flask_env_required", "flask_migrations_folder"),
-    *("flask_migration_command", "flask_first_run", "flask_env_file", "flask_config_files"),
+    *("flask_health_url", "flask_health_text", "flask_health_status", "flask_health_redirect"),
+    *("flask_web_include", "flask_basic_auth", "flask_noindex", "flask_devices", "flask_private_folders"),
+    *("flask_env_required", "flask_migrations_folder", "flask_migration_command", "flask_first_run"),
+    *("flask_env_file", "flask_config_files"),
     *("flask_migration", "flask_release", "flask_backup", "flask_backup_source"),
 )
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -109,28 +107,6 @@ def warnings(monkeypatch):
     found = []
     monkeypatch.setattr(AnsibleModule, "warn", lambda self, text: found.append(text))
     return found
-
-
-@pytest.fixture(scope="session")
-def kept():
-    """Makes a folder by commands, and keeps it for the next run for as long as the key is the same.
-
-    Tests run in several processes: the first one makes the folder, the others wait for it.
-    """
-
-    def kept(key, *commands):
-        folder = ROOT / ".cache/tests" / hashlib.sha256((sys.version + key).encode()).hexdigest()[:12]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / "complete").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                for command in commands:
-                    subprocess.run([str(word).replace("FOLDER", str(folder)) for word in command], check=True)
-                (folder / "complete").touch()
-        return folder
-
-    return kept
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import jinja2
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from deployments import ROLES, variables_of
+from nginx_site import NginxSite
 
 LOOKUP = "{{ lookup('selfhost.flask.template', '%s') }}"
 
@@ -32,7 +36,7 @@ def compile_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def render():
     """Renders a role's template with the role's defaults."""
 
@@ -64,3 +68,17 @@ def refusals(evaluate):
         return [check["message"] for check in checks if not check["valid"]]
 
     return refusals
+
+
+@pytest.fixture(scope="session")
+def nginx(kept):
+    """The program: the machine's own, or Debian's package, unpacked but not installed."""
+    own = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
+    fetch = "mkdir -p FOLDER && cd FOLDER && apt-get download -q nginx && dpkg-deb -x nginx_*.deb ."
+    return Path(own) if own else kept("nginx", ["sh", "-c", fetch]) / "usr/sbin/nginx"
+
+
+@pytest.fixture
+def site_on_disk(nginx, tmp_path):
+    """Writes a deployment's site for nginx to read."""
+    return lambda deployment="usual", given=None: NginxSite(nginx, tmp_path, deployment, given or {})

@@ -102,6 +102,7 @@ def test_the_jails_are_read_by_the_parser(deployment, render):
     ({"__flask_login": {"client": "192.0.2.7"}}, ["192.0.2.7"]),
     ({"__flask_login": {"client": "fe80::1%eth0"}}, ["fe80::1"]),
     ({"__flask_login": {"client": "192.0.2.7"}, "fail2ban_controller_ignored": False}, []),
+    ({"flask_trusted_proxies": ["192.0.2.0/24"]}, ["192.0.2.0/24"]),
     ({"__flask_login": {"client": ""}, "fail2ban_ignored_addresses": ["10.0.0.0/8"]}, ["10.0.0.0/8"]),
 ])
 def test_who_runs_the_playbook_is_not_banned(given, ignored, render):

@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from deployments import DEPLOYMENTS, EVERYTHING, ROLES, SHOP
 from nginx_conf import blocks, found_in
 
-NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
 CASES = {"as it is": {}, "with everything": EVERYTHING, "with real certificates": {"flask_tls": "letsencrypt"}}
-RENAMED = {"default": "conf.d/selfhost.conf", "acme": "selfhost/acme.conf", "nginx": "nginx.conf"}
-TEMPORARY = ("client_body", "proxy", "fastcgi", "scgi", "uwsgi")
 
 
 @pytest.fixture
@@ -231,49 +224,12 @@ def test_a_page_of_ones_own_is_read_beside_the_inventory(evaluate, refusals, tmp
     assert refusals("nginx", **given) == []
     tasks = DataLoader().load_from_file(str(ROLES / "nginx/tasks/site.yml"), trusted_as_template=True)
     given["ansible_search_path"] = [str(ROLES / "nginx")]
-    written = evaluate("nginx", "__nginx_page_files", **given, **tasks[0]["vars"])
+    written = evaluate("nginx", "__nginx_page_files", **given, **tasks[-1]["vars"])
     assert [file["content"] for file in written if file["dest"].endswith("unavailable/page.html")] == ["<p>Back soon"]
 
 
-def has_brotli():
-    return bool(list(Path("/etc/nginx/modules-enabled").glob("*brotli*")))
-
-
-def place(render, deployment, given, root):
-    """The configuration as the role's tasks place it, with another root and ports that are free for all."""
-    app = DEPLOYMENTS[deployment]["flask_app"]
-    for path in (ROLES / "nginx/templates").glob("*.conf.j2"):
-        if path.name == "csp.conf.j2" and "nginx_csp_report_only" not in given:
-            continue
-        name = path.name.split(".")[0]
-        target = root / "etc/nginx" / RENAMED.get(name, "selfhost/%s/%s.conf" % (app, name))
-        target = root / "etc/nginx/sites-enabled/site" if name == "site" else target
-        text = render("nginx", path.name, deployment, **given)
-        text = re.sub(r"(?<=[ ;])/(etc|var|run)/", r"%s/\1/" % root, text)
-        text = re.sub(r"(listen (\[::\]:)?)(80|443)\b", r"\g<1>18\3", text)
-        text = text.replace("%s/etc/nginx/modules-enabled" % root, "/etc/nginx/modules-enabled")
-        text = text if has_brotli() else re.sub(r"(?m)^ *brotli.*\n", "", text)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-    temporary = ["%s_temp_path %s/run/%s;\n" % (name, root, name) for name in TEMPORARY]
-    (root / "etc/nginx/mime.types").write_text("types { text/css css; }\n" + "".join(temporary))
-
-
-@pytest.mark.skipif(not NGINX, reason="no nginx")
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("case", CASES)
-def test_nginx_reads_it_all(case, deployment, render, tmp_path):
-    for folder in ("var/log/nginx", "etc/ssl/selfhost", "run"):
-        (tmp_path / folder).mkdir(parents=True)
-    version = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True).stderr
-    new = tuple(map(int, version.rpartition("/")[2].split()[0].split("."))) >= (1, 25, 1)
-    facts = {"distribution": "Debian", "distribution_major_version": "13" if new else "12"}
-    place(render, deployment, dict(CASES[case], ansible_facts=facts, ansible_host="192.0.2.7"), tmp_path)
-    app = DEPLOYMENTS[deployment]["flask_app"]
-    for name in (app, "default"):
-        names = [str(tmp_path / "etc/ssl/selfhost" / name) + end for end in (".key", ".pem")]
-        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        subprocess.run([*make, "-subj", "/CN=x", "-keyout", names[0], "-out", names[1]], check=True, capture_output=True)
-    argv = [NGINX, "-t", "-q", "-p", str(tmp_path / "etc/nginx"), "-c", str(tmp_path / "etc/nginx/nginx.conf")]
-    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+def test_nginx_reads_it_all(case, deployment, site_on_disk):
+    result = site_on_disk(deployment, CASES[case]).ask("-t")
     assert result.returncode == 0, result.stderr

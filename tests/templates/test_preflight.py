@@ -88,6 +88,12 @@ BAD_FLASK = {
     "two domains": ({"flask_domain": "a.example.com b.example.com"}, "flask_domain is 'a.example.com b.example.com'"),
     "a URL among the other names": ({"flask_aliases": ["https://x"]}, "flask_aliases is https://x. Set it to host names"),
     "a pattern for passwords": ({"flask_login_urls": ["/login*"]}, "flask_login_urls is /login*. Set it to paths"),
+    "a proxy by its name": ({"flask_trusted_proxies": ["cloudflare", "lb.example.com"]}, "flask_trusted_proxies is cloudflare, lb"),
+    "a password that is none": ({"flask_basic_auth": {"ana": ""}}, "flask_basic_auth has a name with a colon or a space"),
+    "a name for a password with a colon": ({"flask_basic_auth": {"a:b": "x"}}, "flask_basic_auth has a name with a colon"),
+    "a device that there is not": ({"flask_devices": ["gpio", "laser"]}, "flask_devices has laser. There are audio, gpio, i2c,"),
+    "a private folder elsewhere": ({"flask_private_folders": ["../x"]}, "flask_private_folders is ../x. Set it to names"),
+    "a status of no healthy answer": ({"flask_health_status": [200, 503]}, "flask_health_status is 200, 503. Set it to"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
     "no administrators": ({"flask_admins": []}, "flask_admins is empty, so nobody could log in afterwards."),
     "a key that is none": (

@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from types import ModuleType
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 import yaml
 from ansible.template import trust_as_template
 from deployments import DEPLOYMENTS, ROLES
@@ -148,6 +149,7 @@ def gunicorn_settings(text, monkeypatch):
     for name, module in (("dotenv", dotenv), ("gunicorn", ModuleType("gunicorn")), (workers.__name__, workers)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("runpy.run_path", lambda path: {"Gate": path})
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     settings = {"__file__": "/srv/blog/slots/blue.settings/gunicorn.conf.py"}
     exec(compile(text, "gunicorn.conf.py", "exec"), settings)
     return settings
@@ -167,6 +169,17 @@ def test_the_number_of_workers_follows_cores_and_memory(cores, gigabytes, worker
     assert settings["workers"] == workers
 
 
+@pytest.mark.parametrize("packages, workers, threads", [
+    ([], 3, 16), (["simple_websocket"], 3, 100), (["simple_websocket", "flask_socketio"], 1, 100),
+])
+def test_workers_and_threads_suit_an_application_with_websockets(packages, workers, threads, render, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}.get)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in packages else None)
+    settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2"), monkeypatch)
+    assert (settings["workers"], settings["threads"]) == (workers, threads)
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_supervisor_reads_a_program_for_each_slot(deployment, render):
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
@@ -178,6 +191,29 @@ def test_supervisor_reads_a_program_for_each_slot(deployment, render):
         assert program["command"] == "/srv/%s/serve %s" % (app, slot)
         assert (program["user"], program["exitcodes"], program["autorestart"]) == (app, "77", "unexpected")
         assert "%" not in "".join(program.values())  # it would expand it
+
+
+def test_only_the_devices_that_are_chosen_can_be_opened(render):
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read_string(render("supervisor", "devices.conf.j2", flask_devices=["gpio"]))
+    assert dict(parser["Service"]) == {
+        "privatedevices": "no", "devicepolicy": "closed", "deviceallow": "char-*gpiomem* rw",  # the last one
+    }
+    text = render("supervisor", "devices.conf.j2", flask_devices=["gpio", "video"])
+    assert "\nDeviceAllow=char-gpiochip rw\n" in text and "\nDeviceAllow=char-video4linux rw\n" in text and "ttyS" not in text
+    users = render("app", "sysusers.conf.j2", flask_devices=["serial", "video"]).splitlines()
+    assert [line for line in users if line.startswith("m ")] == ["m microblog " + name for name in ("dialout", "render", "video")]
+    assert not [line for line in render("app", "sysusers.conf.j2").splitlines() if line.startswith("m ")]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_devices_are_opened_after_all_of_them_were_closed(deployment):
+    """systemd reads the files in the order of their names, and the last word counts."""
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    (task,) = DataLoader().load_from_file(str(ROLES / "supervisor/tasks/service.yml"))
+    names = [file["dest"] for file in task["selfhost.flask.config_files"]["files"]]
+    names = [name.rpartition("/")[2].replace("{{ flask_app }}", app) for name in names]
+    assert sorted(names)[-2:] == ["selfhost.conf", "selfhost_%s.devices.conf" % app]
 
 
 def test_supervisor_waits_longer_than_gunicorn_does(render):

@@ -14,6 +14,8 @@ MIGRATIONS = dict(migrations=dict(type="str", default="migrations"))
 HEALTH = dict(
     health_url=dict(type="str", default="/"),
     health_text=dict(type="str", default=""),
+    health_status=dict(type="list", elements="int", default=[]),
+    health_redirect=dict(type="bool", default=True),
     host=dict(type="str", default="localhost"),
 )
 DEPLOYMENT = dict(

@@ -26,7 +26,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers im
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import address_in_env
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS, Ending, copy_in_words, said
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy, health_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction, recover
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import FlaskApp
@@ -60,7 +60,7 @@ class Deployment(Ending):
         self.site = Site(params["name"], params["root"], params["log"], tuple(params["workers"]))
         self.slots = Slots(self.site)
         self.settings = Settings(self.site)
-        self.health = Health(params["health_url"], params["host"], params["health_text"], params["deadline"])
+        self.health = health_of(params)
         self.holder = {}
         self.moved = False  # the release that is to be served has its data elsewhere than the served one
         self.asked = None  # what the release that is to be served said of itself

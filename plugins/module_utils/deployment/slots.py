@@ -91,7 +91,8 @@ class Slots:
             self._await(slot, health)
         except Unhealthy as error:
             lines = last_lines(self.log(slot), begin)
-            raise Unhealthy("%s. The last lines of %s:\n%s" % (error, self.log(slot), lines)) from error
+            advice = health.advice(self.site.path("run", slot + ".sock"), self.site.release_name(release), error)
+            raise Unhealthy("%s. %sThe last lines of %s:\n%s" % (error, advice, self.log(slot), lines)) from error
 
     def _keep_settings(self, slot: str, config: list) -> None:
         """Copies the settings to the slot, which starts again as it was launched, whatever they become."""

@@ -14,11 +14,12 @@ from typing import Callable, Iterator, NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils.common.secrets import pattern_of, secrets_of
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, sshd
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import host as doctor_host
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs as doctor_logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import Way
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import PATIENCE, Way
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -37,6 +38,8 @@ class Settings(NamedTuple):
     static_url: str = "/static"
     health_url: str = "/"
     health_text: str = ""
+    health_status: tuple = ()
+    health_redirect: bool = True
     host: str = "localhost"
     migrations: str = "migrations"
     workers: tuple = ()
@@ -56,7 +59,11 @@ class Inside:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.site = Site(settings.name, settings.root, settings.log, tuple(settings.workers))
-        self.way = Way(self.site, settings.health_url, settings.host, settings.health_text)
+        health = Health(
+            settings.health_url, settings.host, settings.health_text, PATIENCE,
+            tuple(settings.health_status), settings.health_redirect,
+        )
+        self.way = Way(self.site, health)
 
     def checks(self) -> list:
         """(title, what looks) in the order of the report."""

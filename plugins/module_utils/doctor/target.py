@@ -22,6 +22,8 @@ class Target(NamedTuple):
     profile: str = "intermediate"
     health_url: str = "/"
     health_text: str = ""
+    health_status: tuple = ()
+    basic_auth: tuple = ()  # name and password
     headers: tuple = ()
     ports: tuple = (80, 443)
     seconds: float = 2

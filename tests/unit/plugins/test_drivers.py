@@ -110,7 +110,7 @@ class TestProcessManager:
         assert "`sudo start-stop-daemon --start --pidfile %s`" % site.path("run/shop.mail.pid") in found.remedy
         slots.launch("blue", site.path("releases/v1"), [], HEALTH)
         slots.switch("blue")
-        way = serving.Way(site, "/", "shop", "")
+        way = serving.Way(site, Health("/", "shop"))
         assert list(way.application()) == []
         slots.processes.stop("shop-blue")
         (found,) = way.application()
@@ -161,7 +161,7 @@ class TestProxy:
         monkeypatch.setattr(serving, "state_of", lambda unit: "active" if unit == "toy-proxy.service" else "unknown")
         write_json(site.path("deployment/drivers.json"), {"process": "start-stop-daemon", "proxy": "toy"})
         (short_path / "sites").write_text("shop.example.com shop\nshop.example.com other\n")
-        return serving.Way(site, "/", "shop.example.com", "")
+        return serving.Way(site, Health("/", "shop.example.com"))
 
     def test_the_doctor_tests_its_configuration(self, way, short_path):
         assert list(way.proxy()) == []

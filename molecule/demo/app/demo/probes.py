@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from demo.identity import identity
@@ -18,6 +19,18 @@ def slow() -> ResponseReturnValue:
     seconds = min(max(request.args.get("seconds", 1.0, type=float), 0.0), 10.0)
     time.sleep(seconds)
     return {"seconds": seconds, **identity()}
+
+
+@blueprint.get("/ticks")
+def ticks() -> Response:
+    """Send an event each half a second, ten of them."""
+
+    def events() -> Iterator[str]:
+        for number in range(10):
+            yield f"data: {number}\n\n"
+            time.sleep(0.5)
+
+    return Response(events(), mimetype="text/event-stream")
 
 
 @blueprint.get("/whoami")

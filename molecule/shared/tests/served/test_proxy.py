@@ -7,6 +7,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -274,6 +275,14 @@ def test_request_beyond_the_limit_is_refused_before_it_is_sent(machine: Machine)
     connection.putheader("Content-Length", str(17 * 2**20))
     connection.endheaders()
     assert connection.getresponse().status == 413
+
+
+def test_events_arrive_as_they_are_sent(visitor: Visitor) -> None:
+    begin = time.monotonic()
+    with visitor.get("/ticks", stream=True) as answer:
+        lines = answer.iter_lines()
+        assert (next(lines), answer.headers["Content-Type"]) == (b"data: 0", "text/event-stream; charset=utf-8")
+    assert time.monotonic() - begin < 4  # all of them take 5 seconds
 
 
 def test_application_sees_the_visitor_and_what_he_asked_for(machine: Machine, visitor: Visitor) -> None:

@@ -26,7 +26,10 @@ MISSING_KEY = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 DATABASE_DOWN = re.compile(r"OperationalError|InterfaceError|Can't connect to (?:local )?(?:MySQL|MariaDB)|Access denied for user")
 UPSTREAM = re.compile(r"\bupstream\b")
 PROXY_ERROR = re.compile(r"\[(?:error|crit|alert|emerg)\]")
-PROXY_NOISE = re.compile(r"SSL_do_handshake|limiting (?:requests|connections)|access forbidden|no live upstreams hint")
+PROXY_NOISE = re.compile(
+    r"SSL_do_handshake|limiting (?:requests|connections)|access forbidden|no live upstreams hint"
+    r"|password mismatch|was not found in|too large body"
+)
 # Whose errors are strangers', or are said elsewhere; and those of the kernel that are no fault of a host.
 JOURNAL_NOISE = re.compile(
     r"^(sshd\S*|systemd-(?!fsck|remount-fs|coredump|oomd)\S*|dbus-daemon|sudo|audit\S*|\S+\.(?:pre|post)(?:inst|rm))$"

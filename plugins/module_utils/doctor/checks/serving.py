@@ -46,12 +46,12 @@ def state_of(unit: str) -> str:
 class Way:
     """The stations of a request to an application."""
 
-    def __init__(self, site: Site, url: str, host: str, text: str) -> None:
+    def __init__(self, site: Site, health: Health) -> None:
         self.site = site
         self.slots = Slots(site)
         self.server = proxy_of(site)
         self.slots.processes = manager_of(site, timeout=PATIENCE)
-        self.url, self.host, self.text = url, host, text
+        self.health = health
         self.env = site.path("shared", ".env")
 
     def look(self) -> Iterator[Finding]:
@@ -136,8 +136,8 @@ class Way:
 
     def answer(self, live: str) -> Iterator[Finding]:
         """What the application says on its own socket, without the proxy."""
-        release, health = self.site.release_name(self.slots.release(live)), Health(self.url, self.host)
-        visit = health.visit(self.site.path("run", live + ".sock"), release, PATIENCE)
+        release = self.site.release_name(self.slots.release(live))
+        visit = self.health.visit(self.site.path("run", live + ".sock"), release, self.health.deadline)
         answer, log = visit.answer, self.slots.log(live)
         if visit.is_error():
             raised = logs.tracebacks(logs.recent(log, since=self.launched()))
@@ -147,10 +147,11 @@ class Way:
                 "The application answers %s with %d%s" % (visit.url, answer.status, because),
                 "Read `sudo tail -n 50 %s`; run rollback.yml if the last update did it." % log,
             )
-        elif self.text not in visit.text:
+        elif self.health.text not in visit.text:
             yield Finding(
                 "health-text",
-                "The application answers %s with %d, but without the text '%s'." % (self.url, answer.status, self.text),
+                "The application answers %s with %d, but without the text '%s'."
+                % (self.health.url, answer.status, self.health.text),
                 "Read `sudo tail -n 50 %s`, or set flask_health_text to what it should say." % log,
             )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import http.client
 import re
@@ -19,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target impor
 
 TIMEOUT = 8  # seconds for an answer
 CLOCK = 60
+AGENT = "selfhost.flask doctor"
 VERSION = re.compile(r"/\d")
 
 
@@ -76,7 +78,7 @@ class Web:
     def judged(self, reply: Reply) -> Iterator[Finding]:
         """The health URL's answer."""
         url = "https://%s%s" % (self.target.domain, self.target.health_url)
-        if reply.status >= 400:
+        if not self.is_well(reply):
             yield seen(
                 "health-error",
                 "%s answers %d: %s" % (url, reply.status, clipped(re.sub(r"<[^>]*>", " ", reply.text), 120)),
@@ -94,6 +96,10 @@ class Web:
                 "See on the host what is busy: `top`, and the application's log; doctor_seconds is the limit.",
             )
 
+    def is_well(self, reply: Reply) -> bool:
+        """Where a redirect leads to is looked at on the host."""
+        return reply.status < 400 or reply.status in self.target.health_status
+
     def headers(self, reply: Reply) -> Iterator[Finding]:
         server = reply.headers.get("Server", "")
         if VERSION.search(server):
@@ -101,7 +107,7 @@ class Web:
                 "server-version-shown", "The answers say which version serves: %s." % server,
                 "Run site.yml: `server_tokens off`.",
             )
-        if reply.status < 400:
+        if self.is_well(reply):
             self.reply = reply
             yield from self.clock(reply.headers.get("Date"), time.time())
             yield from self.missing(reply, self.target.headers)
@@ -165,6 +171,12 @@ class Web:
                 % self.target.server.name,
             )
 
+    def login(self, secure: bool) -> dict:
+        """What lets one in where visitors need a password."""
+        if not (secure and self.target.basic_auth):
+            return {}
+        return {"Authorization": "Basic " + base64.b64encode(":".join(self.target.basic_auth).encode()).decode()}
+
     def get(self, path: str, secure: bool = True) -> Reply:
         """Asks the host, whatever its name leads to."""
         target, begin = self.target, time.monotonic()
@@ -174,7 +186,7 @@ class Web:
         else:
             connection.sock = socket.create_connection((target.address, 80), TIMEOUT)
         try:
-            connection.request("GET", path, headers={"Host": target.domain, "User-Agent": "selfhost.flask doctor"})
+            connection.request("GET", path, headers={"Host": target.domain, "User-Agent": AGENT, **self.login(secure)})
             answer = connection.getresponse()
             text = answer.read(1 << 16).decode("utf-8", "replace")
             return Reply(answer.status, answer.headers, text, time.monotonic() - begin)

@@ -214,6 +214,8 @@ def test_what_scanners_do_is_no_error_of_the_proxy(log):
     form = "%Y/%m/%d %H:%M:%S"
     now, old = (time.strftime(form, time.localtime(time.time() - age)) for age in (60, 7200))
     noise = now + " [crit] 1#1: *1 SSL_do_handshake() failed\n" + now + " [error] 1#1: *1 limiting requests, excess\n"
+    noise += now + ' [error] 1#1: *1 user "ana": password mismatch\n' + now + ' [error] 1#1: *1 user "x" was not found in "/x"\n'
+    noise += now + " [error] 1#1: *1 client intended to send too large body: 9 bytes\n"
     log.write_text(old + " [error] 1#1: *1 connect() failed\n" + noise)
     assert list(logs.proxy_errors(str(log))) == []
     log.write_text(noise + now + " [error] 1#1: *1 connect() to unix:/x failed\n")

@@ -12,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor import inside as doctor_inside
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, serving
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import host as doctor_host
@@ -259,7 +260,7 @@ def test_without_backups_nothing_is_said(site):
 
 
 def test_what_deployments_leave_behind(site):
-    way = serving.Way(site, "/", "blog", "")
+    way = serving.Way(site, Health("/", "blog"))
     assert ids(way.deployments()) == []
     for name in ("site", "workers"):
         with open(site.path("gate", name + ".closed"), "w", encoding="utf-8") as file:
@@ -313,14 +314,14 @@ def test_maintenance_that_was_forgotten_is_critical(name, hours, expected, site)
     with open(path, "w", encoding="utf-8") as file:
         file.write("{}")
     os.utime(path, (begin, begin))
-    (found,) = serving.Way(site, "/", "blog", "").deployments()
+    (found,) = serving.Way(site, Health("/", "blog")).deployments()
     assert found.id == expected and time.strftime("since %Y-%m-%d %H:%M", time.gmtime(begin)) in found.what
 
 
 def test_a_deployment_at_work_is_no_interrupted_one(site):
     write(site, "journal.json", entry={"release": "v2-b"})
     with step(site.root):
-        assert ids(serving.Way(site, "/", "blog", "").deployments()) == []
+        assert ids(serving.Way(site, Health("/", "blog")).deployments()) == []
 
 
 @pytest.mark.parametrize("idle, ended, expected", [
@@ -333,7 +334,7 @@ def test_whose_lock_it_is(idle, ended, expected):
 
 def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_path, monkeypatch):
     monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, supervisor.server_address))
-    way = serving.Way(site, "/", "blog", "well")
+    way = serving.Way(site, Health("/", "blog", "well"))
     supervisor.files = {"blog-blue": 1, "blog-green": 1}
     assert ids(way.application()) == ["slot-stopped"]
     supervisor.addProcessGroup("blog-blue")
@@ -355,7 +356,7 @@ def test_the_way_stops_at_the_first_that_is_broken(site, supervisor, serve, tmp_
 def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short_path):
     monkeypatch.setitem(managers.MANAGERS, "supervisor", functools.partial(Supervisor, str(short_path / "none")))
     monkeypatch.setattr(serving, "ask", lambda *argv: Said(3, "inactive\n", ""))
-    assert ids(serving.Way(site, "/", "blog", "").application()) == ["process-manager-stopped"]
+    assert ids(serving.Way(site, Health("/", "blog")).application()) == ["process-manager-stopped"]
 
 
 @pytest.mark.parametrize("code, refused, state, expected", [
@@ -367,12 +368,12 @@ def test_without_supervisor_that_is_all_there_is_to_say(site, monkeypatch, short
 def test_the_proxy(code, refused, state, expected, site, monkeypatch):
     answers = {"nginx": Said(code, "", refused), "systemctl": Said(0, state + "\n", "")}
     monkeypatch.setattr(serving, "ask", lambda *argv: answers[argv[0]])
-    assert ids(serving.Way(site, "/", "blog", "").proxy()) == expected
+    assert ids(serving.Way(site, Health("/", "blog")).proxy()) == expected
 
 
 @pytest.mark.parametrize("ended, expected", [(2, []), (3, ["slot-restarted"])])
 def test_a_slot_that_keeps_ending_and_answers(ended, expected, site, supervisor, monkeypatch):
-    way = serving.Way(site, "/", "blog", "")
+    way = serving.Way(site, Health("/", "blog"))
     way.slots.processes = Supervisor(supervisor.server_address, 5)
     monkeypatch.setattr(way, "answer", lambda live: iter(()))
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime())
@@ -401,7 +402,7 @@ def test_a_broken_file_of_nginx_is_never_a_reason_to_restart_it(path, moves, sit
     said = 'nginx: [emerg] unknown directive "x" in %s:3\nnginx: configuration file /etc/nginx/nginx.conf test failed' % path
     answers = {"nginx": Said(1, "", said), "systemctl": Said(0, "active\n", "")}
     monkeypatch.setattr(serving, "ask", lambda *argv: answers[argv[0]])
-    (found,) = serving.Way(site, "/", "blog", "").proxy()
+    (found,) = serving.Way(site, Health("/", "blog")).proxy()
     assert "Do not restart nginx." in found.remedy and "`sudo systemctl restart nginx`" not in found.remedy
     assert ("`sudo mv %s /root/`" % path in found.remedy) == moves
     assert ("Run site.yml" in found.remedy) != moves

@@ -42,6 +42,7 @@ def web(monkeypatch):
     (reply(), {}, []),
     (reply(503), {}, ["health-error"]),
     (reply(), dict(health_text="pelican"), ["health-text"]),
+    (reply(status=401), dict(health_status=(401,)), []),
     (reply(seconds=3), {}, ["health-slow"]),
     (reply(Server="nginx/1.22.1"), {}, ["server-version-shown"]),
     (reply(Server="nginx"), dict(headers=("X-Content-Type-Options",)), ["header-missing"]),
@@ -50,6 +51,12 @@ def web(monkeypatch):
 ])
 def test_the_health_answer(answer, options, expected, web):
     assert ids(web(answer, **options).health()) == expected
+
+
+def test_a_site_with_a_password_is_asked_with_one():
+    web = Web(Target("192.0.2.1", "blog.example.com", basic_auth=("ana", "secret")))
+    assert web.login(True) == {"Authorization": "Basic YW5hOnNlY3JldA=="}
+    assert web.login(False) == Web(Target("192.0.2.1", "blog.example.com")).login(True) == {}
 
 
 @pytest.mark.parametrize("tls, self_signed, trusted, expected", [

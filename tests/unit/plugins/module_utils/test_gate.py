@@ -28,6 +28,7 @@ class Application:
         self.requests = []
         self.wait = self.fail = False
         self.started, self.go_on = threading.Event(), threading.Event()
+        self.headers = []
         self.closed = 0
 
     def __call__(self, environ, start_response):
@@ -37,7 +38,7 @@ class Application:
             assert self.go_on.wait(5)
         if self.fail == "before its answer":
             raise ValueError(self.fail)
-        start_response("200 OK", [("Content-Type", "text/plain")])
+        start_response("200 OK", [("Content-Type", "text/plain"), *self.headers])
         return self
 
     def __iter__(self):
@@ -150,6 +151,33 @@ def test_closing_waits_for_a_write_in_flight_and_refuses_those_that_follow(gate,
     thread.join(5)
     assert not closing.is_alive() and answers == [200]
     assert ask("POST")[0] == 503
+
+
+@pytest.mark.parametrize("headers, said", [
+    ({}, "no"), ({"content-length": "4"}, None), ({"X-Accel-Buffering": "yes"}, "yes"),
+])
+def test_an_answer_of_unknown_length_is_passed_on_as_it_comes(headers, said, ask, application):
+    application.headers = headers.items()
+    assert ask()[1].get("X-Accel-Buffering") == said
+
+
+@pytest.mark.parametrize("name", ["blue", "writes", "site"])
+def test_a_websocket_is_a_write_whatever_its_method(name, gate, ask):
+    assert ask(HTTP_UPGRADE="WebSocket")[0] == 200
+    gate.refuse(name, 5)
+    assert ask(HTTP_UPGRADE="WebSocket", HTTP_X_RELEASE="v1")[0] == 503
+
+
+def test_closing_waits_for_a_websocket_that_is_open(gate, ask, application):
+    application.wait = True
+    thread = threading.Thread(target=ask, kwargs={"HTTP_UPGRADE": "websocket"})
+    thread.start()
+    assert application.started.wait(5)
+    with pytest.raises(StillWriting):
+        gate.close("blue", 5, patience=0)
+    application.go_on.set()
+    thread.join(5)
+    gate.close("blue", 5, patience=0)
 
 
 def test_a_read_in_flight_is_not_waited_for(gate, ask, application):

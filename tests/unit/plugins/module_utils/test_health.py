@@ -50,6 +50,43 @@ def test_follows_redirects_as_a_visitor_does(case, serve):
     assert len(server.requests) <= 3
 
 
+# the statuses that are accepted, whether redirects are followed, the pages, and the problem
+CHOICES = {
+    "a login": ([401], True, {"start": {"status": 401}}, ""),
+    "another one than the login": ([200, 404], True, {"start": {"status": 401}}, "/start answered 401"),
+    "a redirect is as good as a page": ([302], True, {"start": redirect("/home"), "home": {"status": 500}}, ""),
+    "a redirect is none": ([200], True, {"start": redirect("https://login.example.com/")}, "/start answered 302"),
+    "the page behind a redirect": ([200], True, {"start": redirect("/home"), "home": {"status": 403}}, "which answered 403"),
+    "a redirect that is not followed": ([], False, {"start": redirect("/home"), "home": {"status": 500}}, ""),
+    "a page only, without a redirect": ([200], False, {"start": redirect("/home")}, "/start answered 302"),
+}
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_what_is_accepted_can_be_chosen(case, serve):
+    accepted, redirect, pages, problem = CHOICES[case]
+    server = serve(release="v1", **pages)
+    health = Health("/start", HOST, "well", accepted=tuple(accepted), redirect=redirect)
+    if not problem:
+        return health.check(server.server_address, "v1")
+    with pytest.raises(Unhealthy, match=problem):
+        health.check(server.server_address, "v1")
+
+
+@pytest.mark.parametrize("status, pages, said", [
+    (401, {}, "(such as a page of its own for that, /healthz), or, if 401 is what / answers when all is well, flask_health_status: [401]"),
+    (404, {"login": {"status": 200}}, "(/login answers: flask_health_url: /login)"),
+    (404, {"healthz": {"status": 200}, "login": {"status": 200}}, "(/healthz answers: flask_health_url: /healthz)"),
+    (500, {"healthz": {"status": 200}}, ""),
+])
+def test_a_page_that_answers_whoever_asks_is_found_or_asked_for(status, pages, said, serve):
+    server = serve(release="v1", status=status, **pages)
+    with pytest.raises(Unhealthy) as error:
+        Health().check(server.server_address, "v1")
+    advice = Health().advice(server.server_address, "v1", error.value)
+    assert (said in advice) if said else not advice
+
+
 def test_a_circle_of_redirects_ends(serve):
     server = serve(release="v1", start=redirect("/start"))
     Health("/start", HOST).check(server.server_address, "v1")

@@ -272,10 +272,19 @@ def test_the_same_release_is_launched_anew_where_something_changed(change, host,
     assert not deploy("v1")["changed"]
 
 
+def test_a_release_may_be_healthy_by_another_status(host, deploy):
+    host.release("v1")
+    host.broken["v1"] = {"status": 401}
+    assert not deploy("v1", health_status=[401]).get("failed")
+    assert not deploy("v1", health_status=[401])["changed"]
+
+
 # what the new release does, and what the module says of it
 ILL = {
     "answers with an error": ({"status": 500, "text": "no table posts"}, "/ answered 500 no table posts within 0 s"),
-    "answers that there is nothing": ({"status": 404}, "/ answered 404"),
+    "answers that there is nothing": (
+        {"status": 404}, "/ answered 404 well within 0 s. Set flask_health_url to a page that answers whoever asks",
+    ),
     "answers without the text": ({"text": "welcome"}, "/ answered 200, but without the text 'well' within 0 s"),
     "is another one": ({"release": "v0"}, "/ was answered by the release v0 within 0 s"),
     "ends at once": (None, "/ on its socket gave no answer"),
