@@ -105,7 +105,7 @@ def serve(nginx, venv, render):
 
 @pytest.fixture(scope="module")
 def streams(serve):
-    return serve("streams", STREAMS, gunicorn_workers=1, gunicorn_graceful_timeout=60)
+    return serve("streams", STREAMS, gunicorn_workers=1)
 
 
 @pytest.mark.parametrize("method, kind, accept", [
@@ -135,19 +135,20 @@ def test_no_other_protocol_is_asked_of_the_application(streams):
     assert "Upgrade" not in asked and "Connection" not in asked
 
 
-def test_websockets_answer_until_the_server_stops(streams):
-    websockets = [streams.websocket() for dummy in range(20)]  # more than the threads for others
+def test_websockets_answer_until_the_server_stops(serve):
+    live = serve("stopping", STREAMS, gunicorn_workers=1, gunicorn_graceful_timeout=60)
+    websockets = [live.websocket() for dummy in range(20)]  # more than the threads for others
     for websocket in websockets:
         assert websocket.status == 101
         websocket.send("heron")
         assert websocket.read() == (1, b"heron")
-    events = streams.get("/ticks/event-stream")
+    events = live.get("/ticks/event-stream")
     begin = time.monotonic()
-    streams.server.terminate()
+    live.server.terminate()
     assert [websocket.read() for websocket in websockets] == [(8, b"\x03\xf4")] * 20
     assert b"data: 0\n" in events.read()  # to the end of the whole answer
-    assert streams.server.wait(20) == 0 and time.monotonic() - begin < 20
-    assert "[error]" not in streams.error_log()
+    assert live.server.wait(20) == 0 and time.monotonic() - begin < 20
+    assert "[error]" not in live.error_log()
 
 
 GUARDED = {

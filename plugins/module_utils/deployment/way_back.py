@@ -39,11 +39,13 @@ class WayBack:
         self.migrated = self._migrated_since()
 
     def _migrated_since(self) -> list:
-        """What has changed the database by a command, whose revisions nobody knows, since the release was served; the first is first."""
+        """The releases since then whose command has changed the database, the oldest first."""
         found = []
-        for entry in self.records.entries:
-            is_it = entry["release"] == self.target and entry["outcome"] == SERVED
-            found = [] if is_it else found + [entry] if entry.get("migrated") and entry["outcome"] == SERVED else found
+        for entry in (entry for entry in self.records.entries if entry["outcome"] == SERVED):
+            if entry["release"] == self.target:
+                found = []
+            elif entry.get("migrated"):
+                found.append(entry)
         return found
 
     def revision(self) -> list:
