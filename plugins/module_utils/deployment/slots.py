@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import socket
 import time
 from collections import Counter
 
@@ -25,12 +26,22 @@ SETTINGS = ".settings"
 LOG_LINES = 50
 WORKER_LINES = 10
 LATELY = 3600  # seconds in which programs' ends are counted
+QUEUE = 10  # seconds in which a server lets in who waits at its socket, also on a very busy host
 WATCHED = 2  # seconds in which a worker that can't work has mostly ended
 DEAD = (
     "The worker %(name)s does not run: it is %(state)s in %(manager)s%(why)s. Mend its command in flask_workers, or what it "
     "lacks, and run update.yml. The last lines of %(log)s:\n%(lines)s"
 )
 TRIED_AGAIN = ", and tried again after ever longer pauses"
+
+
+def let_in(path: str, seconds: float = QUEUE) -> None:
+    """Waits until a server has let in all whom the proxy has sent to its socket: who comes now, and wants nothing, is the last."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+        last.settimeout(seconds)
+        last.connect(path)
+        last.shutdown(socket.SHUT_WR)
+        last.recv(1)
 
 
 class Slots:
@@ -131,6 +142,7 @@ class Slots:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.site.path("slots", name))
         shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
+        let_in(self.site.path("run", slot + ".sock"))
         self.processes.stop(self.program(slot))
 
     def ends(self) -> Counter:
