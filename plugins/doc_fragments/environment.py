@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What an application's virtual environment is made from, beside its requirements."""
+    """What an application's virtual environment is made from."""
 
     DOCUMENTATION = r"""
 options:
@@ -15,10 +15,17 @@ options:
     type: list
     elements: str
     default: []
-  requirements:
-    description: The requirements' file, relative to the release. Found where empty.
-    type: str
-    default: ""
+  build_constraints:
+    description: Versions of the tools that build packages, such as V(setuptools<58) for old ones.
+    type: list
+    elements: str
+    default: []
+  requirements_env:
+    description:
+      - Environment of the installation, and what C(${NAME}) in the requirements stands for, such as a token for
+        private repositories. Code that builds packages can read it.
+    type: dict
+    default: {}
   python:
     description: The Python interpreter of the environment.
     type: path
@@ -28,6 +35,24 @@ options:
     type: str
   extra_index_urls:
     description: Further package indexes, such as one with wheels for a Raspberry Pi.
+    type: list
+    elements: str
+    default: []
+"""
+
+    REQUIREMENTS = r"""
+options:
+  requirements:
+    description: The requirements' file, relative to the application's folder. Found where empty.
+    type: str
+    default: ""
+  extras:
+    description: Extras of the project to install.
+    type: list
+    elements: str
+    default: []
+  groups:
+    description: Dependency groups of the project to install; with Pipenv its categories of packages.
     type: list
     elements: str
     default: []

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - selfhost.flask.lock
   - selfhost.flask.repository
   - selfhost.flask.environment
+  - selfhost.flask.environment.requirements
 attributes:
   check_mode:
     description: Says whether a release would be built and what would be written, and takes no lock.

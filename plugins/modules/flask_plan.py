@@ -20,18 +20,13 @@ extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.migrations
   - selfhost.flask.repository
+  - selfhost.flask.environment.requirements
   - selfhost.flask.reading
 attributes:
   diff_mode:
     description: Shows the plan as a text.
     support: full
 options:
-  requirements:
-    description:
-      - The requirements' file, relative to the application's folder.
-      - Without it, C(requirements.txt), or the dependencies of C(pyproject.toml).
-    type: str
-    default: ""
   revision:
     description:
       - The revisions that the database is at; an empty list for a new one.
@@ -208,7 +203,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
-from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import MIGRATIONS, REPOSITORY, SITE
+from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
+    MIGRATIONS,
+    REPOSITORY,
+    REQUIREMENTS,
+    SITE,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.plan.plan import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.plan.served import served_release
@@ -222,7 +222,7 @@ def main() -> None:
             SITE,
             **MIGRATIONS,
             **REPOSITORY,
-            requirements=dict(type="str", default=""),
+            **REQUIREMENTS,
             revision=dict(type="list", elements="str"),
             values=dict(type="list", elements="str", default=[]),
             required=dict(type="list", elements="str"),

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - selfhost.flask.site.migrations
   - selfhost.flask.repository
   - selfhost.flask.environment
+  - selfhost.flask.environment.requirements
 attributes:
   check_mode:
     description: Resolves the version and checks the entrypoint.

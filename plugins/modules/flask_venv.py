@@ -16,8 +16,8 @@ description:
     commits of git repositories. Releases that need the same share one, so an update of the code alone
     installs nothing.
   - An editable package, such as C(-e .), stays in the release, so its environment is that release's alone.
-  - Reads C(requirements.txt) with the files that it includes, or the dependencies of
-    C(pyproject.toml).
+  - Reads C(requirements.txt) with the files that it includes, a lock of uv, Poetry, PDM or Pipenv, C(pylock.toml),
+    C(pyproject.toml), C(Pipfile), the production file of a folder C(requirements), or C(setup.py).
   - Packages are built and installed by O(user), not by root, in a sandbox that has the network, but neither
     C(<root>/shared) nor a database server's socket; the finished environment belongs to
     root. One whose making was interrupted is made again.
@@ -27,6 +27,7 @@ description:
 extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.environment
+  - selfhost.flask.environment.requirements
 attributes:
   check_mode:
     description: Says whether an environment would be made.
@@ -52,6 +53,16 @@ options:
         returns them.
     type: dict
     default: {}
+  scm_version:
+    description: The release's version, for a project that takes its own from git.
+    type: str
+    default: ""
+  repo:
+    description: The application's git repository; a user in its URL opens others of the same server, too.
+    type: str
+  key:
+    description: Private ssh key that may read the git repositories in the requirements.
+    type: str
   cache:
     description: Folder for downloaded packages. It belongs to O(user).
     type: path
@@ -85,10 +96,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
-    check_requirements,
-    requirements_file,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import ENVIRONMENT, SITE
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, step
@@ -103,6 +111,9 @@ def main() -> None:
             release=dict(type="path", required=True),
             user=dict(type="str", required=True),
             commits=dict(type="dict", default={}),
+            scm_version=dict(type="str", default=""),
+            repo=dict(type="str"),
+            key=dict(type="str", no_log=True),
             cache=dict(type="path", required=True),
         ),
         supports_check_mode=True,
@@ -112,13 +123,12 @@ def main() -> None:
     release = module.params["release"]
     tree = tree_of(module.params["root"], release)
     try:
-        check_requirements(tree, module.params["requirements"])
+        needs = check_needs(tree, module.params)
         with contextlib.nullcontext() if module.check_mode else step(module.params["root"]):
             path, changed, diff = establish_environment(module, tree)
     except (Busy, ReleaseError) as error:
         module.fail_json(msg=str(error))
-    requirements = requirements_file(tree, module.params["requirements"])
-    module.exit_json(changed=changed, path=path, requirements=requirements, **diff_result(module, diff))
+    module.exit_json(changed=changed, path=path, requirements=needs.path, **diff_result(module, diff))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.build import uv
 from conftest import PIP
 
 PROJECT = """
@@ -38,15 +38,17 @@ Migrate(app, object())
 def venv(kept, run, tmp_path, monkeypatch):
     """Makes the environment of a release, which has these files; the release's folder."""
     tools = kept("uv", [sys.executable, *PIP, "--target", "FOLDER", "uv"])
-    monkeypatch.setattr(installation, "TOOLS", str(tools))
-    monkeypatch.setattr(installation, "LOCK", str(tmp_path / "uv.lock"))
+    monkeypatch.setattr(uv, "TOOLS", str(tools))
+    monkeypatch.setattr(uv, "LOCK", str(tmp_path / "uv.lock"))
     (tmp_path / "venvs").mkdir()
 
     def venv(name, requirements, **files):
         folder = tmp_path / "releases" / name
         for file, text in {"requirements.txt": requirements, **files}.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(text)
+            (folder / file).write_text(text or "")
+            if text is None:
+                (folder / file).unlink()
         about = dict(root=str(tmp_path), release=str(folder), user="root", cache=str(tmp_path / "cache"))
         result = run("flask_venv", **about, python=os.path.realpath(sys.executable))
         assert not result.get("failed"), result["msg"]
@@ -80,3 +82,14 @@ def test_an_old_flask_finds_its_commands(venv):
     program = [str(folder / ".venv/bin/flask"), "db", "--help"]
     done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, "upgrade" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("files", [
+    {"pyproject.toml": PROJECT + "\n"},
+    {"pyproject.toml": PROJECT, "uv.lock": "version = 1\nrequires-python = '>=3.8'\n[[package]]\nname = 'shop'\nversion = '1'\nsource = { editable = '.' }\n"},
+], ids=["project", "lock"])
+def test_a_project_with_its_code_in_src_is_installed(files, venv):
+    files = dict(files, **{"pyproject.toml": files["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = []')})
+    folder = venv("v1", None, **files, **{"src/shop/__init__.py": "CODE = 'mine'"})
+    assert code(folder) == "mine"

@@ -76,6 +76,7 @@ REASONS = {
     "flask/probe/facts": "the same, of what an application says",
     "flask/probe/watch": "the packages that applications reach databases with",
     "flask/sandbox": "hides the sockets of all servers, whichever of them are installed",
+    "build/diagnosis": "the Debian packages that Python packages are compiled with",
     "doctor/checks/logs": "what applications log when they do not reach their database",
 }
 

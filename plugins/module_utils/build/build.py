@@ -13,10 +13,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
-    check_requirements,
-    write_plainly,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import version_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint
 from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared
@@ -30,6 +28,7 @@ def establish(module: AnsibleModule, repository: Repository) -> dict:
     """Makes the release where it is not there yet; what the module returns."""
     params, identity = module.params, Identity(module)
     name, commit = repository.resolve(params["version"])
+    params["scm_version"] = version_of(name, commit)
     # an abbreviated commit does not say which one it is
     release, launched = identity.find(name, commit) if len(commit) == FULL else ("", False)
     if not launched:
@@ -43,6 +42,7 @@ def establish(module: AnsibleModule, repository: Repository) -> dict:
         version=name,
         commit=commit,
         commits=identity.commits,
+        scm_version=params["scm_version"],
         **found_in(folder, params["migrations"]),
     )
 
@@ -58,11 +58,10 @@ def build(
         commit = repository.checkout(name, commit, top)
         tree = Tree(top, application_folder(top, params["subfolder"]))
         check_entrypoint(params["entrypoint"], tree.folder)
-        check_requirements(tree, params["requirements"])
+        check_needs(tree, params)
         release, launched = identity.find(name, commit)
         if not launched and not module.check_mode:
             identity.resolve(tree)
-            write_plainly(tree, params["requirements"])
             place_tree(params, top, release)
     return commit, release, launched
 

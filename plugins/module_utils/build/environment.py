@@ -15,7 +15,9 @@ from typing import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository, without_user
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import read_requirements
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
 from ansible_collections.selfhost.flask.plugins.module_utils.build.sources import FULL_COMMIT, Git, Sources
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import is_unchanged, manifest
@@ -36,13 +38,14 @@ class Environment:
         self.params = module.params
         self.tree = tree
         self.commits = commits
-        self.sources = Sources(tree, self.params["requirements"])
+        self.needs = find_needs(tree, self.params)
+        self.sources = Sources(tree, self.needs)
         self.venvs = os.path.join(self.params["root"], "venvs")
         self.plain = self._digest(self._python_version() + "\n".join(self.params["extra"]), *self._texts())
         self.settings = self._digest(self.plain, json.dumps(self._settings())) if self._settings() else self.plain
 
     def _texts(self) -> list:
-        return list(read_requirements(self.tree, self.params["requirements"]).values())
+        return list(self.needs.texts.values()) if self.needs else []
 
     def _python_version(self) -> str:
         code, version, error = self.module.run_command([self.params["python"], "-c", PYTHON_VERSION])
@@ -59,9 +62,13 @@ class Environment:
         found = dict(
             indexes=[without_user(url) for url in [self.params["index_url"] or "", *self.params["extra_index_urls"]]],
             python="" if python.startswith(SYSTEM_PYTHON) else python,
+            extras=self.params["extras"],
+            groups=self.params["groups"],
+            build=self.params["build_constraints"],
+            scm=scm_variables(self.tree, self.params["scm_version"]) if self.sources.local else {},
             git=[self.commits.get(named(one), "") for one in self.sources.git if not is_pinned(one)],
         )
-        return {name: value for name, value in found.items() if value not in ("", [], [""])}
+        return {name: value for name, value in found.items() if value not in ("", [], [""], {})}
 
     @staticmethod
     def _digest(*parts: str) -> str:
@@ -170,10 +177,10 @@ def named(source: Git) -> str:
 
 def resolve_sources(module: AnsibleModule, tree: Tree, known: dict) -> dict:
     """The present commit of each git repository in a tree's requirements that is not asked for by one."""
-    found = dict(known)
-    for source in Sources(tree, module.params["requirements"]).git:
+    found, access = dict(known), GitAccess(module.params)
+    for source in Sources(tree, find_needs(tree, module.params)).git:
         if not is_pinned(source) and named(source) not in found:
-            with Repository(module, source.url, module.params["key"]).access() as repository:
+            with Repository(module, access.url_of(source.url), module.params["key"]).access() as repository:
                 found[named(source)] = repository.resolve(source.version)[1]
     return found
 

@@ -105,7 +105,7 @@ def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
     """Where the static files are, or None."""
     package = entrypoint.partition(":")[0].split(".")[0]
     siblings = sorted(os.path.join(entry.name, "static") for entry in os.scandir(folder) if is_package(entry))
-    for candidate in [wanted] if wanted else [package + "/static", "static"] + siblings:
+    for candidate in [wanted] if wanted else [package + "/static", "static", "src/%s/static" % package] + siblings:
         if os.path.isdir(os.path.join(folder, candidate)):
             return os.path.join(folder, candidate)
     return None

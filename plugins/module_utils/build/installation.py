@@ -1,22 +1,26 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The installation of a virtual environment: as the application's user, by uv, which is installed once."""
+"""The installation of a virtual environment: by uv, as the application's user."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import glob
+import grp
 import os
 import shutil
+import tempfile
+from typing import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.diagnosis import explain
 from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, lacks_pkg_resources
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
-    read_requirements,
-    requirements_file,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git_access import GitAccess
+from ansible_collections.selfhost.flask.plugins.module_utils.build.inputs import Inputs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import other_lock
+from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
+from ansible_collections.selfhost.flask.plugins.module_utils.build.uv import installed_uv
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
@@ -24,16 +28,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.release import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PKG_RESOURCES = "setuptools<81"  # the last ones that have it
-TOOLS = "/usr/local/lib/selfhost-flask"
-LOCK = "/run/selfhost-flask-uv.lock"  # not /run/lock, where everybody may put a link
-NO_UV = (
-    "uv can't be installed from the package index: %s\nCheck the host's network, its disk and app_index_url, then run "
-    "the playbook again. %s"
-)
-FAILED = (
-    "The requirements of %(file)s can't be installed (exit code %(code)d).\n%(said)s\n%(state)s Mend what it says, "
-    "such as a requirement in %(file)s, and run the playbook again."
-)
+PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")  # for which a package may be ready-made
+FAILED = "The requirements of %(file)s can't be installed (exit code %(code)d).\n%(said)s\n%(state)s %(advice)s"
+MEND = "Mend what it says, such as a requirement in %s, and run the playbook again."
 
 
 class Installation:
@@ -42,9 +39,13 @@ class Installation:
     def __init__(self, module: AnsibleModule, tree: Tree, path: str) -> None:
         self.module = module
         self.params = module.params
-        self.tree = tree
         self.path = path
-        self.requirements = requirements_file(tree, self.params["requirements"])
+        self.inputs = Inputs(tree, find_needs(tree, self.params), self.params)
+        self.access = GitAccess(self.params)
+        self.module.no_log_values.update(self.access.secrets(self.inputs.texts))
+        self.scm = scm_variables(tree, self.params["scm_version"])
+        self.uv = ""
+        self.variables = {}
 
     def make(self) -> None:
         """Installs everything as the user and gives the result to root."""
@@ -52,41 +53,69 @@ class Installation:
             shutil.rmtree(self.path)
         os.mkdir(self.path, 0o755)
         give_tree(self.path, self.params["user"])
-        uv = installed_uv(self.module)
+        self.uv = installed_uv(self.module)
         # By its own name: `python3` is another one after an upgrade of the distribution.
         python = os.path.realpath(self.params["python"])
-        self.run([uv, "venv", "--quiet", "--allow-existing", "--python", python, self.path])
-        for packages in self.steps():
-            self.install(uv, packages)
-        if lacks_pkg_resources(self.path):
-            self.install(uv, [PKG_RESOURCES])
+        with self.workshop() as folder:
+            self.variables = self.find_variables(folder)
+            self.run([self.uv, "venv", "--quiet", "--allow-existing", "--python", python, self.path])
+            for packages in self.steps(folder):
+                self.install(packages)
+            if lacks_pkg_resources(self.path):
+                self.install([PKG_RESOURCES])
         seal_tree(self.path)
         os.sync()  # or the loss of the power leaves empty files in what is said to be complete
 
-    def install(self, uv: str, packages: list) -> None:
-        self.run([uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
+    @contextlib.contextmanager
+    def workshop(self) -> Iterator[str]:
+        """A folder for what the installation alone needs. The user can read it, and nobody else but root."""
+        folder = tempfile.mkdtemp(prefix="selfhost-requirements-")
+        try:
+            os.chown(folder, 0, grp.getgrnam(self.params["user"]).gr_gid)
+            os.chmod(folder, 0o750)
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
-    def steps(self) -> list:
-        """What to install: all at once, unless hashes forbid packages without one."""
-        own, extra = ["-r", self.requirements], self.params["extra"]
-        texts = read_requirements(self.tree, self.params["requirements"]).values()
-        hashed = any("--hash=" in text for text in texts)
-        return [own, extra] if hashed and extra else [own + extra]
+    def install(self, packages: list) -> None:
+        self.run([self.uv, "pip", "install", "--quiet", "--compile-bytecode"] + packages)
 
-    def run(self, command: list) -> None:
-        """A command as the user; the last of what it said where it fails."""
+    def steps(self, folder: str) -> list:
+        """What to install: all at once, unless hashes or a lock's format forbid further packages."""
+        command = self.inputs.export()
+        exported = self.run([self.uv, *command], os.path.dirname(self.inputs.needs.path)) if command else ""
+        own, extra = self.inputs.write(folder, exported), self.params["extra"]
+        return [own, extra] if extra and self.inputs.is_exclusive else [own + extra]
+
+    def run(self, command: list, cwd: str = "") -> str:
+        """A command as the user, and its output; the last of what it said where it fails."""
+        code, out, err = self.run_sandboxed(command, cwd or self.params["release"])
+        if code != 0:
+            self.fail(code, (err or out).strip(), command)
+        return out
+
+    def run_sandboxed(self, command: list, cwd: str) -> tuple[int, str, str]:
         # What builds a package is code of a version that is not served yet: it needs the network, and no data.
         site = Site("", self.params["root"], "")
         sandbox = Sandbox(self.params["user"], hidden=(site.path("shared"), site.path("slots")), network=True)
-        code, out, err = self.module.run_command(
-            sandbox.prefix() + command, cwd=self.params["release"], environ_update=self.variables(), pass_fds=process.held
+        return self.module.run_command(
+            sandbox.prefix() + command, cwd=cwd, environ_update=self.variables, pass_fds=process.held
         )
-        if code != 0:
-            last = "\n".join((err or out).strip().splitlines()[-20:])
-            about = dict(file=self.requirements, code=code, said=last, state=site.state())
-            self.module.fail_json(msg=FAILED % about, command=command)
 
-    def variables(self) -> dict:
+    def fail(self, code: int, said: str, command: list) -> None:
+        """Ends the module with what uv said, and what helps."""
+        name, state = self.inputs.name, Site("", self.params["root"], "").state()
+        helpful = explain(said, self.wheels_elsewhere, self.params["python"]) or MEND % name
+        last = "\n".join(self.inputs.with_names(said).splitlines()[-20:])
+        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful), command=command)
+
+    def wheels_elsewhere(self, requirement: str) -> list:
+        """The versions of Python for which the index has a package ready-made, from the newest."""
+        look = [self.uv, "pip", "install", "--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:"]
+        look += ["--target", os.path.join(self.params["cache"], "none"), requirement, "--python-version"]
+        return [version for version in PYTHONS if self.run_sandboxed([*look, version], self.params["release"])[0] == 0]
+
+    def find_variables(self, folder: str) -> dict:
         """uv's settings. The indexes are here, not in an argument: they can hold a password."""
         variables = {
             "HOME": self.params["cache"],
@@ -95,6 +124,8 @@ class Installation:
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_SYSTEM_CERTS": "1",
             "UV_LINK_MODE": "copy",
+            # an index beside PyPI may have older versions than what is asked for
+            "UV_INDEX_STRATEGY": "unsafe-first-match",
             "VIRTUAL_ENV": self.path,
             "LC_ALL": "C.UTF-8",
         }
@@ -102,47 +133,11 @@ class Installation:
             variables["UV_DEFAULT_INDEX"] = self.params["index_url"]
         if self.params["extra_index_urls"]:
             variables["UV_INDEX"] = " ".join(self.params["extra_index_urls"])
-        return variables
-
-
-def installed_uv(module: AnsibleModule) -> str:
-    """The path of uv, which Debian's own pip installs once, from the index, and again where it does not run."""
-    with open(LOCK, "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two applications of one host may be deployed at once
-        if not runs(module, TOOLS):
-            install_uv(module)
-    return os.path.join(TOOLS, "bin", "uv")
-
-
-def runs(module: AnsibleModule, folder: str) -> bool:
-    """Whether there is a uv that is whole."""
-    path = os.path.join(folder, "bin", "uv")
-    with contextlib.suppress(OSError):
-        return os.access(path, os.X_OK) and module.run_command([path, "--version"], handle_exceptions=False)[0] == 0
-    return False
-
-
-def pip_wheels() -> list:
-    return glob.glob("/usr/share/python-wheels/pip-*.whl")
-
-
-def install_uv(module: AnsibleModule) -> None:
-    """Puts it beside its place and moves it there when it is whole."""
-    wheels = pip_wheels()
-    if not wheels:
-        module.fail_json(msg="Debian's pip is missing. Install the package python3-pip-whl.")
-    new = TOOLS + ".new"
-    shutil.rmtree(new, ignore_errors=True)
-    pip = ["/usr/bin/python3", wheels[0] + "/pip", "install", "--quiet", "--root-user-action", "ignore"]
-    code, dummy, error = module.run_command(
-        pip + ["--no-cache-dir", "--no-compile", "--disable-pip-version-check", "--target", new, "uv"],
-        environ_update={"PIP_INDEX_URL": module.params["index_url"]} if module.params["index_url"] else {},
-    )
-    if code != 0:
-        module.fail_json(msg=NO_UV % (error.strip()[-2000:], Site("", module.params["root"], "").state()))
-    os.sync()
-    shutil.rmtree(TOOLS, ignore_errors=True)
-    os.rename(new, TOOLS)
+        if self.params["build_constraints"]:
+            variables["UV_BUILD_CONSTRAINT"] = self.inputs.write_lines(folder, "build.txt", self.params["build_constraints"])
+        variables.update(self.access.variables(self.inputs.texts), **self.scm)
+        variables.update(self.access.ssh(self.inputs.texts, folder, self.params["user"]))
+        return dict(variables, **self.access.env)
 
 
 def establish_environment(module: AnsibleModule, tree: Tree) -> tuple[str, bool, dict]:
@@ -151,6 +146,8 @@ def establish_environment(module: AnsibleModule, tree: Tree) -> tuple[str, bool,
     link = os.path.join(tree.folder, ".venv")
     path, ready = environment.find(tree.folder)
     before, target = read_link(link), os.path.relpath(path, os.path.realpath(tree.folder))
+    if not ready and other_lock(tree, module.params):
+        module.warn(other_lock(tree, module.params))
     if not ready and not module.check_mode:
         Installation(module, tree, path).make()
         environment.note(path)

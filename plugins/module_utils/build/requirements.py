@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
-    EDITABLE,
-    logical_lines,
-    project_dependencies,
-    read_requirements,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import find_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import EDITABLE
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable
 
 OPTIONS = re.compile(r"\s+--[a-z].*$")  # of one requirement, such as its hashes
@@ -23,18 +20,14 @@ REQUIREMENT = re.compile(NAME + r"\s*(\[[^]]*\])?\s*(?:(@.*)|\(?([<>=!~][^;)]*)?
 EGG = re.compile(r"#(?:.*&)?egg=" + NAME)
 
 
-def requirements(tree: Tree | None, wanted: str) -> list[str]:
-    """The requirements of a tree, normalised, each once; constraints are among them."""
-    texts = read_requirements(tree, wanted) if tree else {}
-    lines = [line for path, text in texts.items() for line in listed(text, path.endswith(".toml"))]
-    return list(dict.fromkeys(normalised(line) for line in lines))
+def requirements(tree: Tree | None, params: dict) -> list[str]:
+    """The requirements of a tree, normalised, each once; constraints are among them. Of a lock, what it holds.
 
-
-def listed(text: str, is_project: bool) -> list[str]:
-    """The requirements in a file. Other options are left out: an index's URL can hold a password."""
-    if is_project:
-        return project_dependencies(text)
-    return [line for line in logical_lines(text) if line[0] != "-" or EDITABLE.match(line)]
+    Options are left out: an index's URL can hold a password.
+    """
+    needs = find_needs(tree, params) if tree else None
+    lines = (needs.pins or needs.lines) if needs else []
+    return list(dict.fromkeys(normalised(line) for line in lines if line[0] != "-" or EDITABLE.match(line)))
 
 
 def normalised(line: str) -> str:
@@ -50,11 +43,6 @@ def normalised(line: str) -> str:
         return "%s%s @ %s" % (project_name(name), extras.replace(" ", ""), url[1:].strip())
     versions = ",".join(sorted(re.sub(r"\s", "", specifiers).split(",")))
     return project_name(name) + re.sub(r"\s", "", extras) + versions + ("; " + marker if marker else "")
-
-
-def project_name(name: str) -> str:
-    """A project's name as package indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def split(line: str) -> tuple[str, str]:

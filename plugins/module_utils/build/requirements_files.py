@@ -1,44 +1,27 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that name an application's requirements: which they are, what they include, and their text."""
+"""Files in the format of requirements.txt: what they include, their lines, and how every installer reads them."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import git_url
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, read_inside
-from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 
-NAMES = ("requirements.txt", "pyproject.toml")
-OTHERS = re.compile(r"Pipfile(\.lock)?|setup\.(py|cfg)|environment\.ya?ml|.*requirements.*\.(txt|in)")
 COMMENT = re.compile(r"(?:^|\s+)#.*$", re.M)
 CONTINUED = re.compile(r"\\\n")
 INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", re.M)
 EDITABLE = re.compile(r"(?:-e|--editable)[ =]*")
-EDITABLE_GIT = re.compile(r"^(\s*)(?:-e|--editable)[ =]*(?=git\+)", re.M)
-PROJECT = re.compile(r"^\[project\][ \t]*(?:#[^\n]*)?$(.*?)(?=^\[[^\n]*\][ \t]*(?:#[^\n]*)?$|\Z)", re.M | re.S)
-STRING = r'"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
-DEPENDENCIES = re.compile(r"^dependencies[ \t]*=[ \t]*\[((?:[\s,]|#[^\n]*\n|%s)*)\]" % STRING, re.M)
-ITEM = re.compile(r"#[^\n]*|(%s)" % STRING)
-MISSING = (
-    "The application has no %(wanted)s%(others)s. Add requirements.txt or pyproject.toml to the repository, or set "
-    "app_requirements to the file that names what the application needs."
-)
-
-
-def requirements_file(tree: Tree, wanted: str) -> str | None:
-    """The file that names the requirements, or None."""
-    paths = (os.path.join(tree.folder, name) for name in ([wanted] if wanted else NAMES))
-    return next((path for path in paths if os.path.isfile(path)), None)
-
-
-def read_requirements(tree: Tree, wanted: str) -> dict:
-    """The texts of the requirements' file and of those that it includes, by their paths."""
-    path = requirements_file(tree, wanted)
-    return included(tree, path) if path else {}
+EDITABLE_GIT = re.compile(r"^([ \t]*)(?:-e|--editable)[ =]*(?=(?:[^\s@]+\s*@\s*)?git\+)", re.M)
+GIT = re.compile(r"(?<=git\+)[^\s#;]+")
+USER = re.compile(r"(?<=git\+https://)[^/@\s]+@|(?<=git\+http://)[^/@\s]+@")
+FOUND_IN = re.compile(r"^([ \t]*(?:-f|--find-links)[ =]*)(?!\w+://)(\S+)", re.M)
+# Debian's own pip has once written it; no index has such a package. The options are pip's alone.
+NOT_ON_ANY_INDEX = re.compile(r"^[ \t]*pkg[-_]resources[ \t]*==[ \t]*0\.0\.0[ \t]*(?:#.*)?$", re.M | re.I)
+OF_PIP_ALONE = re.compile(r"[ \t]+--(?:install|global)-option(?:=|[ \t]+)(?:\"[^\"\n]*\"|'[^'\n]*'|\S+)")
 
 
 def included(tree: Tree, path: str) -> dict:
@@ -49,42 +32,14 @@ def included(tree: Tree, path: str) -> dict:
         text = None if path in found else read_inside(tree, path)
         if text is not None:
             found[path] = text
-            names = [] if path.endswith(".toml") else INCLUDE.findall(text)
-            waiting.extend(os.path.join(os.path.dirname(path), name) for name in names)
+            waiting.extend(included_paths(path, text))
     return found
 
 
-def check_requirements(tree: Tree, wanted: str) -> None:
-    """Raises ReleaseError where no file names the requirements, or one of them is no text."""
-    texts = read_requirements(tree, wanted)
-    if not texts:
-        others = sorted(other_files(tree))
-        said = ", but has %s" % ", ".join(others) if others else ""
-        raise ReleaseError(MISSING % dict(wanted=wanted or " and no ".join(NAMES), others=said))
-    for path, text in texts.items():
-        if "\0" in text:
-            name = os.path.relpath(path, tree.folder)
-            raise ReleaseError("%s is no text, so nothing can be installed from it. Save it as UTF-8." % name)
-
-
-def other_files(tree: Tree) -> set:
-    """What else in a tree may say what the application needs."""
-    inner = (os.path.join("requirements", name) for name in folder_names(os.path.join(tree.folder, "requirements")))
-    return {name for name in [*folder_names(tree.folder), *inner] if OTHERS.fullmatch(name)}
-
-
-def folder_names(path: str) -> list:
-    return os.listdir(path) if os.path.isdir(path) else []
-
-
-def write_plainly(tree: Tree, wanted: str) -> None:
-    """Writes the files as every installer reads them: UTF-8, and nothing of git editable, which uv refuses."""
-    for path, text in read_requirements(tree, wanted).items():
-        content = EDITABLE_GIT.sub(r"\1", text).encode()
-        with open(path, "rb") as file:
-            present = file.read()
-        if content != present.replace(b"\r\n", b"\n"):
-            write_file(os.path.realpath(path), content, 0o644)
+def included_paths(path: str, text: str) -> list:
+    """The files that one includes by -r or -c; what is on a web server is the installer's matter."""
+    names = [] if path.endswith(".toml") else INCLUDE.findall(COMMENT.sub("", text))
+    return [os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in names if "://" not in name]
 
 
 def logical_lines(text: str) -> list[str]:
@@ -92,8 +47,27 @@ def logical_lines(text: str) -> list[str]:
     return [line for line in map(str.strip, CONTINUED.sub(" ", COMMENT.sub("", text)).split("\n")) if line]
 
 
-def project_dependencies(text: str) -> list[str]:
-    """The dependencies of a pyproject.toml; not every host's Python has a parser for it."""
-    section = PROJECT.search(text)
-    array = DEPENDENCIES.search(section.group(1)) if section else None
-    return [item[1:-1].replace('\\"', '"') for item in ITEM.findall(array.group(1)) if item] if array else []
+def plain(text: str, path: str, tree: Tree) -> str:
+    """A text as every installer reads it, whichever one it was written for.
+
+    uv refuses what is editable and in git, scp's way to write a URL, and options that only pip has. A user in a URL
+    would be in git's arguments, which everybody can read.
+    """
+    text = EDITABLE_GIT.sub(r"\1", NOT_ON_ANY_INDEX.sub("", OF_PIP_ALONE.sub("", text)))
+    text = USER.sub("", GIT.sub(lambda match: git_url(match.group()), text))
+    return FOUND_IN.sub(lambda match: match[1] + folder_of(match[2], path, tree), text)
+
+
+def folder_of(name: str, path: str, tree: Tree) -> str:
+    """Where a file means packages to be: beside itself, or in the application's folder."""
+    beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    return beside if os.path.isdir(beside) else os.path.normpath(os.path.join(tree.folder, name))
+
+
+def write_plainly(texts: dict, tree: Tree, folder: str) -> None:
+    """Writes the files with the places that they have in the tree, so that they find each other."""
+    for path, text in texts.items():
+        copy = os.path.join(folder, os.path.relpath(path, tree.top))
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        with open(copy, "w", encoding="utf-8") as file:
+            file.write(plain(text, path, tree))

@@ -10,13 +10,9 @@ import re
 from typing import Iterator, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import (
-    EDITABLE,
-    STRING,
-    logical_lines,
-    project_dependencies,
-    read_requirements,
-)
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import EDITABLE
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import git_url
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import content, file_digest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 
@@ -26,11 +22,7 @@ AT_URL = re.compile(r"[A-Za-z0-9._-]+\s*(?:\[[^]]*\])?\s*@\s*(?=\S+:)")
 ENDING = re.compile(r"\s*(?:\[[^]]*\])?\s*(?:\s;.*|\s--[a-z].*)?$")
 PACKED = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 HERE = re.compile(r"\$\{(?:PROJECT_ROOT|PWD)\}/?")
-# What uv and Poetry take for a dependency of a pyproject.toml, in their own sections of it.
-TABLE = re.compile(r"\{[^{}\n]*\}")
-VALUE = r"\b%%s[ \t]*=[ \t]*(%s|true)" % STRING
 SETUP = re.compile(r"setup\.(py|cfg)|.*\.(txt|in)|requirements.*")
-DYNAMIC = re.compile(r"^dynamic[ \t]*=[ \t]*\[[^]]*dependencies", re.M)
 NOT_SOURCE = (".venv", ".env", ".public")  # what a release has beside its source
 
 
@@ -44,25 +36,23 @@ class Git(NamedTuple):
 class Sources:
     """What the requirements of a tree take from elsewhere than a package index."""
 
-    def __init__(self, tree: Tree, wanted: str) -> None:
+    def __init__(self, tree: Tree, needs: Needs | None) -> None:
         self.tree = tree
-        self.local, self.editable, self.git, self.is_dynamic = set(), False, [], False
-        for path, text in read_requirements(tree, wanted).items():
-            if path.endswith(".toml"):
-                self._read_project(text)
-            else:
-                self._read_lines(logical_lines(text))
+        self.local, self.editable, self.git = set(), False, []
+        self.is_dynamic = bool(needs and needs.is_dynamic)
+        if needs:
+            self._read_lines([*needs.lines, *needs.pins])
+            self._read_lines(["-e ."] if needs.is_package else [])
+            self._read_tables(needs.project.sources() if needs.how == "project" else [])
 
-    def _read_project(self, text: str) -> None:
-        self.is_dynamic = bool(DYNAMIC.search(text))
-        self._read_lines(project_dependencies(text))
-        for table in TABLE.findall(text):
-            if value(table, "git"):
-                version = next(filter(None, (value(table, name) for name in ("rev", "tag", "branch"))), "HEAD")
-                self.git.append(Git(value(table, "git"), version))
-            elif value(table, "path") or value(table, "workspace"):
-                editable = value(table, "editable") or value(table, "develop") or value(table, "workspace")
-                self._add_local(value(table, "path") or ".", bool(editable))
+    def _read_tables(self, tables: list) -> None:
+        """What uv has in tables of its own in pyproject.toml."""
+        for table in tables:
+            if table.get("git"):
+                version = next((table[name] for name in ("rev", "tag", "branch") if table.get(name)), "HEAD")
+                self.git.append(Git(git_url(table["git"]), version))
+            elif table.get("path") or table.get("workspace"):
+                self._add_local(table.get("path") or ".", bool(table.get("editable") or table.get("workspace")))
 
     def _read_lines(self, lines: list) -> None:
         for line in lines:
@@ -106,12 +96,6 @@ def digest_of(path: str, *left_out: str) -> str:
     return content(path, *left_out) if os.path.isdir(path) else file_digest(path).hex()
 
 
-def value(table: str, name: str) -> str:
-    """A key's value in a pyproject.toml's inline table; empty where it has no such key."""
-    found = re.search(VALUE % name, table)
-    return found.group(1).strip("\"'") if found else ""
-
-
 def is_path(what: str) -> bool:
     """Whether a requirement is a path rather than a project's name or a URL."""
     if what.startswith("file:"):
@@ -121,6 +105,6 @@ def is_path(what: str) -> bool:
 
 def git_source(what: str) -> Git:
     """The repository of a `git+URL@version` and its version."""
-    url = urlsplit(what[len("git+"):])
+    url = urlsplit(git_url(what[len("git+"):]))
     path, dummy, version = url.path.rpartition("@") if "@" in url.path else (url.path, "", "HEAD")
     return Git(url._replace(path=path, query="", fragment="").geturl(), version)

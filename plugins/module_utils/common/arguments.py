@@ -55,9 +55,16 @@ ADMINS = dict(
         ),
     )
 )
-ENVIRONMENT = dict(
-    extra=dict(type="list", elements="str", default=[]),
+REQUIREMENTS = dict(
     requirements=dict(type="str", default=""),
+    extras=dict(type="list", elements="str", default=[]),
+    groups=dict(type="list", elements="str", default=[]),
+)
+ENVIRONMENT = dict(
+    REQUIREMENTS,
+    extra=dict(type="list", elements="str", default=[]),
+    build_constraints=dict(type="list", elements="str", default=[]),
+    requirements_env=dict(type="dict", default={}, no_log=True),
     python=dict(type="path", default="/usr/bin/python3"),
     index_url=dict(type="str", no_log=True),
     extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),

@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
-from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import check_requirements
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.common.part import Part
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
@@ -28,7 +28,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 PROBLEMS_OF_A_BUILD = (GitError, EntrypointError, ReleaseError, Busy, CommandError)
 COMPILE = ["translate", "compile"]  # of the flask command
-UNBUILT = dict(changed=True, launched=False, commits={}, id="", commit="", built=False)
+UNBUILT = dict(changed=True, launched=False, commits={}, scm_version="", id="", commit="", built=False)
 
 
 class Build:
@@ -92,9 +92,10 @@ class Build:
 
     def environment(self, release: dict) -> None:
         """Its virtual environment."""
-        with self.step("Install the requirements", release=release["path"], commits=release["commits"]) as part:
+        known = {name: release[name] for name in ("commits", "scm_version")}
+        with self.step("Install the requirements", release=release["path"], **known) as part:
             tree = tree_of(self.site.root, release["path"])
-            check_requirements(tree, self.params["requirements"])
+            check_needs(tree, self.params)
             dummy, changed, diff = establish_environment(part, tree)
             self.note(changed, diff)
 

@@ -36,11 +36,12 @@ def check_entrypoint(entrypoint: str, folder: str) -> None:
 
 
 def module_source(module: str, folder: str) -> str | None:
-    """The file of a dotted module name, or None."""
-    path = os.path.join(folder, *module.split("."))
-    for candidate in (path + ".py", os.path.join(path, "__init__.py")):
-        if os.path.isfile(candidate):
-            return candidate
+    """The file of a dotted module name, also in `src`, from where a project is installed; or None."""
+    for place in (folder, os.path.join(folder, "src")):
+        path = os.path.join(place, *module.split("."))
+        for candidate in (path + ".py", os.path.join(path, "__init__.py")):
+            if os.path.isfile(candidate):
+                return candidate
     return None
 
 

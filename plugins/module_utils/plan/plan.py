@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import printable
 
+ON_A_LINE = 6  # requirements; a lock may change more at once
+
 
 def text_of(name: str, plan: dict) -> str:
     """A plan for a person to read."""
@@ -58,6 +60,8 @@ def requirements_text(changes: dict) -> str:
     parts = ["+ " + line for line in changes["added"]] + ["- " + line for line in changes["removed"]]
     for item in changes["changed"]:
         parts.append("~ %s %s -> %s" % (item["name"], item["before"] or "any", item["after"] or "any"))
+    if len(parts) > ON_A_LINE:
+        return "\n  ".join(["%s:" % counted(len(parts), "changed requirement"), *parts])
     return "requirements: " + (", ".join(parts) or "unchanged")
 
 

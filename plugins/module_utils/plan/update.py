@@ -43,7 +43,7 @@ def compare(module: AnsibleModule, served: Served | None, tree: Tree) -> dict:
     """What differs between the served release and the version's tree."""
     params, before = module.params, served.tree if served else None
     return dict(
-        requirements=compare_requirements(*(requirements(each, params["requirements"]) for each in (before, tree))),
+        requirements=compare_requirements(*(requirements(each, params) for each in (before, tree))),
         migrations=migrations(module, before, tree),
         env=settings(params, tree),
     )

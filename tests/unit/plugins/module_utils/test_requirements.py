@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.build.projects import Project
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements import (
     compare_requirements,
     normalised,
-    project_dependencies,
     requirements,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils.common.toml import TomlError, parse_toml
 
 # a requirement as it is written, and in the one spelling
 SPELLINGS = {
@@ -37,6 +38,10 @@ def test_a_requirement_has_one_spelling(written):
     assert normalised(SPELLINGS[written]) == SPELLINGS[written]
 
 
+def wanted(name):
+    return dict(requirements=name, extras=[], groups=[])
+
+
 TEXT = """\
 # comment
 --index-url https://ana:s3cret@example.com/simple
@@ -53,13 +58,13 @@ humanize==4.9 \\
 def test_requirements_are_read_with_the_files_that_are_included(tree, fill):
     more = "-r requirements.txt\nfoo\nflask==3.0.2\n"
     fill(**{"requirements.txt": TEXT, "more.txt": more, "limits.txt": "bar<2"})
-    assert sorted(requirements(tree, "")) == ["bar<2", "flask==3.0.2", "foo", "humanize==4.9"]
+    assert sorted(requirements(tree, wanted(""))) == ["bar<2", "flask==3.0.2", "foo", "humanize==4.9"]
 
 
-@pytest.mark.parametrize("wanted, found", [("", ["first"]), ("deploy/prod.txt", ["second"]), ("other.txt", [])])
-def test_the_requirements_file_may_be_named(wanted, found, tree, fill):
+@pytest.mark.parametrize("name, found", [("", ["first"]), ("deploy/prod.txt", ["second"]), ("other.txt", [])])
+def test_the_requirements_file_may_be_named(name, found, tree, fill):
     fill(**{"requirements.txt": "first", "pyproject.toml": "", "deploy__prod.txt": "second"})
-    assert requirements(tree, wanted) == found
+    assert requirements(tree, wanted(name)) == found
 
 
 PROJECT = """\
@@ -84,11 +89,15 @@ dependencies = ["pytest"]
     ("[project]\ndependencies = []", []),
     ("[project]\nname = 'blog'", []),
     ('[tool.x]\ndependencies = ["flask"]', []),
-    ('[project]\ndependencies = ["flask"' + " #" * 500, []),
     ("", []),
 ])
 def test_the_dependencies_of_a_project_are_found(text, found):
-    assert project_dependencies(text) == found
+    assert Project(parse_toml(text)).lines([], []) == found
+
+
+def test_a_project_that_is_cut_off_is_said_so():
+    with pytest.raises(TomlError):
+        parse_toml('[project]\ndependencies = ["flask"' + " #" * 500)
 
 
 @pytest.mark.parametrize("before, after, added, removed, changed", [

@@ -98,6 +98,21 @@ class TestPlan:
         assert result["diff"] == [{"prepared": result["text"]}]
         assert SECRET not in json.dumps(result)
 
+    def test_has_the_versions_of_a_lock_each_on_a_line(self, plan, write, serve):
+        project = "[project]\nname='x'\ndependencies=['flask']\n"
+        pin = '[[package]]\nname="p%d"\nversion="%d"\nsource={registry="https://pypi.org/simple"}\n'
+        serve(write(**{"pyproject.toml": project, "uv.lock": "".join(pin % (number, 1) for number in range(7))}))
+        write(**{"uv.lock": "".join(pin % (number, 2) for number in range(7))})
+        lines = plan()["text"].splitlines()
+        place = lines.index("7 changed requirements:")
+        assert lines[place + 1:place + 8] == ["  ~ p%d 1 -> 2" % number for number in range(7)]
+
+    def test_is_readable_whatever_the_requirements_are_written_in(self, plan, write, serve, remote):
+        serve(write(**{"requirements.txt": "flask==3.0.2\n"}))
+        remote.folder.joinpath("requirements.txt").write_bytes("flask==3.0.3\r\n".encode("utf-16"))
+        remote.commit_all()
+        assert "requirements: ~ flask 3.0.2 -> 3.0.3" in plan()["text"].splitlines()
+
     def test_is_returned_in_parts(self, plan, write, serve):
         first = write()
         name = serve(first)

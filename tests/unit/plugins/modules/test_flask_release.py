@@ -202,7 +202,6 @@ def test_a_branch_in_the_requirements_that_has_moved_is_another_release(release,
     remote.commit(blog="app = 1\n")
     first = launch(release())
     assert first["commits"] == {url + "@main": library}
-    assert "-e" not in read(first["path"] + "/requirements.txt")  # uv takes no editable ones
     assert not release()["changed"]
     library = another_remote.commit("README")
     result = release()
@@ -215,23 +214,26 @@ def test_a_pinned_repository_in_the_requirements_is_not_asked(release, remote):
     assert release()["commits"] == {}
 
 
-ENCODINGS = {"utf-16": "utf-16", "utf-8-sig": "utf-8-sig", "latin-1": "latin-1"}
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_requirements_are_read_however_they_are_encoded(encoding, release, remote):
-    text = "# f\u00fcr Flask\r\nflask\r\n-r more.txt\r\n"
-    for name in ("requirements.txt", "more.txt"):
-        remote.folder.joinpath(name).write_bytes(text.encode(encoding))
-    remote.commit(blog="app = 1\n")
-    path = release()["path"]
-    for name in ("requirements.txt", "more.txt"):
-        assert read(os.path.join(path, name)) == text.replace("\r", "")
-
-
 UNUSABLE = {
     "nothing": ({}, "The application has no requirements.txt and no pyproject.toml. Add requirements.txt"),
-    "others": ({"Pipfile": b"", "requirements/prod.txt": b""}, "but has Pipfile, requirements/prod.txt."),
+    "others": (
+        {"requirements/dev.txt": b"", "requirements/test.txt": b""},
+        "but has requirements/dev.txt, requirements/test.txt. Add",
+    ),
+    "conda": ({"environment.yml": b"name: x\n"}, "environment.yml is a file of conda, which this host does not have."),
+    "a lost file": ({"requirements.txt": b"-r base.txt\n"}, "requirements.txt includes base.txt, which the repository does not"),
+    "another tool": ({"requirements.txt": b"-e svn+https://x/y#egg=y\n"}, "asks for svn+https://x/y"),
+    "a folder of conda's": (
+        {"requirements.txt": b"certifi @ file:///croot/certifi_1/work/certifi\n"},
+        "Write the version instead, such as certifi==1.0;",
+    ),
+    "a token": ({"requirements.txt": b"x @ git+https://${TOKEN}@h/x\n"}, "app_requirements_env has no TOKEN. Set it there."),
+    "a broken project": ({"pyproject.toml": b"[project\n"}, "pyproject.toml can't be read: "),
+    "a lock alone": ({"requirements/a.txt": b"", "requirements/b.txt": b"", "uv.lock": b""}, "has no requirements.txt and no"),
+    "an old lock": (
+        {"pyproject.toml": b"[project]\nname='x'\ndependencies=['flask']\n", "pdm.lock": b"[[package]]\nname='idna'\nversion='1'\n"},
+        "pdm.lock has no flask, for which pyproject.toml asks: it is older. Write the lock anew, such as by `pdm lock`",
+    ),
     "no text": ({"requirements.txt": b"flask\0"}, "requirements.txt is no text, so nothing can be installed from it."),
 }
 
@@ -247,6 +249,17 @@ def test_requirements_that_cannot_be_used_are_refused_before_anything_is_touched
     remote.commit(blog="app = 1\n")
     assert text in release(**mode)["msg"]
     assert os.listdir(root / "releases") == []
+
+
+@pytest.mark.parametrize("choice", ["extras", "groups"])
+def test_an_extra_or_group_that_is_not_there_is_refused(choice, release, remote):
+    remote.folder.joinpath("requirements.txt").unlink()
+    project = "[project]\nname='x'\ndependencies=[]\n[project.optional-dependencies]\npg=[]\n[dependency-groups]\nprod=[]\n"
+    remote.folder.joinpath("pyproject.toml").write_text(project)
+    remote.commit(blog="app = 1\n")
+    about = dict(noun=choice[:-1], known=dict(extras="pg", groups="prod")[choice])
+    assert ("app_requirements_%s has nope, and pyproject.toml has no such %s. Set it to some of: %s."
+            % (choice, about["noun"], about["known"])) in release(**{choice: ["nope"]})["msg"]
 
 
 def test_content_of_the_repository_at_a_shared_path_is_brought(release, remote, root, runuser):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils.build import installation
+from ansible_collections.selfhost.flask.plugins.module_utils.build import uv
 
 CHECK = {"_ansible_check_mode": True}
 
@@ -24,6 +24,7 @@ class Host:
         self.variables = []
         self.failing = None
         self.packages = []
+        self.files = []
 
     def run_command(self, module, argv, environ_update=None, **ignored):
         if argv[1] == "-c":
@@ -34,6 +35,7 @@ class Host:
         command = " ".join(argv)
         self.ran.append(command)
         self.variables.append(environ_update)
+        self.note_files(argv)
         if self.failing and self.failing in command:
             return 1, "", "\n".join("line %d" % number for number in range(100))
         target = Path(argv[-2], "bin/uv") if "--target" in argv else None
@@ -44,6 +46,12 @@ class Host:
             for name in self.packages:
                 (made.parent.parent / "lib/python3.11/site-packages" / name).mkdir(parents=True)
         return 0, "", ""
+
+    def note_files(self, argv):
+        """What stands for the requirements' files, as long as it is there."""
+        for path in argv:
+            if "selfhost-requirements-" in path:
+                self.files += [(one.name, one.read_text(encoding="utf-8")) for one in Path(path).parent.rglob("*") if one.is_file()]
 
     def start(self, program):
         """As the kernel: a program that is cut off is none."""
@@ -59,8 +67,8 @@ class Host:
 def host(monkeypatch, tmp_path):
     host = Host(tmp_path / "tools")
     monkeypatch.setattr(AnsibleModule, "run_command", lambda module, *args, **named: host.run_command(module, *args, **named))
-    monkeypatch.setattr(installation, "TOOLS", str(tmp_path / "tools"))
-    monkeypatch.setattr(installation, "pip_wheels", lambda: ["/wheels/pip.whl"])
+    monkeypatch.setattr(uv, "TOOLS", str(tmp_path / "tools"))
+    monkeypatch.setattr(uv, "pip_wheels", lambda: ["/wheels/pip.whl"])
     monkeypatch.setattr(os, "chown", lambda *dummy, **ignored: None)
     return host
 
@@ -136,6 +144,16 @@ def test_the_indexes_are_in_no_argument(venv, host):
     assert host.variables[-1]["UV_DEFAULT_INDEX"] == "https://ana:s3cret@a.example.com/simple"
     assert host.variables[-1]["UV_INDEX"] == "https://b/ https://c/"
     assert "s3cret" not in str(host.ran) + str(result)
+
+
+def test_what_builds_packages_may_be_limited_and_gets_the_users_environment(venv, host):
+    first = venv()["path"]
+    result = venv(build_constraints=["setuptools<58"], requirements_env={"TOKEN": "s3cret-token"})
+    assert result["path"] != first
+    assert host.variables[-1]["TOKEN"] == "s3cret-token" and ("build.txt", "setuptools<58\n") not in host.files
+    with_key = host.variables[-1]["UV_BUILD_CONSTRAINT"]
+    assert with_key.endswith("/build.txt") and not os.path.exists(with_key)
+    assert "s3cret-token" not in str(host.ran) + str(result)
 
 
 def test_releases_with_the_same_needs_share_one(venv, root, host):
@@ -283,6 +301,9 @@ def test_flask_gets_what_it_finds_its_commands_by(version, installed, venv, host
     (["requirements.txt", "pyproject.toml"], "", "requirements.txt"),
     (["pyproject.toml"], "", "pyproject.toml"),
     (["requirements.txt", "requirements/prod.txt"], "requirements/prod.txt", "requirements/prod.txt"),
+    (["requirements/dev.txt", "requirements/prod.txt"], "", "requirements/prod.txt"),
+    (["requirements/web.txt"], "", "requirements/web.txt"),
+    (["pyproject.toml", "setup.py"], "", "setup.py"),
 ])
 def test_the_requirements_are_found(files, wanted, found, venv, root, host):
     (root / "releases/v1/requirements.txt").unlink()
@@ -291,6 +312,26 @@ def test_the_requirements_are_found(files, wanted, found, venv, root, host):
         (root / "releases/v1" / name).touch()
     assert venv(requirements=wanted)["requirements"] == str(root / "releases/v1" / found)
     assert host.installed() == ["-r %s" % (root / "releases/v1" / found)]
+
+
+@pytest.mark.parametrize("options, warned", [({}, 1), ({"requirements": "requirements.txt"}, 0)])
+def test_a_lock_that_is_not_what_is_installed_is_said(options, warned, venv, root, warnings):
+    (root / "releases/v1/uv.lock").touch()
+    venv(**options)
+    assert len([text for text in warnings if "the repository has uv.lock, too. Set app_requirements" in text]) == warned
+
+
+ENCODINGS = ("utf-16", "utf-8-sig", "latin-1")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_requirements_are_read_however_they_are_encoded(encoding, venv, root, host):
+    text = "# f\u00fcr Flask\r\nflask\r\n-r more.txt\r\n"
+    for name in ("requirements.txt", "more.txt"):
+        (root / "releases/v1" / name).write_bytes(text.encode(encoding))
+    venv()
+    assert [content for name, content in host.files if name == "more.txt"][-1] == text.replace("\r", "")
+    assert (root / "releases/v1/more.txt").read_bytes() == text.encode(encoding)  # as git has it
 
 
 @pytest.mark.parametrize("hashed", ["requirements.txt", "base.txt"])
@@ -339,7 +380,7 @@ def test_says_what_to_set(case, mode, venv, host):
 
 
 def test_a_host_without_pip_is_told_the_package(venv, host, monkeypatch):
-    monkeypatch.setattr(installation, "pip_wheels", lambda: [])
+    monkeypatch.setattr(uv, "pip_wheels", lambda: [])
     assert venv()["msg"].startswith("Debian's pip is missing. Install the package ")
 
 
