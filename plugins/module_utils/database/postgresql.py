@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -34,10 +35,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_login import PostgreSQLLogin
 
 MAJORS = range(13, 31)  # of which one is on a host: 14 on Ubuntu 22.04, 17 on Debian 13
+SETTINGS = "/etc/postgresql/*/main/conf.d/selfhost.conf"
 QUALIFIED = re.compile(r"^(?:public|%s)\." % EXTENSIONS)  # a copy may move an extension, and with it its types
 IN_THE_WAY = (
-    "The extension %s is in the application's own schema %s and can't be moved to another one, so that no copy of the database %s "
-    "could be restored. Name it in flask_database_extensions, and remove what the application has of it."
+    "The extension %s is in the application's own schema %s and can't be moved to another one, so that no copy of the database "
+    "%s could be restored. Name it in flask_database_extensions, and remove what the application has of it."
 )
 # Nothing but what the application itself can make again: without rights, owners, and what only a superuser has made.
 WHAT = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-password", "--extension=plpgsql", "-b")
@@ -57,6 +59,11 @@ class PostgreSQL(Database):
     kind = "postgresql"
     units = tuple(map(unit_of, sorted(MAJORS, key=has_cluster, reverse=True)))
     login = PostgreSQLLogin
+
+    @classmethod
+    def is_set_up(cls) -> bool:
+        """Another server's pg_hba.conf lets nobody load a copy."""
+        return bool(glob.glob(SETTINGS))
 
     @classmethod
     def may_be_used(cls, name: str, accounts: list) -> bool:

@@ -36,6 +36,11 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$|__repl
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
 ) ORDER BY 1, 2
 """
+MAKE = """
+DROP DATABASE IF EXISTS {0};
+CREATE DATABASE {0} TEMPLATE template0 OWNER {1} ENCODING {2} LC_COLLATE {3} LC_CTYPE {4};
+REVOKE CONNECT, TEMPORARY ON DATABASE {0} FROM PUBLIC;
+"""
 # What a dump says of itself, asked of what was loaded: a table whose rows are null was written to meanwhile.
 CHECK = """
 DO $selfhost$
@@ -131,15 +136,9 @@ class Loader:
         ask("DROP ROLE IF EXISTS %s; CREATE ROLE %s LOGIN IN ROLE %s, %s" % (role, role, owner, quoted(LOADERS)))
         if not self.scratch:
             return self._drop(self.schemas.replaced)
-        encoding, collation, kind = ask(
-            "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = %s" % literal(self.database)
-        )[0]
-        ask(
-            "DROP DATABASE IF EXISTS {0};\nCREATE DATABASE {0} TEMPLATE template0 OWNER {1} ENCODING {2} LC_COLLATE {3} LC_CTYPE {4};\n"
-            "REVOKE CONNECT, TEMPORARY ON DATABASE {0} FROM PUBLIC;\n".format(
-                quoted(self.target), owner, *map(literal, (encoding, collation, kind))
-            )
-        )
+        locale = "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = %s"
+        (found,) = ask(locale % literal(self.database))
+        ask(MAKE.format(quoted(self.target), owner, *map(literal, found)))
 
     def _add_extensions(self, needs: dict) -> None:
         """Most of them are a superuser's to make."""
@@ -155,6 +154,7 @@ class Loader:
         if not self.scratch:
             lines += ["ALTER SCHEMA %s RENAME TO %s" % (quoted(name), quoted(name + REPLACED)) for name in self.schemas.own]
             lines += ["CREATE SCHEMA public AUTHORIZATION pg_database_owner", "GRANT USAGE ON SCHEMA public TO PUBLIC"]
+            lines.append("COMMENT ON SCHEMA public IS 'standard public schema'")
             lines += ["SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE lomowner = current_user::regrole"]
         return "".join(line + ";\n" for line in lines).encode()
 

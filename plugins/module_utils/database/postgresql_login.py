@@ -30,8 +30,9 @@ class PostgreSQLLogin(Login):
     """The role of an application, which has its system user's name."""
 
     def is_there(self) -> bool:
+        query = "SELECT 1 FROM pg_roles WHERE rolcanlogin AND rolname = %s AND EXISTS (SELECT FROM pg_roles WHERE rolname = %s)"
         try:
-            return ask("SELECT 1 FROM pg_roles WHERE rolcanlogin AND rolname = %s" % literal(self.name)) == [["1"]]
+            return ask(query % (literal(self.name), literal(ASKED))) == [["1"]]
         except CommandError:
             return False
 

@@ -101,9 +101,13 @@ class Setup:
 
     def _password(self) -> Iterator[Step]:
         """A deployment changes that of its own application: the version that serves logs in with the old one."""
-        login, is_new = PostgreSQLLogin(self.wanted.name), self.wanted.name not in self.roles
-        if (is_new and self.wanted.password) or (not is_new and self.wanted.sets_password and not login.lets_in(self.wanted.password)):
-            yield Step("set how the role %s logs in" % login.name, lambda: login.allow(self.wanted.password))
+        login, password = PostgreSQLLogin(self.wanted.name), self.wanted.password
+        if login.name not in self.roles:
+            is_due = bool(password)
+        else:
+            is_due = self.wanted.sets_password and not login.lets_in(password)
+        if is_due:
+            yield Step("set how the role %s logs in" % login.name, lambda: login.allow(password))
 
     def _databases(self) -> Iterator[Step]:
         name, locale = self.wanted.name, literal(self.wanted.locale)
