@@ -93,7 +93,8 @@ def described(bind: str, url: object) -> dict | None:
     if kind == "sqlite":
         return described_file(bind, url.database or "")
     named = url.query.get("host") or url.host or ""  # libpq takes it behind the database, too: also the folder of a socket
-    host = "localhost" if "unix_socket" in url.query or str(named).startswith("/") else named or "localhost"
+    named = named if isinstance(named, str) else named[0]
+    host = "localhost" if "unix_socket" in url.query or named.startswith("/") else named or "localhost"
     return {"bind": bind, "kind": kind, "host": host, "port": url.port or 0, "name": url.database or ""}
 
 
