@@ -80,7 +80,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.dump impor
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_client import ask
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_setup import Setup, Wanted
 
-STARTING, PATIENCE, PAUSE = "starting up", 300, 0.2  # seconds; after a crash it first reads its log
+STARTING = "starting up"  # after a crash it first reads its log
+PATIENCE = 300  # seconds
+PAUSE = 0.2
 PROBLEM = "PostgreSQL can't be asked: %s\n`journalctl -u 'postgresql@*'` and /var/log/postgresql say more."
 
 
