@@ -120,6 +120,12 @@ options:
         are run each time, also in check mode, so they must change nothing.
       - What they answer is RV(stdout). Whether they fail is not looked at.
     type: str
+  identity:
+    description: >-
+      What tells these arguments from others. The action plugin sets it, and the host notes under it what the task has left.
+      It leaves out the run on the host where M(selfhost.flask.host_packages) of the role C(base) has seen in this run that all
+      of that still is as it was left.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -168,13 +174,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.host.services import alone
+from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import answer, note
 
 
 def answer_of(module: AnsibleModule) -> dict:
-    """What the host says when it is asked something, for which a run of its own would be too much."""
-    if not module.params["ask"]:
-        return {}
-    return {"stdout": module.run_command(["/bin/sh", "-uc", module.params["ask"]])[1]}
+    """What the host says to the task's question, if it has one."""
+    return {"stdout": answer(module, module.params["ask"])} if module.params["ask"] else {}
 
 
 def main() -> None:
@@ -191,11 +196,14 @@ def main() -> None:
             validate=dict(type="str"),
             services=dict(type="list", elements="dict", default=[], options=service_options),
             ask=dict(type="str"),
+            identity=dict(type="str"),
         ),
         supports_check_mode=True,
     )
     with alone() if module.params["services"] and not module.check_mode else contextlib.nullcontext():
         changes, loaded = bring_about(module)
+        if module.params["identity"] and not module.check_mode:
+            note(module)
     module.exit_json(
         changed=bool(changes or loaded),
         changed_files=[path for path, dummy, dummy in changes],

@@ -19,6 +19,7 @@ description:
   - A lock of the list of users, of a program that ended with the host's power, is removed.
   - The packages' services do not start. The file C(/usr/sbin/policy-rc.d) sees to that while the installation
     runs; one that a killed run has left behind is removed.
+  - Where nothing is missing, the same run looks which M(selfhost.flask.config_files) of earlier runs have nothing to do.
 author: The selfhost.flask developers (@selfhost)
 attributes:
   check_mode:
@@ -55,6 +56,13 @@ installed:
   elements: str
   returned: success
   sample: [nginx]
+settled:
+  description:
+    - The identities of the tasks of M(selfhost.flask.config_files) that have left all as it still is, with what the host
+      answers to each one's C(ask). What counts is what is on the host now, not what a run remembers.
+    - None where packages were installed, or would be.
+  type: dict
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,6 +73,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host.packages impor
     Packages,
     has_left_policy,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import look
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy
 
 
@@ -81,7 +90,8 @@ def complete(module: AnsibleModule) -> dict:
         changed = changed or packages.known != before or not packages.is_interrupted()
     lines = "".join("install %s\n" % name for name in missing)
     diff = [dict(prepared=lines)] if lines else []
-    return dict(changed=changed, installed=missing, **diff_result(module, diff))
+    settled = {} if changed else look(module)
+    return dict(changed=changed, installed=missing, settled=settled, **diff_result(module, diff))
 
 
 def main() -> None:

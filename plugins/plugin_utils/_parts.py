@@ -100,5 +100,5 @@ class Parts:
 
 
 def read(loader: DataLoader, path: Path) -> dict:
-    """A file of variables, whose texts may be templates; it is read once by each process."""
-    return (loader.load_from_file(str(path), trusted_as_template=True) or {}) if path.is_file() else {}
+    """A file of variables, whose texts may be templates; it is read once by each process, and nobody changes it."""
+    return (loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}) if path.is_file() else {}

@@ -147,6 +147,27 @@ def test_what_the_host_answers_is_understood(said, shm, clock, container, evalua
     assert evaluate("system", "__system_login_missing", **look) == ([] if container else ["UMASK 027"])
 
 
+WELL = ["container none", "shm rw,noexec", "clock chrony", "su restricted"]
+FOUND = [
+    (WELL, []),
+    (["container podman", "shm rw,noexec", "su restricted"], []),
+    (WELL + ["unwanted apport.service"], ["services"]),
+    (WELL + ["needless telnetd"], ["packages"]),
+    (WELL[:1] + ["shm rw,nosuid"] + WELL[2:], ["shm"]),
+    (WELL + ["login UMASK 027"], ["logins"]),
+    (WELL[:-1], ["logins"]),
+    (WELL[:2] + WELL[3:], ["clock"]),
+    (WELL + ["disabled apt-daily.timer"], ["timers"]),
+]
+
+
+@pytest.mark.parametrize("said, steps", FOUND)
+def test_only_what_is_not_right_is_put_right(said, steps, evaluate):
+    look = {"stdout": "\n".join(said) + "\n", "stdout_lines": said}
+    found = evaluate("system", "__system_found", __system_look=look, system_su_restricted=True)
+    assert [name for name, wrong in found.items() if wrong] == steps
+
+
 # A host with these units, of which it lists those that it is asked for.
 SYSTEMCTL = r"""#!/bin/sh
 units="apport.service bluetooth.service ModemManager.service ssh.service rpcbind.service rpcbind.socket"

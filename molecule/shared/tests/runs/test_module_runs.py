@@ -9,11 +9,11 @@ import json
 import os
 from pathlib import Path
 
-MOST = 20
+MOST = 7
 
 
 def test_a_site_with_nothing_to_do_takes_few_module_runs() -> None:
     runs = json.loads(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "module-runs.json").read_text())
     counts = {host: len(modules) for host, modules in runs.items()}
     assert counts and max(counts.values()) <= MOST, runs
-    assert min(counts.values()) > 5, runs  # they were counted
+    assert min(counts.values()) > 3, runs  # they were counted

@@ -10,9 +10,11 @@ import os
 import pwd
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.host.settled import look
 
 CHECK = {"_ansible_check_mode": True}
 OWNER = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
@@ -320,3 +322,56 @@ def test_what_nobody_loads_is_checked_each_time(run, tmp_path):
     assert not run("config_files", files=files, validate="true")["changed"]
     result = run("config_files", files=files, validate="false")
     assert "An interrupted run may have left them" in result["msg"]
+
+
+@pytest.fixture
+def settled(write, systemd, monkeypatch, tmp_path):
+    """What a look finds settled, after a task that has left a file with a secret and its service."""
+    monkeypatch.setattr(UTILS + "host.settled.FOLDER", str(tmp_path / "settled"))
+    write(files={"site": "a secret", "gone": None}, identity="the task")
+    host = SimpleNamespace(run_command=lambda *arguments, **options: systemd.run(None, *arguments, **options))
+    return lambda: look(host)
+
+
+def test_a_look_finds_a_task_settled(settled, tmp_path):
+    assert settled() == {"the task": ""}
+    (record,) = (tmp_path / "settled").iterdir()
+    assert "a secret" not in record.read_text()
+    assert (record.stat().st_mode & 0o777, record.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+UNSETTLED = {
+    "another content": lambda path, systemd: (path / "site").write_text("by hand"),
+    "another mode": lambda path, systemd: (path / "site").chmod(0o640),
+    "a file that should not be there": lambda path, systemd: (path / "gone").touch(),
+    "a service that does not run": lambda path, systemd: systemd.stop(),
+    "a service that is not started at boot": lambda path, systemd: systemd.unit.update(UnitFileState="disabled"),
+    "systemd with files from before": lambda path, systemd: systemd.unit.update(NeedDaemonReload="yes"),
+    "a record of another version": lambda path, systemd: [
+        record.write_text('{"identity": "the task", "files": [{}]}') for record in (path / "settled").iterdir()
+    ],
+}
+
+
+@pytest.mark.parametrize("case", UNSETTLED)
+def test_a_look_finds_what_has_changed_since_then(case, settled, systemd, tmp_path):
+    UNSETTLED[case](tmp_path, systemd)
+    assert settled() == {}
+
+
+def test_a_look_finds_files_that_a_killed_run_has_not_loaded(settled, write, systemd):
+    systemd.dies = ("before", "reload")
+    with pytest.raises(Killed):
+        write(files={"site": "new", "gone": None}, identity="the changed task")
+    assert settled() == {}
+
+
+def test_a_task_has_one_record_whatever_its_files_hold(settled, write):
+    assert write(files={"site": "new", "gone": None}, identity="the changed task")["changed"]
+    assert settled() == {"the changed task": ""}
+
+
+def test_what_check_mode_or_a_refusal_has_left_is_in_no_record(settled, write):
+    write(files={"site": "new", "gone": None}, identity="the changed task", **CHECK)
+    assert write(files={"site": "new", "gone": None}, identity="the changed task", validate="false")["failed"]
+    assert settled() == {"the task": ""}

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import time
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.host import account_locks
 from ansible_collections.selfhost.flask.plugins.module_utils.host import packages as host_packages
+from ansible_collections.selfhost.flask.plugins.module_utils.host import settled
 
 CHECK = {"_ansible_check_mode": True}
 PROGRAMS = {
@@ -96,6 +99,16 @@ def make_old(path):
 def test_installed_packages_are_only_looked_at(run, packages):
     assert not run("host_packages", names=["base", "base=1.*", "base:amd64", "virtual-base"])["changed"]
     assert packages.done() == []
+
+
+def test_looks_which_tasks_have_nothing_to_do_where_nothing_is_missing(run, packages, monkeypatch, tmp_path):
+    monkeypatch.setattr(settled, "FOLDER", str(tmp_path / "settled"))
+    owner = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
+    files = [dict(owner, dest=str(tmp_path / "a"), content="a")]
+    assert run("config_files", files=files, ask="echo one", identity="the task")["stdout"] == "one\n"
+    for mode in (CHECK, {}):
+        assert run("host_packages", names=["base"], **mode)["settled"] == {"the task": "one\n"}
+    assert run("host_packages", names=["nginx"], **CHECK)["settled"] == {}
 
 
 def test_check_then_run_then_run_again(run, packages):
