@@ -5,28 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from deployments import DEPLOYMENTS, ROLES
+from deployments import ROLES, variables_of
 
 LOOKUP = "{{ lookup('selfhost.flask.template', '%s') }}"
-
-def load(*paths: Path) -> dict:
-    """The variables of files, as ansible reads them."""
-    loader, variables = DataLoader(), {}
-    for path in paths:
-        if path.exists():
-            variables.update(loader.load_from_file(str(path), trusted_as_template=True) or {})
-    return variables
-
-
-def variables_of(role: str, deployment: str, **given: object) -> dict:
-    """What a role's tasks see; what is given wins."""
-    files = [ROLES / name / part / "main.yml" for name in ("flask", role) for part in ("defaults", "vars")]
-    return {**load(*files), **DEPLOYMENTS[deployment], "role_path": str(ROLES / role), **given}
 
 
 @pytest.fixture

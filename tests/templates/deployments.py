@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible.parsing.dataloader import DataLoader
+
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 # What an inventory says. The second has everything that could be taken for something else.
@@ -60,3 +62,18 @@ EVERYTHING = {
 
 # Another application of the same host.
 SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.0.2.7"}
+
+
+def load(*paths: Path) -> dict:
+    """The variables of files, as ansible reads them."""
+    loader, variables = DataLoader(), {}
+    for path in paths:
+        if path.exists():
+            variables.update(loader.load_from_file(str(path), trusted_as_template=True) or {})
+    return variables
+
+
+def variables_of(role: str, deployment: str, **given: object) -> dict:
+    """What a role's tasks see; what is given wins."""
+    files = [ROLES / name / part / "main.yml" for name in ("flask", role) for part in ("defaults", "vars")]
+    return {**load(*files), **DEPLOYMENTS[deployment], "role_path": str(ROLES / role), **given}

@@ -8,8 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from conftest import load, variables_of
-from deployments import ROLES
+from deployments import ROLES, load, variables_of
 
 PART = ROLES / "postgresql/vars/part.yml"
 

@@ -123,6 +123,7 @@ def test_nothing_else_is_changed(folder):
         input="said\n", cwd=folder, env=environment, pass_fds=[write],
     )
     os.close(write)
+    assert done.returncode == 0, done.stderr
     with os.fdopen(read) as file:
         assert file.read() == "passed\n"
     assert done.stdout == "a word\nsaid\n%s\n" % folder

@@ -16,7 +16,7 @@ def test_nothing_is_read_from_outside_the_tree(line, tree, fill, tmp_path):
     (tmp_path / "tree/link.txt").symlink_to(tmp_path / "outside.txt")
     (tmp_path / "tree/folder").mkdir()
     fill(**{"requirements.txt": "flask\n" + line.format(tmp_path)})
-    assert requirements(tree, "") == ["flask"]
+    assert requirements(tree, {"requirements": "", "extras": [], "groups": []}) == ["flask"]
     (tmp_path / "tree/.env.example").symlink_to(tmp_path / "outside.txt")
     assert example_keys(tree) == []
 
