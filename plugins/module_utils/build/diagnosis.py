@@ -34,7 +34,10 @@ FILES = {
     r"pkg-config.{0,40}not found|No such file or directory: 'pkg-config'": "pkg-config",
 }
 MISSED = re.compile(r"fatal error: (\S+): No such file")
-NO_COMPILER = re.compile(r"(?:gcc|g\+\+|cc|clang)['\"]?(?: failed)?: (?:not found|No such file)|No such file or directory: '[\w-]*(?:gcc|cc|g\+\+)'|unable to execute '[\w-]*(?:gcc|cc)")
+NO_COMPILER = re.compile(
+    r"(?:gcc|g\+\+|cc|clang)['\"]?(?: failed)?: (?:not found|No such file)|No such file or directory: '[\w-]*(?:gcc|cc|g\+\+)'"
+    r"|unable to execute '[\w-]*(?:gcc|cc)"
+)
 COMPILED = re.compile(r"command '?\[?'?[^\n]*(?:gcc|cc|g\+\+)'?[^\n]*|error: (?:implicit|too (?:few|many)|unknown type|.*has no member)", re.I)
 BUILT = re.compile(r"Failed to (?:download and )?build `([\w.-]+)(?:==| @ |`)([^`\s]*)")
 # What old packages want of their build tools.
