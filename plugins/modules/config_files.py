@@ -18,6 +18,7 @@ description:
     run with them yet. What counts is when a service has loaded which files, not what this run has changed. So a run
     makes up for one that was killed between writing and loading, and for files that somebody has changed by hand.
 author: The selfhost.flask developers (@selfhost)
+extends_documentation_fragment: [selfhost.flask.files]
 attributes:
   check_mode:
     description: >-
@@ -33,43 +34,7 @@ attributes:
 options:
   files:
     description: The files, in the order in which they are written.
-    type: list
-    elements: dict
     required: true
-    suboptions:
-      dest:
-        description: Absolute path of the file. Its folder is made, for everybody to read, where there is none.
-        type: path
-        required: true
-      content:
-        description: What the file holds. Usually a C(template) lookup.
-        type: str
-      link:
-        description: What O(files[].dest) points to, as a symbolic link instead of a file.
-        type: str
-      state:
-        description: V(absent) removes the file or the link.
-        type: str
-        choices: [present, absent]
-        default: present
-      replace:
-        description:
-          - With V(false), what is there already is left as it is, whatever it is. A link that leads nowhere counts as
-            nothing.
-        type: bool
-        default: true
-      owner:
-        description: Name of the owner.
-        type: str
-        default: root
-      group:
-        description: Name of the group.
-        type: str
-        default: root
-      mode:
-        description: Permissions, as an octal number in quotes.
-        type: str
-        default: "0644"
   validate:
     description:
       - Command that ends with 0 when the new files are good, such as V(nginx -t).

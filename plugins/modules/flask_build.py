@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - selfhost.flask.repository
   - selfhost.flask.environment
   - selfhost.flask.environment.requirements
+  - selfhost.flask.files
 attributes:
   check_mode:
     description: Says whether a release would be built and what would be written, and takes no lock.
@@ -90,42 +91,8 @@ options:
         type: list
         elements: str
   files:
-    description: The files that a slot reads when it is launched, as M(selfhost.flask.config_files) takes them.
-    type: list
-    elements: dict
+    description: The files that a slot reads when it is launched.
     default: []
-    suboptions:
-      dest:
-        description: Absolute path of the file.
-        type: path
-        required: true
-      content:
-        description: What the file holds.
-        type: str
-      link:
-        description: What O(files[].dest) points to, as a symbolic link instead of a file.
-        type: str
-      state:
-        description: V(absent) removes the file or the link.
-        type: str
-        choices: [present, absent]
-        default: present
-      replace:
-        description: With V(false), what is there already is left as it is.
-        type: bool
-        default: true
-      owner:
-        description: Name of the owner.
-        type: str
-        default: root
-      group:
-        description: Name of the group.
-        type: str
-        default: root
-      mode:
-        description: Permissions, as an octal number in quotes.
-        type: str
-        default: "0644"
   serve:
     description:
       - How the release is to be served, as M(selfhost.flask.flask_deployment) takes it. Without it, that module has to

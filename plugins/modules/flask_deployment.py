@@ -119,7 +119,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import DEPLOYMENT
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import PROBLEMS, Deployment, seal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment, seal
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "molecule/demo"
 REQUIREMENTS = DEMO / "versions/v2/requirements.txt"
 EXTRA = ["pymysql==1.1.1", "cryptography>=42"]
+UV = "ansible_collections.selfhost.flask.plugins.module_utils.build.uv"
 PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 FILES = {
@@ -192,3 +194,33 @@ def old_venv(kept):
     """A virtual environment of the generation before: Flask 2.0 and Flask-SQLAlchemy 2."""
     install = ["FOLDER/bin/python", *PIP, *OLD_GENERATION]
     return kept(" ".join(OLD_GENERATION), [sys.executable, "-m", "venv", "FOLDER"], install)
+
+
+@pytest.fixture
+def furnish(kept, run, tmp_path, monkeypatch):
+    """Makes the environment of a release with these files; the module's result."""
+    monkeypatch.setattr(UV + ".TOOLS", str(kept("uv", [sys.executable, *PIP, "--target", "FOLDER", "uv"])))
+    monkeypatch.setattr(UV + ".LOCK", str(tmp_path / "uv.lock"))
+    (tmp_path / "venvs").mkdir()
+    folder = tmp_path / "releases/v1"
+
+    def furnish(files, **options):
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), "selfhost-flask-uv-cache")
+        about = dict(root=str(tmp_path), release=str(folder), user="root", cache=cache)
+        return run("flask_venv", **dict(about, python=os.path.realpath(sys.executable), **options))
+
+    return furnish
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """What is installed in an environment, each with its version."""
+    program = "import importlib.metadata as m; print(*sorted(d.metadata['Name'].lower() + '==' + d.version for d in m.distributions()))"
+
+    def packages(path):
+        return subprocess.run([path + "/bin/python", "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+    return packages

@@ -5,13 +5,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import uv
-from conftest import PIP
 
 pytestmark = pytest.mark.needs_root
 
@@ -70,8 +66,8 @@ requires-python = ">=3.8"
 [[package]]
 name = "idna"
 version = "3.7"
-source = { registry = "https://pypi.org/simple" }
-wheels = [{ url = "https://files.pythonhosted.org/packages/idna-3.7-py3-none-any.whl", hash = "%s" }]
+source = { registry = "https://index.example.com/simple" }
+wheels = [{ url = "https://index.example.com/idna-3.7-py3-none-any.whl", hash = "%s" }]
 [[package]]
 name = "shop"
 version = "1"
@@ -124,73 +120,49 @@ FORMS = {
 }
 
 
-@pytest.fixture
-def venv(kept, run, tmp_path, monkeypatch):
-    """Makes the environment of a release with these files; the module's result."""
-    monkeypatch.setattr(uv, "TOOLS", str(kept("uv", [sys.executable, *PIP, "--target", "FOLDER", "uv"])))
-    monkeypatch.setattr(uv, "LOCK", str(tmp_path / "uv.lock"))
-    (tmp_path / "venvs").mkdir()
-    folder = tmp_path / "releases/v1"
-
-    def venv(files, **options):
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), "selfhost-flask-uv-cache")
-        about = dict(root=str(tmp_path), release=str(folder), user="root", cache=cache)
-        return run("flask_venv", **dict(about, python=os.path.realpath(sys.executable), **options))
-
-    return venv
-
-
-def packages(path):
-    """What is installed in an environment, each with its version."""
-    program = "import importlib.metadata as m; print(*sorted(d.metadata['Name'].lower() + '==' + d.version for d in m.distributions()))"
-    return subprocess.run([path + "/bin/python", "-c", program], check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.mark.parametrize("case", FORMS)
-def test_an_application_gets_what_it_says(case, venv):
+def test_an_application_gets_what_it_says(case, furnish, packages):
     files, options, found = FORMS[case]
-    result = venv(files, **options)
+    result = furnish(files, **options)
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == found
 
 
-def test_a_lock_of_pypa_is_obeyed_beside_what_serves(venv):
-    place = "https://files.pythonhosted.org/packages/e5/3e/741d8c82801c347547f8a2a06aa57dbb1992be9e948df2ea0eda2c8b79e8/"
-    wheel = 'wheels = [{ url = "%sidna-3.7-py3-none-any.whl", hashes = { sha256 = "%s" } }]\n' % (place, IDNA[7:])
-    result = venv({"pylock.toml": PYLOCK + wheel}, extra=["six==1.15.0"])
+def test_a_lock_of_pypa_is_obeyed_beside_what_serves(furnish, kept, packages):
+    wheel = kept("idna 3.7", [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", "FOLDER", "idna==3.7"])
+    place = (wheel / "idna-3.7-py3-none-any.whl").as_uri()
+    wheels = 'wheels = [{ url = "%s", hashes = { sha256 = "%s" } }]\n' % (place, IDNA[7:])
+    result = furnish({"pylock.toml": PYLOCK + wheels}, extra=["six==1.15.0"])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7 six==1.15.0"
 
 
 @pytest.mark.parametrize("form", ["requirements.txt", "poetry.lock"])
-def test_a_hash_that_differs_is_refused(form, venv):
+def test_a_hash_that_differs_is_refused(form, furnish):
     other = IDNA.replace("82fee", "00000")
     files = {"requirements.txt": {"requirements.txt": PLAIN.replace(IDNA, other), "more.txt": ""},
              "poetry.lock": {"pyproject.toml": POETRY, "poetry.lock": LOCK % FILES.replace(IDNA, other)}}
-    assert "Hash mismatch" in venv(files[form])["msg"]
+    assert "Hash mismatch" in furnish(files[form])["msg"]
 
 
-def test_old_packages_are_built_with_tools_of_their_time(venv):
+def test_old_packages_are_built_with_tools_of_their_time(furnish, packages):
     files = {"requirements.txt": "anyjson==0.3.3\n"}
-    message = venv(files)["msg"]
+    message = furnish(files)["msg"]
     assert "anyjson 0.3.3 can't be built with present tools. Set app_build_constraints to ['setuptools<58']" in message
-    result = venv(files, build_constraints=["setuptools<58"])
+    result = furnish(files, build_constraints=["setuptools<58"])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "anyjson==0.3.3"
 
 
-def test_where_another_python_is_what_helps_it_says_so(venv):
-    message = venv({"requirements.txt": "--only-binary :all:\ngreenlet==0.4.16\n"})["msg"]
+def test_where_another_python_is_what_helps_it_says_so(furnish):
+    message = furnish({"requirements.txt": "--only-binary :all:\ngreenlet==0.4.16\n"})["msg"]
     assert "greenlet 0.4.16 has no ready-made package for the Python of " in message
     assert "it has one for Python 3.8. Ask for a newer version of greenlet, or set app_python" in message
 
 
-def test_a_package_that_an_extra_index_has_in_another_version_comes_from_the_other(venv, tmp_path):
+def test_a_package_that_an_extra_index_has_in_another_version_comes_from_the_other(furnish, tmp_path, packages):
     (tmp_path / "simple/idna").mkdir(parents=True)
     (tmp_path / "simple/idna/index.html").write_text('<a href="idna-2.0-py3-none-any.whl">idna-2.0-py3-none-any.whl</a>')
-    result = venv({"requirements.txt": "idna==3.7\n"}, extra_index_urls=["file://%s/simple" % tmp_path])
+    result = furnish({"requirements.txt": "idna==3.7\n"}, extra_index_urls=["file://%s/simple" % tmp_path])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7"

@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 import pytest
-from test_forms import IDNA, packages, venv  # noqa: F401
+from test_forms import IDNA
 
 pytestmark = pytest.mark.needs_root
 
@@ -75,7 +75,7 @@ def private(library):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=str(library.parent))
 
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             said = base64.b64decode(self.headers.get("Authorization", "Basic ").split(" ")[1]).decode()
             if TOKEN in said:
                 super().do_GET()
@@ -93,20 +93,20 @@ def private(library):
     server.shutdown()
 
 
-def test_what_is_editable_and_in_git_is_installed_beside_hashes(venv, library):  # noqa: F811
-    result = venv({"requirements.txt": "-e git+file://%s@main#egg=library\nidna==3.7 --hash=%s\n" % (library, IDNA)})
+def test_what_is_editable_and_in_git_is_installed_beside_hashes(furnish, library, packages):
+    result = furnish({"requirements.txt": "-e git+file://%s@main#egg=library\nidna==3.7 --hash=%s\n" % (library, IDNA)})
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7 library==1"
 
 
 @pytest.mark.parametrize("way", ["a variable", "the line", "the application's own"])
-def test_a_private_repository_is_read_and_no_log_has_the_token(way, venv, private):  # noqa: F811
+def test_a_private_repository_is_read_and_no_log_has_the_token(way, furnish, private, packages):
     user = {"a variable": "${TOKEN}@", "the line": "me:%s@" % TOKEN}.get(way, "")
     options = {"a variable": dict(requirements_env={"TOKEN": TOKEN})}.get(way, {})
     files = {"requirements.txt": "library @ git+http://%s%s\n" % (user, private)}
     if way == "the application's own":
         options["repo"] = "http://me:%s@%s" % (TOKEN, private.replace("library", "shop"))
-    result = venv(files, **options)
+    result = furnish(files, **options)
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "library==1"
     assert TOKEN not in str({name: value for name, value in result.items() if name != "invocation"})
@@ -121,25 +121,25 @@ eval "$@"
 """
 
 
-def test_the_deploy_key_opens_what_is_read_by_ssh(venv, library, tmp_path, monkeypatch):  # noqa: F811
+def test_the_deploy_key_opens_what_is_read_by_ssh(furnish, library, tmp_path, monkeypatch):
     program, seen = tmp_path / "bin/ssh", tmp_path / "seen"
     program.parent.mkdir()
     program.write_text(SSH % dict(seen=seen))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    result = venv({"requirements.txt": "git+ssh://git@git.example.com%s@main#egg=library\n" % library}, key="the key " + TOKEN)
+    result = furnish({"requirements.txt": "git+ssh://git@git.example.com%s@main#egg=library\n" % library}, key="the key " + TOKEN)
     assert not result.get("failed"), result["msg"]
     assert seen.read_text() == "the key %s\n" % TOKEN
     assert not list(tmp_path.glob("selfhost-*"))
 
 
-def test_a_private_repository_without_a_token_says_what_to_set(venv, private):  # noqa: F811
-    message = venv({"requirements.txt": "library @ git+http://%s\n" % private})["msg"]
+def test_a_private_repository_without_a_token_says_what_to_set(furnish, private):
+    message = furnish({"requirements.txt": "library @ git+http://%s\n" % private})["msg"]
     assert "A git repository among the requirements is private. By ssh, flask_deploy_key has to be" in message
 
 
-def test_a_version_that_comes_from_git_is_the_releases(venv):  # noqa: F811
-    result = venv({"requirements.txt": ".\n", "pyproject.toml": SCM}, scm_version="1.4")
+def test_a_version_that_comes_from_git_is_the_releases(furnish, packages):
+    result = furnish({"requirements.txt": ".\n", "pyproject.toml": SCM}, scm_version="1.4")
     assert not result.get("failed"), result["msg"]
     assert "my.shop==1.4" in packages(result["path"]).replace("-", ".").replace("_", ".")

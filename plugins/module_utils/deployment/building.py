@@ -16,7 +16,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check i
 from ansible_collections.selfhost.flask.plugins.module_utils.common.part import Part
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import PROBLEMS, Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file import establish_settings, take_values
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.translations import establish_translations

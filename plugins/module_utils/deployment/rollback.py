@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import PROBLEMS, Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.deployment import Deployment
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.ending import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.way_back import WayBack

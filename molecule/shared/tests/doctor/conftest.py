@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor import outside as doctor_outside
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure, web
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import lock_finding
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from faults import CERTIFICATE, KEPT, LOG
-from machine import APP, ROOT, TOP, Machine
-
-sys.path.insert(0, str(TOP / ".ansible" / "collections"))
-
-from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor import findings as doctor  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor import outside as doctor_outside  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import exposure, web  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import lock_finding  # noqa: E402
-from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target  # noqa: E402
+from machine import APP, ROOT, Machine
 
 exposure.SCAN, web.TIMEOUT = 0.3, 3  # seconds; the host is near
 MAIN = f"""import json, sys

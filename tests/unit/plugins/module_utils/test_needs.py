@@ -98,7 +98,7 @@ def test_a_lock_is_lines(case):
 
 
 def test_folders_in_uvs_lock_are_the_releases():
-    sources = ['{editable="."}', '{editable="packages/a"}', '{directory="lib"}', '{registry="https://pypi.org/simple"}']
+    sources = ['{editable="."}', '{editable="packages/a"}', '{directory="lib"}', '{registry="https://index.example.com/simple"}']
     lock = "".join('[[package]]\nname="p%d"\nversion="1"\nsource=%s\n' % pair for pair in enumerate(sources))
     assert local_lines(parse_toml(lock)) == ["-e ./packages/a", "./lib"]
 

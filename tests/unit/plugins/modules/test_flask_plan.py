@@ -100,7 +100,7 @@ class TestPlan:
 
     def test_has_the_versions_of_a_lock_each_on_a_line(self, plan, write, serve):
         project = "[project]\nname='x'\ndependencies=['flask']\n"
-        pin = '[[package]]\nname="p%d"\nversion="%d"\nsource={registry="https://pypi.org/simple"}\n'
+        pin = '[[package]]\nname="p%d"\nversion="%d"\nsource={registry="https://index.example.com/simple"}\n'
         serve(write(**{"pyproject.toml": project, "uv.lock": "".join(pin % (number, 1) for number in range(7))}))
         write(**{"uv.lock": "".join(pin % (number, 2) for number in range(7))})
         lines = plan()["text"].splitlines()
