@@ -5,12 +5,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import jinja2
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from deployments import ROLES, variables_of
 
 LOOKUP = "{{ lookup('selfhost.flask.template', '%s') }}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_once() -> Iterator[None]:
+    """Ansible compiles a text each time that it evaluates it; here each is compiled once."""
+    compile_anew, known = jinja2.Environment.compile, {}
+
+    def compile_source(self: jinja2.Environment, source: str, *options: object, **more: object) -> object:
+        key = (type(self), source, options, *more.items())
+        if key not in known:
+            known[key] = compile_anew(self, source, *options, **more)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja2.Environment, "compile", compile_source)
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from ansible.parsing.dataloader import DataLoader
@@ -66,11 +67,16 @@ SHOP = {"flask_app": "shop", "inventory_hostname": "shop", "ansible_host": "192.
 
 def load(*paths: Path) -> dict:
     """The variables of files, as ansible reads them."""
-    loader, variables = DataLoader(), {}
+    variables: dict = {}
     for path in paths:
-        if path.exists():
-            variables.update(loader.load_from_file(str(path), trusted_as_template=True) or {})
+        variables.update(load_once(path))
     return variables
+
+
+@functools.cache
+def load_once(path: Path) -> dict:
+    """The variables of one file; nothing that is evaluated changes them."""
+    return DataLoader().load_from_file(str(path), trusted_as_template=True) or {} if path.exists() else {}
 
 
 def variables_of(role: str, deployment: str, **given: object) -> dict:
