@@ -97,6 +97,14 @@ def test_a_server_that_is_reached_by_its_socket_is_this_host_s(either, facts):
     assert facts(either, sets(uri))["databases"] == [database("mysql", "shop", "localhost")]
 
 
+@pytest.mark.parametrize("query, host", [
+    ("host=/run/postgresql", "localhost"), ("host=db.example.com", "db.example.com"), ("host=a.example.com&host=b.example.com", "a.example.com"),
+])
+def test_a_host_behind_the_database_is_the_one_that_counts(query, host, either, facts):
+    found = facts(either, sets("postgresql+psycopg2://shop:%s@/shop?%s" % (PASSWORD, query), "DB_URI"), frame=APP)
+    assert found["databases"] == [database("postgresql", "shop", host)]
+
+
 def test_all_binds(either, facts, tmp_path):
     binds = {"users": "mysql+pymysql://shop@localhost/users", "log": "sqlite:///%s/log.db" % tmp_path}
     found = facts(either, sets("mysql+pymysql://shop@localhost/shop"), sets(binds, "SQLALCHEMY_BINDS"))

@@ -141,9 +141,9 @@ def test_only_the_parts_in_use_are_asked(evaluate):
 
 
 @pytest.mark.parametrize("name, value, right", [
-    ("flask_database", "oracle", "external, mysql, none or sqlite"),
-    ("flask_database", "nginx", "external, mysql, none or sqlite"),
-    ("flask_database", "../mysql", "external, mysql, none or sqlite"),
+    ("flask_database", "oracle", "external, mysql, none, postgresql or sqlite"),
+    ("flask_database", "nginx", "external, mysql, none, postgresql or sqlite"),
+    ("flask_database", "../mysql", "external, mysql, none, postgresql or sqlite"),
     ("flask_web_server", "apache", "nginx"),
     ("flask_services", ["toy_companion"], "nothing: there is none"),
 ])

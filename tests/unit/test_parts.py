@@ -14,7 +14,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._parts import CHOIC
 
 TOP = ROLES.parent
 FOLDERS = ("roles", "playbooks", "plugins/action", "plugins/lookup")
-NAMES = re.compile(r"mysql|mariadb|supervisor|nginx|postfix|gunicorn", re.I)
+NAMES = re.compile(r"mysql|mariadb|postgres|supervisor|nginx|postfix|gunicorn", re.I)
 PARTS = {path.parents[1].name: yaml.safe_load(path.read_text()) for path in ROLES.glob("*/vars/part.yml")}
 
 # Which lines may name a part, and why.

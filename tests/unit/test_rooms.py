@@ -66,7 +66,7 @@ def test_what_is_to_be_sent_to_a_host_has_no_room_of_the_controller():
 
 
 # Each part of the stack is named by its own files. The others speak to all of its kind.
-OWN = {"mysql": "database/mysql", "mariadb": "database/mysql", "supervisor": "process/supervisor", "nginx": "proxy/nginx"}
+OWN = {"mysql": "database/mysql", "mariadb": "database/mysql", "postgres": "database/postgresql", "supervisor": "process/supervisor", "nginx": "proxy/nginx"}
 REASONS = {
     "database/drivers": "the registry",
     "process/managers": "the registry, and the default of hosts from before there was a choice",

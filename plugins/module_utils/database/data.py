@@ -124,7 +124,7 @@ def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
 
 def is_here(site: Site, address: Address, env: Address | None) -> bool:
     """Whether root may copy and replace it here, as the application could do itself."""
-    if address.kind not in DRIVERS or not address.is_local():
+    if address.kind not in DRIVERS or not address.is_local() or not DRIVERS[address.kind].is_set_up():
         return False
     if address.name == site.name or (env and address.place == env.place):
         return True

@@ -8,12 +8,13 @@ from __future__ import annotations
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Account
 from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql import MySQL
+from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql import PostgreSQL
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one
 from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_password, read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import read_settings
 
-DRIVERS = {driver.kind: driver for driver in (MySQL, SQLite)}
+DRIVERS = {driver.kind: driver for driver in (MySQL, PostgreSQL, SQLite)}
 
 
 def databases_at(pairs: list, user: str) -> Database | None:

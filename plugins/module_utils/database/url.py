@@ -72,9 +72,18 @@ def read_url(text: str) -> Address | None:
         return None
     if kind == "sqlite":
         return Address(kind, os.path.realpath(name) if name.startswith("/") else name)
-    host = "" if "unix_socket=" in (url.group("query") or "") else url.group("host")
+    host = host_in_query(url.group("query") or "", url.group("host"))
     port = url.group("port") or "0"
     return Address(kind, name, host, int(port) if port.isdigit() else 0, user=url.group("user") or "")
+
+
+def host_in_query(query: str, host: str) -> str:
+    """The host that counts: a URL can name a socket, or the folder of one, behind the database; a host, too."""
+    found = re.search(r"[?&](unix_socket|host)=([^&]*)", query)
+    if found is None:
+        return host
+    named = unquote(found.group(2))
+    return "" if found.group(1) == "unix_socket" or named.startswith("/") else named
 
 
 def read_password(text: str) -> str:

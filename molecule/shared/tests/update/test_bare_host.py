@@ -30,7 +30,7 @@ REFUSALS = [
     ("flask_app", "home", "has /usr/lib/tmpfiles.d/home.conf, which no run of this collection has made. Set"),
     ("flask_admins", [], "flask_admins is empty, so nobody could log in afterwards. Name at least one"),
     ("flask_tsl", "letsencrypt", "flask_tsl is no variable of selfhost.flask. Did you mean flask_tls?"),
-    ("flask_database", "oracle", "flask_database is 'oracle'. Set it to external, mysql, none or sqlite. Nothing was changed"),
+    ("flask_database", "oracle", "flask_database is 'oracle'. Set it to external, mysql, none, postgresql or sqlite. Nothing was changed"),
 ]
 IDS = [f"{name}={value}" for name, value, _ in REFUSALS]
 SECONDS = 60  # on a very busy machine; alone it takes three

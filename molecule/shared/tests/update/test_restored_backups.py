@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from machine import APP, ROOT, Machine, Visitor
+from on_database import names, statement
 from playbook import Visitors, run, spoken
 from testinfra.host import Host
 
@@ -28,7 +29,8 @@ def test_what_is_lost_comes_back_from_a_backup(machine: Machine, host: Host, vis
     host.check_output(f"runuser -u {APP} -- sh -c 'mkdir -p {ROOT}/shared/instance/uploads; echo hi >{UPLOAD}'")
     before = count(visitor)
     play("backup.yml")
-    host.check_output(f"mysql {APP} -e 'DELETE FROM posts'; rm {UPLOAD}")
+    statement(host, "DELETE FROM posts")
+    host.check_output(f"rm {UPLOAD}")
     assert count(visitor) == 0
     with Visitors(machine) as visitors:
         play("restore.yml")
@@ -48,7 +50,7 @@ def test_drill_says_whether_the_newest_backup_is_good(host: Host) -> None:
     play("drill.yml")
     report = json.loads(host.check_output(f"cat {ROOT}/deployment/drill.json"))
     assert report["ok"] and report["rows"] > 0
-    assert APP + "__" not in host.check_output("mysql -Ne 'SHOW DATABASES'")
+    assert APP + "__" not in names(host)
 
 
 def test_damaged_backup_is_neither_restored_nor_good(host: Host, visitor: Visitor) -> None:

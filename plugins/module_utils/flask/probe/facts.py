@@ -113,7 +113,9 @@ def described(bind: str, url: object) -> dict | None:
     kind = ALIASES.get(kind, kind)
     if kind == "sqlite":
         return described_file(bind, url.database or "")
-    host = "localhost" if "unix_socket" in url.query else url.host or "localhost"
+    named = url.query.get("host") or url.host or ""  # libpq takes it behind the database, too: also the folder of a socket
+    named = named if isinstance(named, str) else named[0]
+    host = "localhost" if "unix_socket" in url.query or named.startswith("/") else named or "localhost"
     return {"bind": bind, "kind": kind, "host": host, "port": url.port or 0, "name": url.database or ""}
 
 
