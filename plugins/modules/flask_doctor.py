@@ -236,6 +236,7 @@ OUTSIDE = dict(
     profile=dict(type="str", choices=["modern", "intermediate"], default="intermediate"),
     headers=dict(type="list", elements="str", default=[]),
     seconds=dict(type="float", default=2),
+    basic_auth=dict(type="dict", default={}, no_log=True),
     proxy=dict(type="str", default="nginx"),
     ssh_port=dict(type="int", default=22),
     ssh_user=dict(type="str", default="root"),

@@ -27,7 +27,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.records import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import COMPLETE, read_link
 
 
-
 class Environment:
     """The one under <root>/venvs that a tree and the task's options ask for."""
 

@@ -108,7 +108,6 @@ class Health(NamedTuple):
             said = answer.headers.get("X-Release", "none")
             raise Unhealthy("%s was answered by the release %s" % (url, said))
 
-
     def advice(self, socket: str, release: str, error: Unhealthy) -> str:
         """What to set where the application runs, and its health URL is just no page that answers whoever asks."""
         if error.status not in (301, 302, 303, 307, 308, 401, 403, 404, 405):
