@@ -164,3 +164,8 @@ def test_files_of_the_users_are_copied_rendered_or_written(evaluate, tmp_path):
         "pi.cfg": "LED = {{ 1 }}\n\n", "a/config.py": "NAME = 'microblog'\n", "instance/x": "X=1",
     }
     assert evaluate("app", "__app_config_files", inventory_dir=None) == {}
+
+
+def test_folders_keep_their_order_since_a_file_names_them(evaluate):
+    names = ["instance", "logs", "z", "a", "m", "b"]
+    assert evaluate("app", "__app_shared", app_shared_paths=names, flask_private_folders=["logs", "c"]) == [*names, "c"]
