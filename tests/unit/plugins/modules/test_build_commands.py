@@ -113,7 +113,7 @@ def test_a_package_manager_comes_in_the_version_that_the_project_asks_for(case, 
 # what a command says before it fails, and what helps
 FAILURES = {
     "npm: not found": "Set flask_node to a version",
-    "getaddrinfo ENOTFOUND registry.npmjs.org": "It has no network. If it needs it, write {command: '…', network: true}",
+    "getaddrinfo ENOTFOUND packages.example.com": "It has no network. If it needs it, write {command: '…', network: true}",
     "Module not found": "Mend the command in flask_build",
 }
 
