@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, compare
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import change as deployment_change
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import deployment, transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import slots as deployment_slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
@@ -27,7 +28,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor 
 from ansible_collections.selfhost.flask.plugins.module_utils.site import records as site_records
 from ansible_collections.selfhost.flask.plugins.module_utils.site import settings as site_settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
-from ansible_collections.selfhost.flask.plugins.modules import flask_deployment
 
 REVISION = 'revision = "%s"\ndown_revision = %r\n'
 LINKS = ("current", "run/live.sock", "slots/blue", "slots/green")
@@ -196,7 +196,7 @@ class DeploymentHost:
 
         Migrations.host = App.host = self
         monkeypatch.setitem(managers.MANAGERS, "supervisor", Client)
-        for module in (deployment, flask_deployment):
+        for module in (deployment, deployment_change):
             monkeypatch.setattr(module, "Migrations", Migrations)
         monkeypatch.setattr(deployment, "data_of", lambda *dummy: Data(self.database))
         monkeypatch.setattr(deployment.Deployment, "application", lambda dummy, folder: App(folder))
