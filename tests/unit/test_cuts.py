@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -25,6 +26,12 @@ def load(path: Path) -> list:
 def one(entry: dict, *actions: str) -> object:
     """What the first of these actions of an entry is given."""
     return next((entry[f"ansible.builtin.{name}"] for name in actions if f"ansible.builtin.{name}" in entry), None)
+
+
+def flat(entries: list) -> Iterator[dict]:
+    """Tasks, those in blocks, too."""
+    for entry in entries:
+        yield from flat(entry["block"]) if "block" in entry else [entry]
 
 
 def chosen(loop: str) -> list[str]:
@@ -61,11 +68,17 @@ def tasks() -> list[tuple[str, frozenset]]:
 
 
 @pytest.fixture
-def cuts(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
-    """The table of the scenario."""
+def scenario(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The scenario's module that has the table."""
     for folder in (FAULTS.parent, FAULTS):
         monkeypatch.syspath_prepend(folder)
-    return importlib.import_module("cuts").CUTS
+    return importlib.import_module("cuts")
+
+
+@pytest.fixture
+def cuts(scenario: ModuleType) -> list[tuple]:
+    """The table."""
+    return scenario.CUTS
 
 
 def test_cuts_are_in_what_the_tasks_do(tasks: list, cuts: list[tuple]) -> None:
@@ -82,3 +95,13 @@ def test_cuts_come_in_the_order_of_the_tasks(tasks: list, cuts: list[tuple]) -> 
     names = [name for name, _ in tasks]
     places = [names.index(task) for task, *_ in cuts]
     assert places == sorted(places)
+
+
+def test_cuts_know_which_tasks_ansible_does_not_list(tasks: list, cuts: list[tuple], scenario: ModuleType) -> None:
+    """With FAULTS=all, the playbook's own list of tasks is made whole with those of the parts."""
+    included = [entry for play in load(TOP / "playbooks/provision.yml") for entry in play["tasks"]]
+    names = {entry["name"]: chosen(entry["loop"]) for entry in flat(included) if one(entry, "include_role")}
+    assert scenario.PARTS.keys() == names.keys()
+    of_parts = {role for roles in names.values() for role in roles}
+    unlisted = [task for task, *_ in cuts if task.split(" : ")[0].rpartition(".")[2] in of_parts]
+    assert list(dict.fromkeys(unlisted)) == [task for parts in scenario.PARTS.values() for task in parts]

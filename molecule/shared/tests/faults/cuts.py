@@ -22,6 +22,7 @@ DATABASE_USER = "selfhost.flask.mysql : Create its user"
 ACCOUNT = "selfhost.flask.app : Create the user, the folders and the command"
 BACKUPS = "selfhost.flask.backup : Install the program that makes backups"
 TIMERS = "selfhost.flask.backup : Schedule the backups and their drills"
+MANAGER = "selfhost.flask.supervisor : Start supervisor, and confine what it runs"
 CERTIFICATE = "selfhost.flask.tls : Make or install the certificate"
 PROXY = "selfhost.flask.nginx : Write the site's configuration"
 JAILS = "selfhost.flask.fail2ban : Write the jails and their filters, and start them"
@@ -48,6 +49,7 @@ CUTS = [
     (ACCOUNT, every, "the application's account", kill, "config_files", f"has:/etc/sysusers.d/{APP}.conf"),
     (BACKUPS, every, "the backups' program", kill, "flask_backup", "begun"),
     (TIMERS, every, "the backups' timers", cut_the_power, "config_files", f"has:{UNITS}-backup.timer"),
+    (MANAGER, every, "the process manager", kill, "config_files", "has:/etc/systemd/system/supervisor.service.d/selfhost.conf"),
     (CERTIFICATE, worst, "the certificate", kill, "flask_certificate", "runs:openssl req"),
     (PROXY, every, "the proxy", kill, "config_files", "has:/etc/nginx/selfhost/acme.conf"),
     (JAILS, every, "the jails", kill, "config_files", "has:/etc/fail2ban/jail.d/selfhost.conf"),
@@ -61,10 +63,23 @@ CUTS = [
     (LAUNCH, worst, "the first launch", cut_the_power, "flask_deployment", f"has:{ROOT}/run/blue.sock"),
 ]
 
+# A role that is chosen when the playbook runs: Ansible doesn't list its tasks.
+PARTS = {
+    "Set up the database server, and what else the application needs": (SERVER, DATABASE, DATABASE_USER),
+    "Set up the process manager": (MANAGER,),
+    "Set up the proxy": (PROXY,),
+    "Set up the mail server": (MAIL,),
+}
+
+
+def tasks_of_site() -> list[str]:
+    """Those of site.yml and of its parts, in their order."""
+    return [name for task in tasks_of(SITE) for name in (task, *PARTS.get(task, ()))]
+
 
 def cuts() -> Iterator[object]:
     """With FAULTS=all, the playbook is killed at each task, too, after what is cut short in that task."""
-    tasks = tasks_of(SITE) if EVERYTHING else [task for task, *_ in CUTS]
+    tasks = tasks_of_site() if EVERYTHING else [task for task, *_ in CUTS]
     assert {task for task, *_ in CUTS}.issubset(tasks)
     for task in dict.fromkeys(tasks):
         for about in CUTS:
