@@ -65,10 +65,9 @@ class Server:
 
     def ask(self):
         """Comes as soon as there is a socket, and waits there."""
-        wait_for(lambda: os.path.exists(self.socket) or self.process.poll() is not None, "socket")
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
-            connection.connect(self.socket)
+            wait_for(lambda: connection.connect_ex(self.socket) == 0, "socket")
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
             head, _, body = b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")
         assert head, self.log.read_text()

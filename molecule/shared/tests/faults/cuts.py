@@ -78,12 +78,16 @@ def tasks_of_site() -> list[str]:
 
 
 def cuts() -> Iterator[object]:
-    """With FAULTS=all, the playbook is killed at each task, too, after what is cut short in that task."""
-    tasks = tasks_of_site() if EVERYTHING else [task for task, *_ in CUTS]
+    """With FAULTS=all, the playbook is killed at each task, too, after what is cut short in that task.
+
+    What is at work on the host then comes to its end. So the packages wait until the disk was full while they were installed.
+    """
+    tasks = list(dict.fromkeys(tasks_of_site() if EVERYTHING else [task for task, *_ in CUTS]))
     assert {task for task, *_ in CUTS}.issubset(tasks)
-    for task in dict.fromkeys(tasks):
-        for about in CUTS:
-            if about[0] == task:
-                yield about[1](about[2], *about[3:4], about[4:])
-        if EVERYTHING:
-            yield every(f"playbook at {task}", kill_the_playbook, (task,))
+    waiting, installed = [], tasks[tasks.index(PACKAGES):tasks.index(ADMINS)]
+    for task in tasks:
+        yield from (about[1](about[2], *about[3:4], about[4:]) for about in CUTS if about[0] == task)
+        waiting.append(every(f"playbook at {task}", kill_the_playbook, (task,)))
+        if EVERYTHING and task not in installed:
+            yield from waiting
+            waiting.clear()

@@ -15,6 +15,7 @@ import glob
 import hashlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def wait(condition, end):
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > end:
+        if time.monotonic() > end or select.select([sys.stdin], [], [], 0)[0]:  # nothing is told before, so it is its end
             sys.exit("the module did not come to that point")
         time.sleep(0.001)
 
