@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +18,30 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the other one takes te
 OWN = "flask_"  # nobody else's, so that whatever begins like this and is not known is misspelt
 NEAR = 0.86  # one letter of a short name, two of a long one; mysql_root_password is not mysql_password
 SIMILAR = 0.75
+
+# What roles had by names of their own, until they read the variables that these were copies of.
+COPIES = {
+    "app": "repo version deploy_key subfolder entrypoint env env_required python static_folder static_url",
+    "backup": "app workers",
+    "deployment": "app entrypoint migration workers hooks health_url health_text rollback_database",
+    "doctor": "app domain env_required static_url",
+    "fail2ban": "app login_urls",
+    "gunicorn": "entrypoint",
+    "hardening": "admins",
+    "nginx": "app domain aliases tls_profile login_urls static_url",
+    "system": "admins",
+    "tls": "app",
+}
+FORMER = {
+    **{"%s_%s" % (role, name): OWN + name for role, names in COPIES.items() for name in names.split()},
+    **{"backup_" + name: "flask_backup_" + name for name in ("fetch", "source", "from_restic", "settings")},
+    "app_name": "flask_app", "backup_name": "flask_backup", "deployment_closed": "flask_maintenance",
+    "deployment_rollback_release": "flask_release", "tls_origin": "flask_tls",
+}
+GONE = re.compile(
+    "(app|backup|deployment|doctor|gunicorn|nginx|tls)_root|(fail2ban|mysql|postgresql)_installed|"
+    "(app|backup|fail2ban|hardening|nginx|postfix|supervisor|system|tls)_packages"
+)
 
 
 def read_yaml(path: Path) -> dict:
@@ -45,11 +70,13 @@ def find_unknown(given: Iterable[str], defaults: Mapping[str, dict]) -> dict[str
     known = [name for variables in defaults.values() for name in variables]
     foreign = sorted(name for name in set(given) - set(known) if not name.startswith(("_", "ansible_")))
     meant = {name: nearest(name, known, defaults) for name in foreign}
-    return {name: near for name, near in meant.items() if near or name.startswith(OWN)}
+    return {name: near for name, near in meant.items() if near or name.startswith(OWN) or GONE.fullmatch(name)}
 
 
 def nearest(name: str, known: Iterable[str], roles: Iterable[str]) -> str:
     """The known name that somebody meant who wrote this one; '' where there is none."""
+    if name in FORMER:
+        return FORMER[name]
     prefix, dummy, rest = name.lower().partition("_")
     if not get_close_matches(prefix, roles, 1, SIMILAR):
         return ""

@@ -39,7 +39,7 @@ DEPLOYMENTS = {
         "hardening_ports": [],
         "flask_login_urls": ["/auth/login", "/~ana/a-b.c_d/"],
         "nginx_upload_limit": "0",
-        "nginx_static_url": "/files/public",
+        "flask_static_url": "/files/public",
         "system_auditd_enabled": True,
         "system_reboot_time": "04:00",
         "system_update_origins": ["origin=Debian,codename=${distro_codename}-updates"],

@@ -34,7 +34,7 @@ class NginxSite:
         self.ports = {"80": free_port(), "443": free_port()}
         facts = {"distribution": "Debian", "distribution_major_version": "13" if self.version() >= (1, 25, 1) else "12"}
         host = dict(ansible_facts=facts, ansible_host="127.0.0.1", inventory_dir=None)
-        self.given = {**host, "nginx_root": str(root / "srv"), **given}
+        self.given = {**host, "__flask_root": str(root / "srv"), **given}
         self.write(deployment)
 
     def version(self) -> tuple:

@@ -31,6 +31,6 @@ def test_the_rule_is_made_of_numbers(evaluate):
 def test_a_repository_needs_its_program_and_keeps_its_secrets(evaluate):
     given = dict(backup_restic_repository="s3:https://s3.example.com/b", backup_restic_env={"KEY": SECRET})
     assert evaluate("backup", "__backup_restic_settings", **given)["KEY"] == SECRET
-    assert evaluate("backup", "backup_packages", **given) == ["restic"]
-    assert evaluate("backup", "backup_packages", backup_enabled=False, **given) == []
-    assert evaluate("backup", "backup_packages") == []
+    assert evaluate("backup", "__backup_packages", **given) == ["restic"]
+    assert evaluate("backup", "__backup_packages", backup_enabled=False, **given) == []
+    assert evaluate("backup", "__backup_packages") == []

@@ -44,5 +44,5 @@ def test_certbot_finds_its_folders_at_its_first_run(render):
 
 
 def test_certbot_is_installed_where_it_is_needed(evaluate):
-    assert evaluate("tls", "tls_packages") == ["openssl"]
-    assert evaluate("tls", "tls_packages", **ACME) == ["openssl", "certbot"]
+    assert evaluate("tls", "__tls_packages") == ["openssl"]
+    assert evaluate("tls", "__tls_packages", **ACME) == ["openssl", "certbot"]

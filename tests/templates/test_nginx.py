@@ -44,7 +44,7 @@ def test_a_site_has_its_files_and_its_application(deployment, site, render):
     dummy, tls = site(deployment, flask_tls="letsencrypt")
     domain = settings.get("flask_domain", settings["inventory_hostname"]).lower()
     assert found_in(tls, "server_name") == [[domain]]
-    assert found_in(tls, "location", settings.get("nginx_static_url", "/static") + "/")
+    assert found_in(tls, "location", settings.get("flask_static_url", "/static") + "/")
     static = blocks(render("nginx", "static.conf.j2", deployment))
     assert found_in(static, "root") == [["/srv/%s/current/.public" % settings["flask_app"]]]
     proxy = blocks(render("nginx", "proxy.conf.j2", deployment))
@@ -107,10 +107,10 @@ def test_a_handshake_without_a_known_name_is_answered(render):
 
 @pytest.mark.parametrize("shop, own, differing", [
     ({}, {}, []),
-    ({"nginx_tls_profile": "intermediate", "nginx_http3_enabled": "no"}, {}, []),
-    ({"flask_tls_profile": "modern"}, {}, ["nginx_tls_profile"]),
-    ({}, {"flask_tls_profile": "modern"}, ["nginx_tls_profile"]),
-    ({"flask_tls_profile": "modern", "nginx_http3_enabled": True}, {"nginx_tls_profile": "modern"}, ["nginx_http3_enabled"]),
+    ({"flask_tls_profile": "intermediate", "nginx_http3_enabled": "no"}, {}, []),
+    ({"flask_tls_profile": "modern"}, {}, ["flask_tls_profile"]),
+    ({}, {"flask_tls_profile": "modern"}, ["flask_tls_profile"]),
+    ({"flask_tls_profile": "modern", "nginx_http3_enabled": True}, {"flask_tls_profile": "modern"}, ["nginx_http3_enabled"]),
     ({"nginx_confinement": {"ProtectHome": "no"}}, {}, ["nginx_confinement"]),
     ({"flask_tls_profile": "modern", "ansible_host": "192.0.2.8"}, {}, []),
 ])

@@ -23,7 +23,7 @@ FLASK = {
     "commands of a build": {"flask_build": ["npm run build", {"command": "npm ci", "network": True}], "flask_node": 22},
     "a patch of Node.js": {"flask_node": "20.18.0"},
     "a patch of Python": {"flask_python": "3.12.4"},
-    "Python by its path, and by its older name": {"app_python": "/opt/python/bin/python3"},
+    "Python by its path": {"flask_python": "/opt/python/bin/python3"},
     "the distribution's Python": {"flask_python": "system"},
     "an address": {"flask_domain": "192.0.2.1"},
     "an IPv6 address": {"flask_domain": "2001:db8::1"},
@@ -151,7 +151,7 @@ BAD_NGINX = {
     "a header whose name has a space": (
         {"nginx_headers": {"X A": "a"}}, "nginx_headers, nginx_csp or nginx_csp_report_only has",
     ),
-    "a static URL with a slash behind": ({"nginx_static_url": "/static/"}, "nginx_static_url is '/static/'."),
+    "a static URL with a slash behind": ({"flask_static_url": "/static/"}, "flask_static_url is '/static/'."),
     "an error page that is no file": (
         {"nginx_error_page": "/nowhere.html"}, "There is no file /nowhere.html. Set nginx_error_page to",
     ),
@@ -219,7 +219,7 @@ def test_a_host_is_one_by_its_address_and_port(blog, shop, refusals):
 @pytest.mark.parametrize("blog, shop", [
     ({}, {}), ({"hardening_outgoing": "deny"}, {"hardening_outgoing": "deny"}), ({"hardening_ssh_limit": True}, {}),
     ({"hardening_ssh_groups": ["sudo"]}, {}), ({}, {"hardening_ssh_port": None, "system_reboot_time": ""}),
-    ({"hardening_ports": [8443]}, {"hardening_admins": [], "fail2ban_login_attempts": 3}),
+    ({"hardening_ports": [8443]}, {"flask_admins": [], "fail2ban_login_attempts": 3}),
     ({}, {"hardening_ssh_port": 2222, "ansible_host": "192.0.2.8"}),
     ({}, {"hardening_ssh_port": 2222, "ansible_host": None}),
     ({"hardening_ssh_port": "2222", "hardening_ssh_limit": "True"}, {"hardening_ssh_port": 2222}),

@@ -95,7 +95,7 @@ def serve(tmp_path, venv, render):
         shutil.copy(ROLES / "deployment/files/gate.py", tmp_path / "gate")
         (tmp_path / "wsgi.py").write_text(APPLICATION % when_loaded)
         given = {"gunicorn_workers": 3, **given}
-        settings = render("gunicorn", "gunicorn.conf.py.j2", gunicorn_root=str(tmp_path), **given)
+        settings = render("gunicorn", "gunicorn.conf.py.j2", __flask_root=str(tmp_path), **given)
         (tmp_path / "gunicorn.conf.py").write_text(settings)
         servers.append(Server(tmp_path, [venv / "bin/gunicorn", "--config", tmp_path / "gunicorn.conf.py"]))
         return servers[-1]

@@ -222,8 +222,8 @@ def test_what_finds_a_host_by_its_local_name_stays(given, stays, evaluate):
 
 
 def test_auditd_is_installed_only_by_choice(evaluate):
-    assert "auditd" not in evaluate("system", "system_packages")
-    assert "auditd" in evaluate("system", "system_packages", "nasty")
+    assert "auditd" not in evaluate("system", "__system_packages")
+    assert "auditd" in evaluate("system", "__system_packages", "nasty")
 
 
 @pytest.mark.parametrize("programs, loaded", [

@@ -100,20 +100,20 @@ def test_the_flask_command_runs_as_the_user_with_the_settings(deployment, render
     (home.root / "current").symlink_to("releases/v1")
     home.program(home.root / "bin/runuser", "FLASK_APP", "PWD")
     user, entrypoint = (DEPLOYMENTS[deployment][key] for key in ("flask_app", "flask_entrypoint"))
-    script = render("app", "flask.j2", deployment, app_root=str(home.root))
+    script = render("app", "flask.j2", deployment, __flask_root=str(home.root))
     expected = [entrypoint, str(home.release), "-u", user, "--", "flask", "shell", "a b"]
     assert home.call(script, "shell", "a b") == expected
 
 
 def test_the_flask_command_fails_without_a_release(render, home):
-    assert home.call(render("app", "flask.j2", app_root=str(home.root)), "shell") != 0
+    assert home.call(render("app", "flask.j2", __flask_root=str(home.root)), "shell") != 0
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_a_slot_serves_its_release(deployment, render, home):
     (home.root / "slots/green").symlink_to(home.release)
     home.program(home.release / ".venv/bin/gunicorn", "FLASK_SLOT", "PWD")
-    script = render("gunicorn", "serve.j2", deployment, gunicorn_root=str(home.root))
+    script = render("gunicorn", "serve.j2", deployment, __flask_root=str(home.root))
     lines = home.call(script, "green")
     assert lines[:2] == ["green", str(home.release)]
     assert lines[-3:] == ["--bind", "unix:%s/run/green.sock" % home.root, DEPLOYMENTS[deployment]["flask_entrypoint"]]
@@ -121,13 +121,13 @@ def test_a_slot_serves_its_release(deployment, render, home):
 
 def test_a_slot_without_a_release_tells_supervisor_so(render, home):
     home.program(home.root / "bin/sleep")
-    script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root))
+    script = render("gunicorn", "serve.j2", __flask_root=str(home.root))
     assert home.call(script, "blue") == 77
 
 
 def test_a_slot_without_a_release_is_up_for_longer_than_supervisor_wants(render, home, evaluate):
     home.program(home.root / "bin/sleep")
-    script = render("gunicorn", "serve.j2", gunicorn_root=str(home.root)).replace("exit 77", "exit 0")
+    script = render("gunicorn", "serve.j2", __flask_root=str(home.root)).replace("exit 77", "exit 0")
     assert int(home.call(script, "blue")[0]) > evaluate("supervisor", "__supervisor_start_seconds")
 
 

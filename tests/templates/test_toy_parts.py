@@ -115,7 +115,7 @@ def test_a_stack_of_toys_has_nothing_of_the_collections_own(evaluate, render):
         "slots": evaluate("deployment", "__deployment_files[:3]", **ALL),
         "paths": evaluate("deployment", "__deployment_config", **ALL),
         "after": evaluate("deployment", "__deployment_after", **ALL) + evaluate("backup", "__backup_after", **ALL),
-        "certificate": evaluate("tls", "tls_services", **ALL),
+        "certificate": evaluate("tls", "__tls_services", **ALL),
         "jail": render("fail2ban", "login_jail.conf.j2", **ALL),
         "folders": render("app", "tmpfiles.conf.j2", **ALL),
         "needrestart": render("system", "needrestart.conf.j2", **ALL),

@@ -97,7 +97,7 @@ def serve(nginx, venv, render):
         def serve(name, application, site=None, **given):
             live = LiveSite(NginxSite(nginx, Path(folder) / name, "usual", site or {}), venv)
             stack.callback(live.stop)
-            live.start(application, render("gunicorn", "gunicorn.conf.py.j2", gunicorn_root=str(live.srv), **given))
+            live.start(application, render("gunicorn", "gunicorn.conf.py.j2", __flask_root=str(live.srv), **given))
             return live
 
         yield serve

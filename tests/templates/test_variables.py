@@ -51,7 +51,7 @@ def test_sqlite_is_in_a_folder_that_outlives_a_release(evaluate):
 ])
 def test_node_comes_from_the_package_index_or_the_distribution(node, python, system, evaluate):
     assert evaluate("app", "__app_node", flask_node=node) == python
-    assert evaluate("app", "app_packages", flask_node=node)[2:] == system
+    assert evaluate("app", "__app_packages", flask_node=node)[2:] == system
 
 
 ADMINS = [{"name": "ana"}, {"name": "bob"}, {"name": "eva"}]
@@ -63,7 +63,7 @@ def test_the_login_that_is_known_is_tried_first(user, evaluate):
     given = {"flask_admins": ADMINS, **({"ansible_user": user} if user else {})}
     expected = [*ORDER[user], "root"]
     assert list(dict.fromkeys(evaluate("flask", "__flask_logins", **given)))[: len(expected)] == expected
-    tried = evaluate("hardening", "__hardening_logins", hardening_admins=ADMINS, **given)
+    tried = evaluate("hardening", "__hardening_logins", **given)
     assert list(dict.fromkeys(tried)) == [name for name in ORDER[user] if name != "pi"]
 
 

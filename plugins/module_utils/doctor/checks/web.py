@@ -167,8 +167,7 @@ class Web:
         elif not self.target.server.etag.fullmatch(reply.headers.get("ETag", "")):
             yield seen(
                 "static-not-by-proxy", "The static file %s comes from the application, which is slower." % path,
-                "Set %s_static_url and app_static_url to the application's static URL, and run site.yml."
-                % self.target.server.name,
+                "Set flask_static_url to the application's static URL, and run site.yml.",
             )
 
     def login(self, secure: bool) -> dict:

@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.selfhost.flask.plugins.action import flask_preflight
-from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import ROLES, read_yaml
+from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import FORMER, ROLES, read_defaults, read_yaml
 
 INVENTORY = {
     "flask_app": "blog",
@@ -56,6 +56,11 @@ UNKNOWN = {
     "app_shared_path": "app_shared_paths",
     "system_reboot_tme": "system_reboot_time",
     "gunicorn_health_deadline": "deployment_health_deadline",
+    "app_name": "flask_app",
+    "app_repo": "flask_repo",
+    "backup_fetch": "flask_backup_fetch",
+    "nginx_domain": "flask_domain",
+    "tls_origin": "flask_tls",
 }
 
 
@@ -67,6 +72,17 @@ def test_a_misspelt_variable_is_refused_with_the_name_that_is_meant(name, refuse
 
 def test_what_begins_as_the_collections_own_is_refused_in_any_case(refuse):
     assert refuse(flask_zebra=1) == "flask_zebra is no variable of selfhost.flask." + HINT
+
+
+def test_what_is_no_variable_any_more_is_refused(refuse):
+    assert refuse(app_root="/opt/blog") == "app_root is no variable of selfhost.flask." + HINT
+    assert refuse(nginx_packages=[]) == "nginx_packages is no variable of selfhost.flask." + HINT
+
+
+def test_what_an_old_variable_is_called_now_is_one(refuse):
+    """Where it is said that one is meant, it exists."""
+    known = {name for variables in read_defaults().values() for name in variables}
+    assert known.issuperset(FORMER.values()) and known.isdisjoint(FORMER)
 
 
 FOREIGN = [
@@ -143,8 +159,8 @@ def test_what_overwrites_asks_which_application_is_meant(refuse):
 
 
 @pytest.mark.parametrize("name", [
-    "flask_version", "app_version", "flask_migration", "flask_backup", "backup_name", "flask_release",
-    "deployment_rollback_release", "flask_app",
+    "flask_version", "flask_migration", "flask_backup", "flask_release",
+    "flask_app",
 ])
 def test_what_the_command_line_says_of_one_application_asks_too(name, refuse):
     assert refuse("", BOTH, extra=[name]) == QUESTION % ("-e %s is for all of them." % name)
