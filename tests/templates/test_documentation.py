@@ -115,3 +115,27 @@ def test_a_secret_is_encrypted_as_it_was_typed(command, tmp_path):
     (encrypted,) = re.findall(r"API_TOKEN: !vault \|\r?\n((?: +\S+\r?\n)+)", shown)
     vault = VaultLib([("default", VaultSecret(b"stork"))])
     assert vault.decrypt("\n".join(encrypted.split())) == b"pelican"
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+README_SIZE = 9000  # bytes; more is on the pages that it leads to
+
+
+def anchors(path):
+    """What a link can lead to on a page."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, TOP / "CONTRIBUTING.md"], ids=lambda path: str(path.relative_to(TOP)))
+def test_links_lead_somewhere(page):
+    own = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
+    for link in own:
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_first_page_is_short():
+    assert (TOP / "README.md").stat().st_size <= README_SIZE
