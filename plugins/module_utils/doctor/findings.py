@@ -63,6 +63,7 @@ CATALOGUE = {
     "worker-stopped": "warning",
     "worker-crashing": "warning",
     "worker-left": "warning",
+    "service-stopped": "critical",
     # Releases and deployments.
     "current-mismatch": "warning",
     "site-closed": "warning",
@@ -161,6 +162,7 @@ EXPLAINS = {
         "slot-silent", "database-unreachable", "database-behind", "worker-stopped", "worker-crashing", "backup-failed",
         *_failed(unit for driver in DRIVERS.values() for unit in driver.units),
     ),
+    "service-stopped": _SLOT + ("worker-stopped", "worker-crashing"),
     "database-unreachable": _SLOT + ("database-behind", "backup-failed", "slot-silent"),
     "database-behind": _SLOT,
     "settings-missing": _SLOT + ("settings-pending",),

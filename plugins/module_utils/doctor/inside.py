@@ -43,6 +43,7 @@ class Settings(NamedTuple):
     host: str = "localhost"
     migrations: str = "migrations"
     workers: tuple = ()
+    services: tuple = ()
     required: list | None = None
     jails: tuple = ("sshd",)
     ports: tuple = (80, 443)
@@ -72,6 +73,7 @@ class Inside:
             ("The way of a request: proxy, live slot, application", self.way.look),
             ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: doctor_workers.workers(self.way.slots)),
+            ("Services beside the application", lambda: doctor_host.services(s.services)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: data.database(site, s.migrations)),
             ("The application's secret key", lambda: data.secret_key(site)),
@@ -81,7 +83,7 @@ class Inside:
             ("Renewal of the certificate", lambda: data.renewal("/var/lib/selfhost/tls/%s.json" % s.name)),
             ("Disks", self.disks),
             ("Memory and swap", lambda: doctor_host.memory(data.text_of("/proc/meminfo"), s.memory_free)),
-            ("Services of systemd", lambda: doctor_host.units(s.name)),
+            ("Services of systemd", lambda: doctor_host.units(s.name, s.services)),
             ("Reboot", self.reboot),
             ("Clock", doctor_host.clock),
             ("ssh server's configuration", sshd.ssh_server),

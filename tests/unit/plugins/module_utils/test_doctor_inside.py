@@ -118,6 +118,15 @@ def test_failed_units_by_their_subject(monkeypatch):
     text = "flask-blog-backup.service loaded failed failed Backup\ncron.service loaded failed failed cron\n"
     monkeypatch.setattr(doctor_host, "ask", lambda *argv: Said(0, text, ""))
     assert [finding.subject for finding in doctor_host.units("blog")] == ["backup", "cron.service"]
+    assert [finding.subject for finding in doctor_host.units("blog", ["cron.service"])] == ["backup"]
+
+
+def test_a_service_that_the_application_needs_and_that_does_not_run(monkeypatch):
+    states = {"redis-blog.service": Said(3, "failed\n", ""), "memcached-blog.service": Said(0, "active\n", "")}
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv: states[argv[-1]])
+    (found,) = doctor_host.services(states)
+    assert (found.id, found.subject, found.severity) == ("service-stopped", "redis-blog.service", "critical")
+    assert "which is failed" in found.what and "`sudo systemctl restart redis-blog.service`" in found.remedy
 
 
 # who gets in
