@@ -41,6 +41,11 @@ options:
     type: list
     elements: str
     default: []
+  jobs:
+    description: Names of the scheduled jobs.
+    type: list
+    elements: str
+    default: []
   services:
     description: Units of systemd's that the application needs beside its database.
     type: list
@@ -224,6 +229,7 @@ OPTIONS = dict(
     key=dict(type="path", default="", no_log=False),
     static_url=dict(type="str", default="/static"),
     workers=dict(type="list", elements="str", default=[]),
+    jobs=dict(type="list", elements="str", default=[]),
     services=dict(type="list", elements="str", default=[]),
     required=dict(type="list", elements="str"),
     jails=dict(type="list", elements="str", default=["sshd"]),

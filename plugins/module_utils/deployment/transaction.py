@@ -106,6 +106,7 @@ class Transaction:
         self.note(workers=True)
         self.gate.refuse(WORKERS, RETRY_AFTER)  # those that are started again by themselves
         with self.timed("stop writes"):
+            self.gate.await_jobs(patience)
             self.slots.stop_workers()
             for slot in slots:
                 self.gate.close(slot, RETRY_AFTER, patience)

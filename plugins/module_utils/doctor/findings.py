@@ -63,6 +63,9 @@ CATALOGUE = {
     "worker-stopped": "warning",
     "worker-crashing": "warning",
     "worker-left": "warning",
+    "job-failed": "warning",
+    "job-stopped": "warning",
+    "job-never-due": "warning",
     "service-stopped": "critical",
     # Releases and deployments.
     "current-mismatch": "warning",
