@@ -12,13 +12,20 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate, StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+from deployments import ROLES, variables_of
 
 REPORT = {"name": "report", "command": "flask report --to \"ana's\" 100% $HOME \\n", "schedule": "0 0 13 * fri", "timeout": 60}
 CLEAN = {"name": "clean", "command": "flask clean", "schedule": "daily"}
 JOBS = {"flask_jobs": [REPORT, CLEAN]}
 UNIT = "/etc/systemd/system/flask-microblog."
+
+
+def load_tasks(role, name):
+    return DataLoader().load_from_file(str(ROLES / role / "tasks" / (name + ".yml")), trusted_as_template=True)
 
 
 def files_of(evaluate, **given):
@@ -51,6 +58,19 @@ def test_a_command_is_the_same_for_systemd(evaluate):
     service = files_of(evaluate, **JOBS)[UNIT + "report.service"]["content"]
     wanted = r'''ExecStart=/srv/microblog/work report "flask report --to \"ana's\" 100%% $$HOME \\n"'''
     assert wanted in service.splitlines()
+
+
+@pytest.mark.parametrize("jobs, times, units", [
+    ([REPORT], "daily '*-*-13 00:00:00' 'Fri *-*-* 00:00:00'", ["microblog.jobs", "flask-microblog.report.timer"]),
+    ([], "daily", ["microblog.jobs"]),
+])
+def test_the_host_reads_the_times_before_the_timers_start(jobs, times, units):
+    (task,) = load_tasks("deployment", "recovery")
+    variables = variables_of("deployment", "usual", ansible_search_path=[str(ROLES / "deployment")], flask_jobs=jobs)
+    arguments = Templar(DataLoader(), variables).template(task["selfhost.flask.config_files"])
+    assert arguments["validate"] == "systemd-analyze calendar " + times
+    assert [service["name"] for service in arguments["services"]] == units
+    assert len(arguments["files"]) == 4 + 3 * len(jobs)
 
 
 def test_a_job_starts_after_what_the_application_needs(evaluate):
