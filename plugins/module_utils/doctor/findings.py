@@ -66,6 +66,7 @@ CATALOGUE = {
     "job-failed": "warning",
     "job-stopped": "warning",
     "job-never-due": "warning",
+    "scheduler-repeated": "warning",
     "service-stopped": "critical",
     # Releases and deployments.
     "current-mismatch": "warning",

@@ -76,6 +76,7 @@ class Inside:
             ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: doctor_workers.workers(self.way.slots)),
             ("Scheduled jobs", lambda: doctor_jobs.jobs(site, s.jobs)),
+            ("The application's own scheduler", lambda: data.scheduler(site)),
             ("Services beside the application", lambda: doctor_host.services(s.services)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: data.database(site, s.migrations)),
