@@ -11,11 +11,13 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError
 from ansible_collections.selfhost.flask.plugins.plugin_utils._confirmation import (
     find_reasons,
     find_unconfirmed,
     question,
 )
+from ansible_collections.selfhost.flask.plugins.plugin_utils._local_source import LocalSource, is_local
 from ansible_collections.selfhost.flask.plugins.plugin_utils._parts import CHOICES, Parts
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import (
     find_unknown,
@@ -26,6 +28,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names imp
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_values import find_problems, needs_look
 
 UNKNOWN = "%s is no variable of selfhost.flask.%s"
+SPEC = {name: dict(type="str", default="") for name in ("effect", "repo", "version")}
 NAMESAKE = " If it is one of your own, name it in flask_ignored_variables."
 
 
@@ -37,7 +40,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars)
-        dummy, arguments = self.validate_argument_spec(argument_spec=dict(effect=dict(type="str", default="")))
+        dummy, arguments = self.validate_argument_spec(argument_spec=SPEC)
         defaults = read_defaults()
         problems = [
             *self._misspelt(defaults, task_vars),
@@ -45,8 +48,10 @@ class ActionModule(ActionBase):
             *self._absent({**defaults["flask"], **task_vars}),
             *self._unconfirmed(arguments["effect"], defaults, task_vars),
         ]
+        unreadable, warnings = read_source(arguments["repo"], arguments["version"])
+        problems += unreadable
         if not problems:
-            return dict(result, changed=False)
+            return dict(result, changed=False, warnings=warnings)
         message = "%s Nothing was changed on %s." % (" ".join(problems), task_vars["inventory_hostname"])
         return dict(result, failed=True, msg=message)
 
@@ -89,3 +94,14 @@ class ActionModule(ActionBase):
 
     def _list(self, name: str, task_vars: dict) -> list[str]:
         return DEFAULT_TYPE_VALIDATORS["list"](self._templar.template(task_vars.get(name, [])))
+
+
+def read_source(repo: str, version: str) -> tuple[list, list]:
+    """What is wrong with a repository in a folder of this machine, and what of it is not deployed."""
+    if not is_local(repo):
+        return [], []
+    try:
+        said = LocalSource(repo, version).uncommitted()
+    except GitError as error:
+        return [str(error)], []
+    return [], [said] if said else []

@@ -11,7 +11,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   repo:
-    description: URL of the git repository.
+    description: >-
+      URL of the git repository. M(selfhost.flask.flask_build) and M(selfhost.flask.flask_plan) also take a folder on the
+      controller, which is a repository there.
     type: str
     required: true
   version:
@@ -25,4 +27,34 @@ options:
     description: Folder in the repository that holds the application.
     type: str
     default: ""
+  submodules:
+    description:
+      - Which of its submodules are fetched, with the same key or user. V(true) for all, V(false) for none, or a list of
+        their paths. Those within them come with them.
+    type: raw
+    default: true
+"""
+
+    SOURCE = r"""
+options:
+  source:
+    description:
+      - What the action plugin has found where O(repo) is a folder on the controller. What it packs is sent once the
+        module has returned RV(wanted).
+    type: dict
+    suboptions:
+      version:
+        description: Name of the version.
+        type: str
+        required: true
+      commit:
+        description: The full commit.
+        type: str
+        required: true
+      bundle:
+        description: A file on the host with the commit, and with its submodules and what is in Git LFS, by C(git bundle).
+        type: path
+      history:
+        description: The commits between the served one and this one, as the plan has them.
+        type: dict
 """

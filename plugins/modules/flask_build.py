@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - selfhost.flask.site.migrations
   - selfhost.flask.lock
   - selfhost.flask.repository
+  - selfhost.flask.repository.source
   - selfhost.flask.environment
   - selfhost.flask.environment.requirements
   - selfhost.flask.files
@@ -195,6 +196,10 @@ holder:
   description: Who has the lock.
   type: dict
   returned: when somebody else has it
+wanted:
+  description: Says that the host needs O(source.bundle), in place of all else but the session.
+  type: str
+  returned: when O(source) has none, and the host has no release of the commit
 id:
   description: Name of the release, from its version and commit.
   type: str
@@ -224,6 +229,7 @@ step:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.bundle import SourceWanted
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
     ENVIRONMENT,
     FILES,
@@ -232,6 +238,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
     RECORDS,
     REPOSITORY,
     SITE,
+    SOURCE,
     lock_options,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import with_diff
@@ -260,6 +267,7 @@ def main() -> None:
             **RECORDS,
             **MIGRATIONS,
             **REPOSITORY,
+            **SOURCE,
             **ENVIRONMENT,
             commands=dict(type="list", elements="raw", default=[]),
             node=dict(type="str", default=""),
@@ -282,7 +290,10 @@ def main() -> None:
     build, recovered = Build(module, site), ""
     if is_set_up(module, site) and not module.params["session"]:
         recovered = begin(module, site, module.params["disk_free"])
-    release = build.run()
+    try:
+        release = build.run()
+    except SourceWanted:
+        module.exit_json(changed=bool(recovered), wanted="", session=build.session, recovered=recovered)
     about = dict(release, **build.serves(release), session=build.session, recovered=recovered)
     changed = build.changed or bool(recovered)
     module.exit_json(**with_diff(module, dict(about, changed=changed, diff=build.diffs)))

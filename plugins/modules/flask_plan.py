@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.migrations
   - selfhost.flask.repository
+  - selfhost.flask.repository.source
   - selfhost.flask.environment.requirements
   - selfhost.flask.reading
 attributes:
@@ -67,6 +68,10 @@ changed:
   description: Whether the version's commit is another one than the served release's.
   type: bool
   returned: always
+wanted:
+  description: Says that the host needs O(source.bundle), in place of all else, by the commit that is served; empty for none.
+  type: str
+  returned: when O(source) has none
 served:
   description: The release that is served; null where none is yet.
   type: dict
@@ -202,12 +207,15 @@ text:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.build.bundle import SourceWanted
+from ansible_collections.selfhost.flask.plugins.module_utils.build.checkout import repository_of
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
     MIGRATIONS,
     REPOSITORY,
     REQUIREMENTS,
     SITE,
+    SOURCE,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 from ansible_collections.selfhost.flask.plugins.module_utils.plan.plan import text_of
@@ -222,6 +230,7 @@ def main() -> None:
             SITE,
             **MIGRATIONS,
             **REPOSITORY,
+            **SOURCE,
             **REQUIREMENTS,
             revision=dict(type="list", elements="str"),
             values=dict(type="list", elements="str", default=[]),
@@ -229,17 +238,20 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    repository = Repository(module, module.params["repo"], module.params["key"])
+    repository = repository_of(module)
     if repository.git is None and not module.check_mode:
         module.fail_json(msg="git is not installed. Install the package git.")
+    served = served_release(module.params["root"])
     try:
         if repository.git is None:
             result = without_git(module.params)
         else:
             with repository.access():
-                result = plan(module, repository, served_release(module.params["root"]))
+                result = plan(module, repository, served)
             name = os.path.basename(os.path.normpath(module.params["root"]))
             result["text"] = text_of(name, result)
+    except SourceWanted:
+        module.exit_json(changed=False, wanted=served.commit if served else "")
     except (GitError, ReleaseError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**diff_result(module, [dict(prepared=result["text"])]), **result)

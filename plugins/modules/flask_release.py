@@ -123,6 +123,10 @@ translations:
   description: Whether the release has message catalogues.
   type: bool
   returned: when the release is there
+reachable:
+  description: V(false) where it failed because this machine has no way to the repository's server; another one may.
+  type: bool
+  returned: failure
 """
 
 import contextlib
@@ -130,7 +134,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
-from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository, Unreachable
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
     ENVIRONMENT,
     MIGRATIONS,
@@ -170,6 +174,8 @@ def main() -> None:
     try:
         with repository.access(), contextlib.nullcontext() if module.check_mode else step(module.params["root"]):
             result = establish(module, repository)
+    except Unreachable as error:
+        module.fail_json(msg=str(error), reachable=False)
     except (GitError, EntrypointError, ReleaseError, Busy, CommandError) as error:
         module.fail_json(msg=str(error))
     diff = dict(before="release: %s\n" % current, after="release: %s\n" % result["id"])

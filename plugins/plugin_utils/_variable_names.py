@@ -21,7 +21,7 @@ SIMILAR = 0.75
 
 # What roles had by names of their own, until they read the variables that these were copies of.
 COPIES = {
-    "app": "repo version deploy_key subfolder entrypoint env env_required python static_folder static_url",
+    "app": "shared_paths repo version deploy_key subfolder entrypoint env env_required python static_folder static_url",
     "backup": "app workers",
     "deployment": "app entrypoint migration workers hooks health_url health_text rollback_database",
     "doctor": "app domain env_required static_url",

@@ -31,7 +31,7 @@ DEPLOYMENTS = {
         "flask_database_password": "p%4$#'\"@/ :\\w",
         "flask_env": {"SECRET_KEY": "p%4$#'\"@/ :\\w"},
         "flask_admins": [{"name": "ana"}, {"name": "bob", "ssh_keys": ["ssh-ed25519 AAAA bob"]}],
-        "app_shared_paths": ["instance", "logs", "app/static/uploads"],
+        "flask_shared_paths": ["instance", "logs", "app/static/uploads"],
         "inventory_hostname": "2001:db8::1",
         "ansible_facts": {"distribution": "Debian", "distribution_major_version": "13"},
         "gunicorn_workers": 3,

@@ -37,7 +37,7 @@ def test_every_option_has_the_roles_prefix_and_a_sentence(role, entry_points):
         text = option["description"]
         assert name.startswith(role + "_")
         assert (text if isinstance(text, str) else text[-1]).rstrip().endswith(".")
-        assert option["type"] in ("bool", "dict", "int", "list", "path", "str")
+        assert option["type"] in ("bool", "dict", "int", "list", "path", "raw", "str")
         assert ("elements" in option) == (option["type"] == "list")
 
 

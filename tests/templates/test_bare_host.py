@@ -97,3 +97,37 @@ def test_cloud_init_is_waited_for_before_packages_and_may_have_a_problem(code, w
     assert done.returncode == 0, done.stdout
     assert log.read_text().split() == ["cloud-init", "update", "install"]
     assert ("cloud-init on localhost has ended with a problem" in " ".join(done.stdout.split())) == warned
+
+
+# What the host alone reaches comes into being when git is installed for it.
+GIT_APT = """#!/bin/sh
+echo "$@" >>"$LOG"
+[ "$1" != install ] || mv "$LOG.elsewhere" "$LOG.repository"
+"""
+
+
+@pytest.fixture
+def only_on_the_host(log, tmp_path):
+    """The URL of such a repository, and what a play on it says."""
+    git = ["git", "-C", str(tmp_path / "log.elsewhere"), "-c", "user.name=Ana", "-c", "user.email=ana@example.com"]
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "log.elsewhere")], check=True)
+    (tmp_path / "log.elsewhere/blog.py").write_text("app = 1\n")
+    (tmp_path / "log.elsewhere/requirements.txt").write_text("flask\n")
+    for arguments in (["add", "."], ["commit", "--quiet", "--message", "First"]):
+        subprocess.run([*git, *arguments], check=True)
+    write_program(tmp_path / "apt-get", GIT_APT)
+    return "file://%s/log.repository" % tmp_path
+
+
+@pytest.mark.parametrize("entrypoint, said", [("blog:app", ""), ("shop:app", "neither shop.py nor")])
+def test_a_repository_that_only_the_host_reaches_is_looked_at_there(entrypoint, said, only_on_the_host, log, tmp_path, monkeypatch):
+    login = {"distribution": "debian", "distribution_version": "12", "git": False, "cloud_init": False, "missing": ["sudo"]}
+    login.update(taken=[], sites=[])
+    known = {"__flask_login": login, "flask_app": "blog", "flask_repo": only_on_the_host, "flask_version": "HEAD"}
+    known.update(flask_entrypoint=entrypoint)
+    (tmp_path / "play.yml").write_text(PLAY)
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(TOP / "ansible.cfg"))
+    argv = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.yml", "-e", json.dumps(known)]
+    done = subprocess.run(argv, cwd=TOP, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (not said) and said in " ".join(done.stdout.split()), done.stdout
+    assert log.read_text().splitlines()[-1].endswith("sudo git")

@@ -168,4 +168,4 @@ def test_files_of_the_users_are_copied_rendered_or_written(evaluate, tmp_path):
 
 def test_folders_keep_their_order_since_a_file_names_them(evaluate):
     names = ["instance", "logs", "z", "a", "m", "b"]
-    assert evaluate("app", "__app_shared", app_shared_paths=names, flask_private_folders=["logs", "c"]) == [*names, "c"]
+    assert evaluate("app", "__app_shared", flask_shared_paths=names, flask_private_folders=["logs", "c"]) == [*names, "c"]

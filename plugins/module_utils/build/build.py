@@ -10,6 +10,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.checkout import check_out
 from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import RECORD
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
@@ -57,7 +58,7 @@ def build(
     place = None if module.check_mode else os.path.join(params["root"], "releases")
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=place) as incoming:
         top = os.path.join(incoming, "tree")
-        commit = repository.checkout(name, commit, top)
+        commit = check_out(module, repository, name, commit, top)
         tree = Tree(top, application_folder(top, params["subfolder"]))
         check_entrypoint(params["entrypoint"], tree.folder)
         check_needs(tree, params)

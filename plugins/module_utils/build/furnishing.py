@@ -78,7 +78,7 @@ def set_aside(folder: str, name: str) -> None:
     inside = path_inside(folder, name)
     if os.path.isfile(inside) and not os.path.islink(inside):
         raise ReleaseError(
-            "%s is a file in the repository, and app_shared_paths has folders. Set the folder that it is in." % name
+            "%s is a file in the repository, and flask_shared_paths has folders. Set the folder that it is in." % name
         )
     if os.path.isdir(inside) and not os.path.islink(inside):
         aside = os.path.join(folder, BROUGHT, name)

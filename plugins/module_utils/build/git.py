@@ -20,7 +20,12 @@ CREDENTIALS = (
     '!f() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" '
     '"$SELFHOST_GIT_USER" "$SELFHOST_GIT_PASSWORD"; }; f'
 )
-SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o StrictHostKeyChecking=accept-new"
+NO_WAY = re.compile(
+    r"[Cc]ould not resolve|[Nn]ame resolution|Name or service not known|unable to look up|[Cc]onnection (?:refused|timed out)"
+    r"|Operation timed out|No route to host|[Nn]etwork is unreachable|Failed to connect|Couldn't connect"
+)
+LINK = "160000 "  # the mode of a submodule's entry in git's index
 TOKEN = 16  # characters; a user without a password that has so many is a secret
 
 
@@ -28,25 +33,32 @@ class GitError(Exception):
     """What git said, and what the user can do about it."""
 
 
+class Unreachable(GitError):
+    """The server of a repository is none that this machine reaches. Another one may."""
+
+
 class Repository:
     """A repository at a URL, read with an optional private key."""
+
+    programs = ("git-lfs",)  # packages of what fetches the files in Git LFS
 
     def __init__(self, module: AnsibleModule, url: str, key: str | None = None) -> None:
         self.module = module
         self.url = without_user(url)
         self.key = key
         self.git = module.get_bin_path("git")
-        self.environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": SSH, "LC_ALL": "C"}
+        # the files of Git LFS are fetched once all else is there
+        self.environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": SSH, "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "1"}
         if self.url != url:
             self._use_credentials(urlsplit(url).username or "", urlsplit(url).password or "")
 
     def _use_credentials(self, user: str, password: str) -> None:
-        """Has git know what the URL had before its host: a user and a password, or a token alone."""
+        """Has git tell this server, and no other one, what the URL had before its host: a user and a password, or a token alone."""
         secret = password or user
         self.module.no_log_values.update({secret, unquote(secret)} if password or len(user) >= TOKEN else set())
         self.environment.update(
             GIT_CONFIG_COUNT="1",
-            GIT_CONFIG_KEY_0="credential.helper",
+            GIT_CONFIG_KEY_0="credential.%s://%s.helper" % urlsplit(self.url)[:2],
             GIT_CONFIG_VALUE_0=CREDENTIALS,
             SELFHOST_GIT_USER=unquote(user),
             SELFHOST_GIT_PASSWORD=unquote(password),
@@ -82,7 +94,8 @@ class Repository:
         try:
             lines = self.run("ls-remote", self.url).splitlines()
         except GitError as error:
-            raise GitError("The repository %s can't be read: %s" % (self.url, error)) from error
+            kind = Unreachable if self.url.startswith("file://") or NO_WAY.search(str(error)) else GitError
+            raise kind("The repository %s can't be read: %s" % (self.url, error)) from error
         found = {name: commit for commit, name in (line.split("\t", 1) for line in lines)}
         return {name: found.get(name + "^{}", commit) for name, commit in found.items()}
 
@@ -102,20 +115,31 @@ class Repository:
         )
 
     def checkout(self, name: str, commit: str, folder: str) -> str:
-        """The commit's tree with its submodules in a new folder, with nothing of git; the full commit."""
+        """The commit's tree in a new folder, without its submodules; the full commit."""
         self.run("init", "--quiet", folder)
+        self.run("remote", "add", "origin", self.url, cwd=folder)
         commit = self._fetch(name, commit, folder)
         self.run("checkout", "--quiet", commit, cwd=folder)
-        if os.path.exists(os.path.join(folder, ".gitmodules")):
-            self.run("remote", "add", "origin", self.url, cwd=folder)
-            self.run("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1", cwd=folder)
-        for path, folders, files in os.walk(folder):
-            if ".git" in folders:
-                folders.remove(".git")
-                shutil.rmtree(os.path.join(path, ".git"))
-            if ".git" in files:
-                os.unlink(os.path.join(path, ".git"))
         return commit
+
+    def links(self, folder: str) -> dict:
+        """The commits of the submodules of a tree, by their paths."""
+        lines = self.run("ls-files", "--stage", "-z", cwd=folder).split("\0")
+        entries = [line.partition("\t")[::2] for line in lines if line.startswith(LINK)]
+        return {path: about.split()[1] for about, path in entries}
+
+    def submodule(self, path: str, folder: str) -> None:
+        """A submodule of a tree with all that it has in it; without the history where its server can."""
+        command = ["submodule", "--quiet", "update", "--init", "--recursive"]
+        with contextlib.suppress(GitError):
+            self.run(*command, "--depth", "1", "--", path, cwd=folder)
+            return
+        self.run(*command, "--", path, cwd=folder)
+
+    def large_files(self, folder: str) -> None:
+        """Fetches the files of a tree that are in Git LFS."""
+        self.run("lfs", "install", "--local", "--skip-repo", cwd=folder)  # else it leaves the pointers
+        self.run("lfs", "pull", cwd=folder)
 
     def fetch_history(self, folder: str, *commits: str) -> None:
         """All that led to these commits in a new bare repository, without the files where the server can.

@@ -18,6 +18,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.commands impo
 from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import is_configured
 from ansible_collections.selfhost.flask.plugins.module_utils.build.environment import Environment, resolve_sources
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import is_furnished
+from ansible_collections.selfhost.flask.plugins.module_utils.build.submodules import has_submodules
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import is_unchanged, manifest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
@@ -76,7 +77,7 @@ class Identity:
             return "a file in it differs"
         tree = Tree(release, os.path.normpath(os.path.join(release, self.params["subfolder"])))
         has_files = is_furnished(self.params, tree.folder) and is_configured(self.params, tree.folder)
-        if not has_files or not is_made(self.params, release):
+        if not has_files or not is_made(self.params, release) or not has_submodules(self.params, release):
             return ""
         return Environment(self.module, tree, self.resolve(tree)).problem_of(tree.folder)
 

@@ -9,23 +9,40 @@ import os
 import re
 
 RELEASE = r"/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/"
+PATH = r"'(?:%s)?(?P<%%s>[^/'\n][^'\n]*)'" % RELEASE
 REFUSED = re.compile(
-    r"(?:PermissionError|OSError): \[Errno (?:13|30)\] [^:\n]*: '(?:%s)?([^/'\n][^'\n]*)'" % RELEASE
+    r"\[Errno (?:13|30)\] [^:\n]*: (?:b)?" + PATH % "errno"  # of Python, and of its databases
+    + r"|E(?:ACCES|ROFS): [^'\n]*" + PATH % "node"  # of Node.js
+    + r"|(?P<sqlite>sqlite3\.OperationalError\)?:? (?:unable to open database file|attempt to write a readonly database))"
 )
-SHARE = (
-    "The application writes to %(path)s, which is a part of its release and can't be changed. Add %(share)s to "
-    "app_shared_paths, and run update.yml."
-)
-MOVE = (
-    "The application writes to %(path)s, which is a part of its release and can't be changed. Have it write into a "
-    "folder, add that to app_shared_paths, and run update.yml."
+RUN = "and run update.yml."
+WRITES = "The application writes to %(path)s, which is a part of its release and can't be changed. "
+SHARE = WRITES + "Add %(share)s to flask_shared_paths, " + RUN
+MOVE = WRITES + "Have it write into a folder, add that to flask_shared_paths, " + RUN
+# Programs that can be told where to write, or when, by the names of what they write.
+PROGRAMS = {
+    r"celerybeat-schedule": "Start it in flask_workers with `celery … beat --schedule instance/celerybeat-schedule`, " + RUN,
+    r"\.webassets-cache|\.sass-cache|webassets": "Have its assets built before: flask_build: [flask assets build], " + RUN,
+}
+SQLITE = (
+    "The application can't write its SQLite file, or open it. Nothing in its release can be changed: keep the file in a folder of "
+    "flask_shared_paths, such as instance/, or add the folder that it is in, " + RUN
 )
 
 
 def advice(text: str) -> str:
     """What to set for the last file of a release that could not be written; empty where it is another matter."""
-    paths = REFUSED.findall(text)
-    if not paths:
+    found = [match.groupdict() for match in REFUSED.finditer(text)]
+    if not found:
         return ""
-    folder = os.path.dirname(paths[-1]) if os.path.splitext(paths[-1])[1] else paths[-1]
-    return (SHARE if folder else MOVE) % dict(path=paths[-1], share=folder)
+    path = found[-1]["errno"] or found[-1]["node"]
+    return advice_on(path) if path else SQLITE
+
+
+def advice_on(path: str) -> str:
+    """The same for a path in the release."""
+    for name, remedy in PROGRAMS.items():
+        if re.search(name, path):
+            return WRITES % dict(path=path) + remedy
+    folder = os.path.dirname(path) if os.path.splitext(path)[1] else path
+    return (SHARE if folder else MOVE) % dict(path=path, share=folder)

@@ -36,6 +36,18 @@ REPOSITORY = dict(
     version=dict(type="str", default="HEAD"),
     key=dict(type="str", no_log=True),
     subfolder=dict(type="str", default=""),
+    submodules=dict(type="raw", default=True),
+)
+SOURCE = dict(
+    source=dict(
+        type="dict",
+        options=dict(
+            version=dict(type="str", required=True),
+            commit=dict(type="str", required=True),
+            bundle=dict(type="path"),
+            history=dict(type="dict"),
+        ),
+    )
 )
 ADMINS = dict(
     admins=dict(

@@ -10,9 +10,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.build import establish
+from ansible_collections.selfhost.flask.plugins.module_utils.build.checkout import repository_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.commands import establish_build
 from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files import establish_config_files
-from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
@@ -96,7 +97,7 @@ class Build:
     def source(self) -> dict:
         """The version's source in a release's folder."""
         with self.step("Check out the version") as part:
-            repository = Repository(part, self.params["repo"], self.params["key"])
+            repository = repository_of(part)
             if repository.git is None and part.check_mode:
                 version = self.params["version"]
                 return dict(UNBUILT, path=self.site.path("releases", version), version=version)

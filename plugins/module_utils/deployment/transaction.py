@@ -27,7 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate imp
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared
+from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared, follow_links
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import (
     ABANDONED,
     FAILED,
@@ -150,7 +150,7 @@ class Transaction:
     def bring_shared(self, release: str) -> None:
         """Has shared/ follow what the release's repository has there; what stays as it is, is said in the end."""
         self.note(shared=True)
-        self.problems += bring_shared(self.site, release, replace=True)
+        self.problems += bring_shared(self.site, release, replace=True) + follow_links(self.site, release)
 
     def launch(self, release: str, config: list, health: Health) -> None:
         """Starts the release in the idle slot."""
@@ -245,6 +245,7 @@ class Transaction:
         try:
             failed = self.site.path(self.journal["entry"]["folder"])
             bring_shared(self.site, release, replace=True, failed=failed)
+            follow_links(self.site, release)
         except CommandError as error:
             return "\n%s" % error
         return ""

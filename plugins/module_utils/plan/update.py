@@ -9,6 +9,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.build.checkout import check_out
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements import (
     compare_requirements,
@@ -30,12 +31,12 @@ def plan(module: AnsibleModule, repository: Repository, served: Served | None) -
     version, commit = repository.resolve(module.params["version"])
     with tempfile.TemporaryDirectory(prefix="selfhost-plan-") as folder:
         top = os.path.join(folder, "tree")
-        commit = repository.checkout(version, commit, top)
+        commit = check_out(module, repository, version, commit, top)
         result = compare(module, served, Tree(top, application_folder(top, module.params["subfolder"])))
         changed = served is None or served.commit != commit
         result.update(direction=None, commits=[], commits_total=0)
         if served and changed:
-            result.update(history(repository, served.commit, commit, os.path.join(folder, "history")))
+            result.update(known_history(module) or history(repository, served.commit, commit, os.path.join(folder, "history")))
     about = served.about() if served else None
     return dict(result, changed=changed, served=about, version=version, commit=commit)
 
@@ -76,6 +77,11 @@ def settings(params: dict, tree: Tree) -> dict:
     text = read(os.path.join(params["root"], "shared", ".env"))
     required = example_keys(tree) if params["required"] is None else params["required"]
     return compare_keys(text, params["values"], required)
+
+
+def known_history(module: AnsibleModule) -> dict | None:
+    """The same as the controller has found it, where the repository is there."""
+    return (module.params["source"] or {}).get("history")
 
 
 def history(repository: Repository, before: str, after: str, folder: str) -> dict:

@@ -10,7 +10,9 @@ import os
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
-from ansible_collections.selfhost.flask.plugins.module_utils.shared import content
+from ansible_collections.selfhost.flask.plugins.module_utils.common.user_program import user_argv
+from ansible_collections.selfhost.flask.plugins.module_utils.shared import content, links
+from ansible_collections.selfhost.flask.plugins.module_utils.shared.files import places
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 KEPT = (
@@ -39,3 +41,12 @@ def bring_shared(site: Site, folder: str, replace: bool, failed: str = "") -> li
     write_json(path, said["brought"])
     texts = {KEPT: said["kept"], DATA: said["data"]}
     return [text % dict(name=name, shared=shared, source=source) for text, names in texts.items() for name in names]
+
+
+def follow_links(site: Site, folder: str) -> list:
+    """Has the absolute links into a release, which the application has made in shared/, lead into this one; those that don't."""
+    found = places(site)
+    if not found:
+        return []
+    argv = user_argv((links,), site.path("shared"), site.root, site.release_name(folder), *found)
+    return run(argv, site.name).decode("utf-8", "replace").splitlines()

@@ -23,7 +23,7 @@ APPLICATIONS = {
         "flask_entrypoint": "ledger:create_app()",
         "flask_database": "sqlite",
         "flask_env": {"DATABASE_URL": "sqlite:////srv/ledger/shared/data/ledger.db"},
-        "app_shared_paths": ["instance", "data"],
+        "flask_shared_paths": ["instance", "data"],
     },
     "seed": {
         "flask_entrypoint": "run:app",

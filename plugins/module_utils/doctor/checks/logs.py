@@ -108,7 +108,7 @@ def application_errors(paths: dict) -> Iterator[Finding]:
                 "application-errors",
                 "%s has %d traceback%s of the last hour; the last one says: %s"
                 % (path, len(raised), "s" * (len(raised) > 1), clipped(raised[-1])),
-                advice(raised[-1]) or "Read it: `sudo tail -n 50 %s`." % path,
+                advice("\n".join(raised)) or "Read it: `sudo tail -n 50 %s`." % path,
                 subject=os.path.basename(path),
             )
 
@@ -217,7 +217,7 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
             "The application can't start: %s has no %s." % (env_path, key.group(1)),
             "Set %s in flask_env, and run update.yml." % key.group(1),
         )
-    if DATABASE_DOWN.search(last):
+    if DATABASE_DOWN.search(last) and not advice(last):
         return Finding(
             "database-unreachable",
             "The application can't start, because its database does not let it in: %s" % last,

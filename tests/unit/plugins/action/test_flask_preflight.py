@@ -27,12 +27,12 @@ END = " Nothing was changed on blog.example.com."
 def refuse(monkeypatch):
     """The message that a play with these variables ends with; '' where it goes on."""
 
-    def refuse(effect="", hosts=("blog.example.com",), extra=(), **variables):
+    def refuse(effect="", hosts=("blog.example.com",), extra=(), repo="", **variables):
         monkeypatch.setattr(flask_preflight, "load_extra_vars", lambda loader: dict.fromkeys(extra))
         given = {name: value for name, value in {**INVENTORY, **variables}.items() if value is not ...}
         given["ansible_play_hosts_all"] = list(hosts)
         given["hostvars"] = {name: {} if name == "mail" else given for name in hosts}
-        task = SimpleNamespace(async_val=0, args=dict(effect=effect), check_mode=False, diff=False)
+        task = SimpleNamespace(async_val=0, args=dict(effect=effect, repo=repo, version="HEAD"), check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         loader = DataLoader()
         action = flask_preflight.ActionModule(task, connection, None, loader, Templar(loader, given), None)
@@ -53,7 +53,8 @@ UNKNOWN = {
     "flaskapp": "flask_app",
     "ngnix_upload_limit": "nginx_upload_limit",
     "nginx_upload_limt": "nginx_upload_limit",
-    "app_shared_path": "app_shared_paths",
+    "app_extra_package": "app_extra_packages",
+    "app_shared_paths": "flask_shared_paths",
     "system_reboot_tme": "system_reboot_time",
     "gunicorn_health_deadline": "deployment_health_deadline",
     "flask_app": "flask_app",
@@ -188,3 +189,21 @@ def test_what_the_collection_offers_is_no_unknown_name(refuse):
     offered = [name for name in read_yaml(ROLES / "flask/vars/main.yml") if not name.startswith("_")]
     assert {"flask_database_url", "flask_database_host"} <= set(offered)
     assert refuse(**dict.fromkeys(offered, "x")) == ""
+
+
+def test_a_folder_that_can_t_be_deployed_is_refused_before_the_login(refuse, tmp_path):
+    assert "that folder is no git repository" in refuse(repo=str(tmp_path))
+    assert "there is no such folder on this machine" in refuse(repo=str(tmp_path / "x"))
+
+
+def test_a_folder_that_is_a_repository_passes(refuse, remote):
+    remote.commit("app.py")
+    assert refuse(repo=remote.url) == ""
+
+
+def test_what_is_not_committed_is_said_at_once(remote):
+    remote.commit("app.py")
+    (remote.folder / "new.py").touch()
+    assert flask_preflight.read_source(remote.url, "HEAD") == (
+        [], ["1 uncommitted or untracked file of %s is not deployed: new.py. Commit what the application needs, and deploy again." % remote.url]
+    )

@@ -199,8 +199,21 @@ def test_a_release_that_is_written_to_is_told_of_shared_folders(log):
     raised = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1-7f7c99a2/uploads/cat.png'"
     log.write_text(TRACEBACK % (ago(5), raised))
     (found,) = logs.application_errors({str(log): 0})
-    assert "writes to uploads/cat.png" in found.remedy and "app_shared_paths" in found.remedy
-    assert "app_shared_paths" in logs.reason(str(log), "").remedy
+    assert "writes to uploads/cat.png" in found.remedy and "flask_shared_paths" in found.remedy
+    assert "flask_shared_paths" in logs.reason(str(log), "").remedy
+
+
+def test_one_such_error_among_others_is_enough(log):
+    raised = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1-7f7c99a2/uploads/cat.png'"
+    log.write_text(TRACEBACK % (ago(9), raised) + TRACEBACK % (ago(5), "ValueError: 1"))
+    (found,) = logs.application_errors({str(log): 0})
+    assert found.what.endswith("ValueError: 1") and "Add uploads to flask_shared_paths" in found.remedy
+
+
+def test_a_sqlite_file_in_a_release_is_no_server_that_is_down(log):
+    log.write_text(TRACEBACK % (ago(5), "sqlite3.OperationalError: unable to open database file"))
+    found = logs.reason(str(log), "")
+    assert found.id == "slot-crashing" and "flask_shared_paths, such as instance/" in found.remedy
 
 
 def test_lines_without_a_time_count_while_the_file_is_fresh(log):

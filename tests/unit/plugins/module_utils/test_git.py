@@ -8,9 +8,11 @@ import os
 import stat
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.build.checkout import check_out
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import (
     GitError,
     Repository,
+    Unreachable,
     names,
     newest_tag,
     version_order,
@@ -103,10 +105,33 @@ def test_a_repository_that_is_none_is_named(tmp_path, module):
         Repository(module, str(tmp_path)).resolve("v1")
 
 
+# what git says where the server may be one that another machine reaches
+NO_WAY = [
+    "fatal: unable to access 'https://git.internal/blog/': Could not resolve host: git.internal",
+    "ssh: connect to host git.internal port 22: Connection timed out",
+    "ssh: connect to host 10.0.0.5 port 22: No route to host",
+    "fatal: unable to access 'https://10.0.0.5/blog/': Failed to connect to 10.0.0.5 port 443: Connection refused",
+    "fatal: unable to look up git.internal (port 9418) (Name or service not known)",
+]
+A_WAY = [
+    "fatal: remote error: access denied or repository not exported: /nothing",
+    "git@git.example.com: Permission denied (publickey).",
+    "remote: Repository not found.",
+]
+
+
+@pytest.mark.parametrize("said", NO_WAY + A_WAY)
+def test_a_server_that_is_not_reached_is_told_from_one_that_refuses(said, module, monkeypatch):
+    monkeypatch.setattr(module, "run_command", lambda argv, **options: (128, "", said))
+    with pytest.raises(GitError) as error:
+        Repository(module, "https://git.internal/blog").references()
+    assert isinstance(error.value, Unreachable) == (said in NO_WAY)
+
+
 @pytest.mark.parametrize("version", ["light", "v1.9", "main", "feature/x"])
 def test_a_version_is_checked_out_without_anything_of_git(version, versions, remote, module, tmp_path):
     repository = Repository(module, remote.url)
-    assert repository.checkout(*repository.resolve(version), str(tmp_path / "tree")) == versions[version]
+    assert check_out(module, repository, *repository.resolve(version), str(tmp_path / "tree")) == versions[version]
     assert os.listdir(tmp_path / "tree") == ["a.py"]
     assert (tmp_path / "tree/a.py").read_text() == remote.git("show", versions[version] + ":a.py")
 
@@ -122,16 +147,6 @@ def test_a_commit_may_be_abbreviated(digits, versions, remote, module, tmp_path)
 def test_a_commit_that_is_not_there_is_named(commit, versions, remote, module, tmp_path):
     with pytest.raises(GitError, match="has no commit %s. Set flask_version" % commit):
         Repository(module, remote.url).checkout(commit, commit, str(tmp_path / "tree"))
-
-
-def test_submodules_are_checked_out_too(remote, another_remote, module, tmp_path):
-    another_remote.commit(code="inside = 1")
-    remote.git("submodule", "--quiet", "add", "../another", "vendor/another")
-    remote.commit_all()
-    repository = Repository(module, remote.url)
-    repository.checkout(*repository.resolve("main"), str(tmp_path / "tree"))
-    assert (tmp_path / "tree/vendor/another/code.py").read_text() == "inside = 1"
-    assert not list((tmp_path / "tree").rglob(".git"))
 
 
 # settings of a server

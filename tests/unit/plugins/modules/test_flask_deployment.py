@@ -226,7 +226,7 @@ def test_a_file_that_the_application_may_not_write_is_said_to_be_shared(host, de
     host.broken["v1"] = dict(status=500)
     said = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1/uploads/a.png'\n"
     host.on["start blog-blue"] = lambda: (host.root / "log/blue.log").write_text(said)
-    assert "Add uploads to app_shared_paths, and run update.yml." in deploy("v1")["msg"]
+    assert "Add uploads to flask_shared_paths, and run update.yml." in deploy("v1")["msg"]
 
 
 def test_a_slot_keeps_the_settings_that_it_was_launched_with(host, deploy):
