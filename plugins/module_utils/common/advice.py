@@ -20,12 +20,23 @@ MOVE = (
     "The application writes to %(path)s, which is a part of its release and can't be changed. Have it write into a "
     "folder, add that to app_shared_paths, and run update.yml."
 )
+# What else is known by what Python says of it.
+KNOWN = {
+    r"No module named '?pkg_resources": (
+        "Newer versions of setuptools have no pkg_resources. Set app_extra_packages: [\"setuptools<81\"], and run update.yml."
+    ),
+    r"unable to open database file|attempt to write a readonly database": (
+        "The application keeps a SQLite file where it can't write, such as beside its code. Give it the database of "
+        "flask_database by the settings that it reads (see docs/settings.md), or add the file's folder to app_shared_paths, "
+        "and run update.yml."
+    ),
+}
 
 
 def advice(text: str) -> str:
-    """What to set for the last file of a release that could not be written; empty where it is another matter."""
+    """What to set for the last file of a release that could not be written, or for what else is known; else empty."""
     paths = REFUSED.findall(text)
     if not paths:
-        return ""
+        return next((helpful for said, helpful in KNOWN.items() if re.search(said, text)), "")
     folder = os.path.dirname(paths[-1]) if os.path.splitext(paths[-1])[1] else paths[-1]
     return (SHARE if folder else MOVE) % dict(path=paths[-1], share=folder)
