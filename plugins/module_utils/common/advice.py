@@ -10,7 +10,7 @@ import re
 
 RELEASE = r"/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/"
 REFUSED = re.compile(
-    r"(?:PermissionError|OSError): \[Errno (?:13|30)\] [^:\n]*: '(?:%s)?([^/'\n][^'\n]*)'" % RELEASE
+    r"(?:PermissionError|OSError): \[Errno (?:13|30)\] [^:\n]*: (?:'[^'\n]+' -> )?'(?:%s)?([^/'\n][^'\n]*)'" % RELEASE
 )
 SHARE = (
     "The application writes to %(path)s, which is a part of its release and can't be changed. Add %(share)s to "

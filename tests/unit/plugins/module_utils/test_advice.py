@@ -13,6 +13,7 @@ SQLITE = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) unable to 
 
 @pytest.mark.parametrize("said, helpful", [
     (REFUSED % "app/uploads/a.png", "Add app/uploads to app_shared_paths"),
+    (REFUSED % "css/a.css" + " -> '/srv/shop/releases/v1-7f7c99a2/build/a.1f.css'", "Add build to app_shared_paths"),
     (REFUSED % "key.pem", "Have it write into a folder"),
     ("ModuleNotFoundError: No module named 'pkg_resources'", 'app_extra_packages: ["setuptools<81"]'),
     ("ModuleNotFoundError: No module named 'shop'", ""),
