@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--image", choices=("debian-12", "debian-13"), default="debian-12")
     parser.add_argument("--keep", action="store_true", help="leave the hosts, and take those of the last run")
+    parser.add_argument("--python", type=Path, metavar="FOLDER", help="an installed Python that the hosts get")
     return parser.parse_intermixed_args()
 
 
@@ -60,7 +61,7 @@ def main() -> int:
     rows, failed = [["application", "versions", "lines", *COLUMNS]], bool(missing)
     for recipe in (one for one in chosen if one not in missing):
         print(f"\n== {recipe.name} {recipe.use.OLDER} -> {recipe.version} on {options.image}", flush=True)
-        steps = travel(Journey(recipe, options.folder, options.image, options.keep))
+        steps = travel(Journey(recipe, options.folder, options.image, options.keep, options.python))
         failed |= bool(steps[-1].problem)
         rows.append(row(recipe, steps))
         OWN.mkdir(parents=True, exist_ok=True)
