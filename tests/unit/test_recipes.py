@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "tests/applications"), str(TOP / "molecule/shared/tests")]
+sys.path[:0] = [str(TOP / "tests/applications"), str(TOP / "molecule/shared/tests"), str(TOP / "molecule/shared")]
 
 import guest  # noqa: E402
 import journey  # noqa: E402
 import table  # noqa: E402
 from recipe import recipes  # noqa: E402
+from testhost.image import SUITES  # noqa: E402
 
 ALL = recipes([])
 
@@ -35,7 +36,7 @@ def test_an_application_comes_from_another_version_and_is_used(recipe):
     use = recipe.use
     assert use.OLDER != recipe.version and use.MAIN.startswith("/") and use.__doc__
     assert callable(use.write) and callable(use.read) and isinstance(use.STATIC, str)
-    assert getattr(use, "ROLLBACK", "refuse") in ("refuse", "downgrade", "restore", "keep")
+    assert getattr(use, "IMAGE", "debian-13") in SUITES and getattr(use, "ROLLBACK", "refuse") in ("refuse", "downgrade", "restore", "keep")
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are():
@@ -79,5 +80,5 @@ def test_what_failed_is_the_message_of_the_last_task():
 
 def test_a_line_of_the_table_ends_where_the_application_failed():
     steps = [journey.Step("host", 1.0, ""), journey.Step("site", 2.0, "no")]
-    cells = table.row(recipes(["flaskr"])[0], steps)
-    assert cells[3:6] == ["1.0", "failed", ""] and len(cells) == 3 + len(table.COLUMNS)
+    cells = table.row(recipes(["flaskr"])[0], "debian-12", steps)
+    assert cells[4:7] == ["1.0", "failed", ""] and len(cells) == 4 + len(table.COLUMNS)
