@@ -71,6 +71,7 @@ class Journey:
                 problem = str(error) or repr(error)
             yield Step(name, time.monotonic() - begin, problem)
             if problem:
+                self.say("What the host says", self.host_logs())
                 return
 
     def actions(self) -> list[tuple[str, Callable[[], None]]]:
@@ -129,11 +130,23 @@ class Journey:
         """One playbook with both inventories; what it said is kept."""
         second = ("-i", str(self.folder / "host.yml"))
         answer = playbook.run(f"{name}.yml", *second, *arguments, inventory=self.recipe.path)
-        with open(self.folder / "said.log", "a") as log:
-            log.write(f"\n===== {name}.yml {' '.join(arguments)}\n{answer.stdout}{answer.stderr}")
+        self.say(f"{name}.yml {' '.join(arguments)}", answer.stdout + answer.stderr)
         if answer.returncode:
             raise Failed(told(answer))
         return answer.stdout
+
+    def say(self, title: str, text: str) -> None:
+        """Keeps it for whoever looks for a cause."""
+        with open(self.folder / "said.log", "a") as log:
+            log.write(f"\n===== {title}\n{text}")
+
+    def host_logs(self) -> str:
+        """The ends of the host's logs, if there is a host."""
+        script = "tail -v -n 40 /var/log/$1/*.log /var/log/nginx/$1.error.log; journalctl --no-pager -n 40"
+        argv = [sys.executable, TESTHOST, "exec", self.host, "--", "bash", "-c", script, "bash"]
+        argv.append(self.recipe.variables["flask_app"])
+        done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout + done.stderr
 
     def deploy(self) -> None:
         """The older version, to the bare host."""
