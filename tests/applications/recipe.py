@@ -42,7 +42,7 @@ class Recipe:
     @property
     def variables(self) -> dict:
         """What the inventory says of the application."""
-        return self.inventory["vars"]
+        return self.inventory["vars"] | (self.inventory["hosts"][self.domain] or {})
 
     @property
     def version(self) -> str:

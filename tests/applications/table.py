@@ -19,8 +19,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("tests/applications/run")
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--image", choices=("debian-12", "debian-13"), default="debian-12")
+    parser.add_argument("--image", choices=("debian-12", "debian-13"), help="default: the application's, or debian-12")
     parser.add_argument("--keep", action="store_true", help="leave the hosts, and take those of the last run")
+    parser.add_argument("--python", type=Path, metavar="FOLDER", help="an installed Python that the hosts get")
     return parser.parse_intermixed_args()
 
 
@@ -37,11 +38,11 @@ def travel(journey: Journey) -> list[Step]:
     return steps
 
 
-def row(recipe: Recipe, steps: list[Step]) -> list[str]:
+def row(recipe: Recipe, image: str, steps: list[Step]) -> list[str]:
     """The application's line: seconds, and where it ended."""
     seconds = ["failed" if step.problem else f"{step.seconds:.1f}" for step in steps]
     seconds += ["" for _ in COLUMNS[len(seconds):]]
-    return [recipe.name, f"{recipe.use.OLDER} -> {recipe.version}", str(recipe.lines), *seconds]
+    return [recipe.name, image, f"{recipe.use.OLDER} -> {recipe.version}", str(recipe.lines), *seconds]
 
 
 def table(rows: list[list[str]]) -> str:
@@ -57,15 +58,16 @@ def main() -> int:
     for recipe in missing:
         print(f"{recipe.name}: {options.folder}/{recipe.repository}.git is missing: "
               f"git clone --bare {recipe.variables['flask_repo']}")
-    rows, failed = [["application", "versions", "lines", *COLUMNS]], bool(missing)
+    rows, failed = [["application", "image", "versions", "lines", *COLUMNS]], bool(missing)
     for recipe in (one for one in chosen if one not in missing):
-        print(f"\n== {recipe.name} {recipe.use.OLDER} -> {recipe.version} on {options.image}", flush=True)
-        steps = travel(Journey(recipe, options.folder, options.image, options.keep))
+        image = options.image or getattr(recipe.use, "IMAGE", "debian-12")
+        print(f"\n== {recipe.name} {recipe.use.OLDER} -> {recipe.version} on {image}", flush=True)
+        steps = travel(Journey(recipe, options.folder, image, options.keep, options.python))
         failed |= bool(steps[-1].problem)
-        rows.append(row(recipe, steps))
-        OWN.mkdir(parents=True, exist_ok=True)
-        (OWN / f"table-{options.image}.txt").write_text(table(rows) + "\n")
-    print(f"\n{options.image}, seconds\n{table(rows)}")
+        rows.append(row(recipe, image, steps))
+    OWN.mkdir(parents=True, exist_ok=True)
+    (OWN / "table.txt").write_text(table(rows) + "\n")
+    print(f"\n{table(rows)}")
     return int(failed)
 
 

@@ -65,7 +65,7 @@ def build(
         top = os.path.join(incoming, "tree")
         commit = repository.checkout(name, commit, top)
         tree = Tree(top, application_folder(top, params["subfolder"]))
-        check_entrypoint(params["entrypoint"], tree.folder)
+        check_entrypoint(params["entrypoint"], tree.folder, params.get("config_files") or params.get("written") or ())
         warn_of_source(module, tree, check_needs(tree, params))
         if not module.check_mode:
             find_interpreter(module, tree)  # or refuse, before there is anything of a release

@@ -359,6 +359,11 @@ def test_static_files_are_public(release, remote):
     assert os.listdir(os.path.join(release(static_url="/files")["path"], ".public/files")) == ["a"]
 
 
+def test_the_entrypoint_may_be_written_later(release, remote):
+    remote.commit(blog="app = 1\n")
+    assert release(entrypoint="wsgi:app", written=["wsgi.py"], **CHECK)["commit"]
+
+
 FAILURES = {
     "an unknown version": ({"version": "v7"}, "has no tag, branch or commit 'v7'"),
     "an unknown commit": ({"version": OLD_COMMIT}, "has no commit " + OLD_COMMIT),
