@@ -30,6 +30,7 @@ if [ "$(id -u)" != 0 ] && [ PASSWORD = no ] && ! sudo -n true 2>/dev/null; then 
 echo login works
 set -- $SSH_CONNECTION; echo client $1; echo port $4
 . /etc/os-release; echo "distribution $ID"; echo "distribution_version $VERSION_ID"
+while read -r name value unit; do [ "$name" != MemTotal: ] || echo "memory_mb $((value / 1024))"; done </proc/meminfo
 for name in python3 sudo git; do command -v $name >/dev/null || echo missing $name; done
 python3 -c 'import apt' 2>/dev/null || echo missing python3-apt
 if command -v cloud-init >/dev/null; then cloud-init status | grep -q running && echo cloud_init running; fi
@@ -217,6 +218,7 @@ def described(answer: str) -> dict:
         port=values.get("port", [""])[0],
         distribution=values.get("distribution", [""])[0],
         distribution_version=values.get("distribution_version", [""])[0],
+        memory_mb=int(values.get("memory_mb", ["0"])[0]),
         missing=[name for name in missing if name != "git"],
         git="git" not in missing,
         cloud_init="cloud_init" in values,

@@ -197,7 +197,8 @@ def restore(module: AnsibleModule, settings: Settings) -> dict:
     """Restores a backup; what the module returns."""
     params, site = module.params, settings.site
     path, manifest = found(module, settings)
-    order = Order(path, params["settings"], params["patience"], (params["owner"] or {}).get("owner", ""))
+    by = (params["owner"] or {}).get("owner", "")
+    order = Order(path, params["settings"], params["patience"], by, settings.readers)
     with step(site.root):
         check_lock(module, site)
         recover(site)

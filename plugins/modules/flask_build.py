@@ -93,6 +93,10 @@ options:
         description: The keys with their values.
         type: dict
         default: {}
+      files:
+        description: Keys whose values are in files on the host, such as a password that was made there, by their paths.
+        type: dict
+        default: {}
       generate:
         description: Keys of secrets that are made on the host where they are missing.
         type: list
@@ -237,6 +241,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 SETTINGS = dict(
     values=dict(type="dict", default={}, no_log=True),
+    files=dict(type="dict", default={}),
     generate=dict(type="list", elements="str", default=[]),
     required=dict(type="list", elements="str"),
 )

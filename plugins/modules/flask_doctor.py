@@ -41,6 +41,16 @@ options:
     type: list
     elements: str
     default: []
+  jobs:
+    description: Names of the scheduled jobs.
+    type: list
+    elements: str
+    default: []
+  services:
+    description: Units of systemd's that the application needs beside its database.
+    type: list
+    elements: str
+    default: []
   required:
     description: Keys that C(.env) needs. Those of the release's C(.env.example) when not set.
     type: list
@@ -219,6 +229,8 @@ OPTIONS = dict(
     key=dict(type="path", default="", no_log=False),
     static_url=dict(type="str", default="/static"),
     workers=dict(type="list", elements="str", default=[]),
+    jobs=dict(type="list", elements="str", default=[]),
+    services=dict(type="list", elements="str", default=[]),
     required=dict(type="list", elements="str"),
     jails=dict(type="list", elements="str", default=["sshd"]),
     ports=dict(type="list", elements="int", default=[80, 443]),

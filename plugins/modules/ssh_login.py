@@ -153,6 +153,10 @@ distribution_version:
   type: str
   returned: success
   sample: "12"
+memory_mb:
+  description: Megabytes of memory that the host has.
+  type: int
+  returned: success
 missing:
   description: Which of the packages that Ansible needs on the host are not installed.
   type: list

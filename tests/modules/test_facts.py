@@ -187,7 +187,26 @@ def test_a_database_that_is_not_sqlalchemy_s(either, facts):
 
 
 def test_an_application_without_a_database(either, facts):
-    assert facts(either, frame=APP) == {"databases": [], "secret_key": "none"}
+    assert facts(either, frame=APP) == {"databases": [], "secret_key": "none", "schedules": False}
+
+
+SCHEDULER = """
+class BaseScheduler:
+    running = False
+
+
+class BackgroundScheduler(BaseScheduler):
+    def start(self):
+        self.running = True
+"""
+
+
+@pytest.mark.parametrize("line, schedules", [("start()", True), ("running", False)])
+def test_a_scheduler_that_runs_in_each_process(line, schedules, venv, facts, tmp_path):
+    (tmp_path / "apscheduler/schedulers").mkdir(parents=True)
+    (tmp_path / "apscheduler/schedulers/base.py").write_text(SCHEDULER)
+    lines = ["from apscheduler.schedulers.base import BackgroundScheduler", "app.jobs = BackgroundScheduler()", "app.jobs." + line]
+    assert facts(venv, *lines, frame=APP)["schedules"] is schedules
 
 
 @pytest.mark.parametrize("key, state", [

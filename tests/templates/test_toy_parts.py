@@ -145,7 +145,7 @@ def test_only_the_parts_in_use_are_asked(evaluate):
     ("flask_database", "nginx", "external, mysql, none, postgresql or sqlite"),
     ("flask_database", "../mysql", "external, mysql, none, postgresql or sqlite"),
     ("flask_web_server", "apache", "nginx"),
-    ("flask_services", ["toy_companion"], "nothing: there is none"),
+    ("flask_services", ["toy_companion"], "elasticsearch, memcached, rabbitmq or redis"),
 ])
 def test_a_part_that_there_is_not_is_an_error_with_those_that_there_are(name, value, right, evaluate):
     with pytest.raises(AnsibleError, match="%s is '%s'. Set it to %s" % (name, value if isinstance(value, str) else value[0], right)):

@@ -43,6 +43,7 @@ class Settings(NamedTuple):
     site: Site
     folder: str
     keep: dict
+    readers: tuple = ()  # units that have read what is in shared/
 
 
 def read_settings(root: str) -> Settings:
@@ -52,7 +53,7 @@ def read_settings(root: str) -> Settings:
             about = json.load(file)
     except FileNotFoundError as error:
         raise BackupError("Backups are not set up here: there is no %s. Run site.yml." % error.filename) from error
-    return Settings(Site(about["name"], root, about["log"]), about["folder"], about["keep"])
+    return Settings(Site(about["name"], root, about["log"]), about["folder"], about["keep"], tuple(about.get("readers", ())))
 
 
 @contextlib.contextmanager

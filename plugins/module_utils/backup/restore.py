@@ -57,12 +57,13 @@ OTHERS = (
 
 
 class Order(NamedTuple):
-    """What is to be restored: a backup, with or without its settings, and who asks for that."""
+    """What is to be restored: a backup, with or without its settings, who asks for that, and who has to read it anew."""
 
     path: str
     settings: bool = False
     patience: float = 30
     by: str = ""
+    readers: tuple = ()  # units that have read what is in shared/
 
 
 def check(site: Site, path: str) -> dict:
@@ -170,6 +171,7 @@ class Restoration:
             transaction.note(dump=dump, databases=pairs_of(database))
             with transaction.timed("database"):
                 database.restore(os.path.join(self.order.path, store.DATABASE))
+        transaction.note(readers=list(self.order.readers))
         with transaction.timed("files"):
             self._replace_files()
         transaction.note(dump="", committed=False)  # from here on there is nothing to be taken back
@@ -218,7 +220,8 @@ class Restoration:
         transaction.open_writes()
         if transaction.journal["live"]:
             with transaction.timed("workers"):
-                self.problems += transaction.slots.start_workers()
+                transaction.problems += transaction.slots.start_workers()
+        self.problems += transaction.problems
         Records(self.site).add(dict(transaction.journal["entry"], outcome=RESTORED, dump=""))
         transaction.file.remove()
 

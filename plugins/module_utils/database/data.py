@@ -46,6 +46,12 @@ READ_KEY = (
 )
 
 
+SCHEDULES = (
+    "The application starts a scheduler whenever it is loaded, so each process of the application server runs each of its "
+    "jobs."
+)
+ONCE = "Make them flask_jobs, or start the scheduler in one of flask_workers alone."
+
 NONE = "none"  # the driver of an application without a database
 
 
@@ -146,7 +152,7 @@ def database_of(site: Site) -> Database | None:
 
 
 def concerns(site: Site, release: str, about: dict, before: dict | None, path: str = "") -> list:
-    """What whoever deploys a release has to know of its data and its key; `before` is what the served one said.
+    """What whoever deploys a release has to know of its data, its jobs and its key; `before` is what the served one said.
 
     A path is that of the settings that it will be served with, where that is not .env.
     """
@@ -156,5 +162,6 @@ def concerns(site: Site, release: str, about: dict, before: dict | None, path: s
         then = addresses_of(site, before, address_in_env(site))
         if now and then and {one.place for one in now} != {one.place for one in then}:
             found.append(MOVED % (release, in_words(now), in_words(then)))
+    found += ["%s %s" % (SCHEDULES, ONCE)] if about.get("schedules") else []
     key = KEYS.get(about.get("secret_key"))
     return found + (["%s %s" % (key, READ_KEY)] if key else [])

@@ -15,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.part import Part
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
@@ -123,19 +124,28 @@ class Build:
         with self.step("Write the files of flask_config_files", release=release["path"]) as part:
             establish_config_files(part, tree_of(self.site.root, release["path"]))
 
+    def read_values(self, files: dict) -> dict:
+        """The settings that files on the host have, by their keys."""
+        with self.step("Write the settings to .env") as part:
+            missing = sorted(path for path in files.values() if not os.path.isfile(path))
+            if missing and not part.check_mode:
+                part.fail_json(msg="There is no %s, which site.yml makes. Run it." % " and no ".join(missing))
+            return {key: text_of(path).strip() for key, path in files.items()}
+
     def write_settings(self, release: dict) -> None:
         """The keys of .env; beside it until the release is served with them."""
         examples = [os.path.join(folder, ".env.example") for folder in (
             release["path"], self.site.path("releases", release["id"]),
         )]
-        wanted = self.params["settings"]
+        wanted = dict(self.params["settings"])
+        values = dict(self.values, **self.read_values(wanted.pop("files")))
         about = dict(
-            wanted, path=self.settings.path, next=self.settings.next, prune=True, absent=[],
+            wanted, values=dict.fromkeys(values, HIDDEN), path=self.settings.path, next=self.settings.next, prune=True, absent=[],
             owner="root", group=self.site.name, mode="0640",
             required=wanted["required"] or [], required_from=examples if wanted["required"] is None else [],
         )
         with self.step("Write the settings to .env", **about) as part:
-            result = establish_settings(part, self.values)
+            result = establish_settings(part, values)
             self.note(result["changed"], result["diff"])
 
     def translations(self, release: dict) -> None:

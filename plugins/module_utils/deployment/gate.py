@@ -18,6 +18,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.files import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 FOLDER = "gate"  # a request that writes shares its lock for as long as it takes
+JOBS = "slots"  # a scheduled job shares its lock likewise
+STILL_AT_WORK = (
+    "A job of flask_jobs still runs after %(seconds)d s: see `systemctl list-units 'flask-%(name)s.*'`. Run the playbook "
+    "again when it has ended, or set deployment_write_patience to more seconds."
+)
 
 
 class StillWriting(Exception):
@@ -36,16 +41,14 @@ class Gate:
     def close(self, name: str, retry_after: int, patience: float) -> None:
         """Refuses new writes to a slot, and returns when those that are in flight have ended."""
         self.refuse(name, retry_after)
-        end = time.monotonic() + patience
-        folder = os.open(self.site.path(FOLDER), os.O_RDONLY)
-        try:
-            while not _is_free(folder):
-                if time.monotonic() > end:
-                    self.open(name)
-                    raise StillWriting("A request that writes still runs after %d s." % patience)
-                time.sleep(0.01)
-        finally:
-            os.close(folder)
+        if not _becomes_free(self.site.path(FOLDER), patience):
+            self.open(name)
+            raise StillWriting("A request that writes still runs after %d s." % patience)
+
+    def await_jobs(self, patience: float) -> None:
+        """Returns when no scheduled job runs any more; StillWriting where one takes longer."""
+        if not _becomes_free(self.site.path(JOBS), patience):
+            raise StillWriting(STILL_AT_WORK % dict(seconds=patience, name=self.site.name))
 
     def refuse(self, name: str, retry_after: int, message: str = "") -> bool:
         """Answers 503 from now on; whether that is new."""
@@ -76,8 +79,22 @@ class Gate:
         return False
 
 
+def _becomes_free(path: str, patience: float) -> bool:
+    """Whether nobody shares a folder's lock any more within so many seconds."""
+    end = time.monotonic() + patience
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        while not _is_free(folder):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+    finally:
+        os.close(folder)
+
+
 def _is_free(folder: int) -> bool:
-    """Whether no request that writes is in flight."""
+    """Whether nobody shares a lock."""
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

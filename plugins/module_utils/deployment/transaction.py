@@ -55,7 +55,7 @@ class Transaction:
         self.file = Journal(site)
         self.journal = journal
         self.left = []  # what of the database is not as it was after the change was taken back
-        self.problems = []  # of workers that do not run; the change is made all the same
+        self.problems = []  # of workers and services that do not run; the change is made all the same
 
     @classmethod
     def begin(cls, site: Site, release: str, keep: int, **entry: object) -> Transaction:
@@ -106,6 +106,7 @@ class Transaction:
         self.note(workers=True)
         self.gate.refuse(WORKERS, RETRY_AFTER)  # those that are started again by themselves
         with self.timed("stop writes"):
+            self.gate.await_jobs(patience)
             self.slots.stop_workers()
             for slot in slots:
                 self.gate.close(slot, RETRY_AFTER, patience)
@@ -249,7 +250,12 @@ class Transaction:
         return ""
 
     def open_writes(self) -> None:
-        """Lets the requests in again, and the workers begin."""
+        """Lets the requests in again, and the workers begin, with services that have read what is there now."""
+        for unit in self.journal.get("readers", ()):
+            try:
+                run(["systemctl", "restart", unit])
+            except CommandError as error:
+                self.problems.append(str(error))
         for name in (self.journal["live"], self.journal["idle"], WORKERS):
             self.gate.open(name)
 

@@ -17,6 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.secrets impo
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, sshd
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import host as doctor_host
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import jobs as doctor_jobs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs as doctor_logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.serving import PATIENCE, Way
@@ -43,6 +44,8 @@ class Settings(NamedTuple):
     host: str = "localhost"
     migrations: str = "migrations"
     workers: tuple = ()
+    jobs: tuple = ()
+    services: tuple = ()
     required: list | None = None
     jails: tuple = ("sshd",)
     ports: tuple = (80, 443)
@@ -72,6 +75,9 @@ class Inside:
             ("The way of a request: proxy, live slot, application", self.way.look),
             ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: doctor_workers.workers(self.way.slots)),
+            ("Scheduled jobs", lambda: doctor_jobs.jobs(site, s.jobs)),
+            ("The application's own scheduler", lambda: data.scheduler(site)),
+            ("Services beside the application", lambda: doctor_host.services(s.services)),
             ("Deployments: nothing left behind, one version everywhere", self.way.deployments),
             ("Database and its revision", lambda: data.database(site, s.migrations)),
             ("The application's secret key", lambda: data.secret_key(site)),
@@ -81,7 +87,7 @@ class Inside:
             ("Renewal of the certificate", lambda: data.renewal("/var/lib/selfhost/tls/%s.json" % s.name)),
             ("Disks", self.disks),
             ("Memory and swap", lambda: doctor_host.memory(data.text_of("/proc/meminfo"), s.memory_free)),
-            ("Services of systemd", lambda: doctor_host.units(s.name)),
+            ("Services of systemd", self.units),
             ("Reboot", self.reboot),
             ("Clock", doctor_host.clock),
             ("ssh server's configuration", sshd.ssh_server),
@@ -137,6 +143,10 @@ class Inside:
         yield from data.backups(self.site, self.settings.backup_hours, self.settings.drill_days)
         if os.path.exists("/etc/systemd/system/flask-%s-backup.timer" % self.site.name):
             yield from doctor_host.timers(self.site.name, ["backup", "drill"])
+
+    def units(self) -> Iterator[Finding]:
+        jobs = [doctor_jobs.unit_of(self.site, name, "service") for name in self.settings.jobs]
+        yield from doctor_host.units(self.site.name, [*self.settings.services, *jobs])
 
     def disks(self) -> Iterator[Finding]:
         own = (self.site.path("shared"), self.site.log, os.path.join("/var/backups", self.site.name))

@@ -13,7 +13,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.application i
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-KEPT = ("loads", "touches", "databases", "secret_key")  # what the release's seal says of it
+KEPT = ("loads", "touches", "databases", "secret_key", "schedules")  # what the release's seal says of it
 
 
 class Loading(NamedTuple):
@@ -25,12 +25,13 @@ class Loading(NamedTuple):
     secret_key: str
     why: str = ""  # it was not loaded
     revisions: dict | None = None  # between the database and the release, where that was asked for
+    schedules: bool = False  # it runs a scheduler, in each process that loads it
 
     @classmethod
     def kept(cls, seal: dict) -> Loading | None:
         """The one that a release's seal tells of; those of earlier deployments do not."""
         about = seal.get("application")
-        return cls(**{name: about[name] for name in KEPT}) if about else None
+        return cls(**{name: about[name] for name in KEPT if name in about}) if about else None
 
     def to_keep(self) -> dict:
         return {name: getattr(self, name) for name in KEPT}

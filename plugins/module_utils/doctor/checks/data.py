@@ -21,8 +21,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.data impor
     DIFFERS,
     KEYS,
     NOT_COPIED,
+    ONCE,
     READ_KEY,
     READ_URL,
+    SCHEDULES,
     Data,
     application,
     data_of,
@@ -75,6 +77,12 @@ def secret_key(site: Site) -> Iterator[Finding]:
         yield Finding("secret-key-weak", KEYS[state], remedy)
     elif state == "foreign":
         yield Finding("secret-key-foreign", KEYS[state], remedy)
+
+
+def scheduler(site: Site) -> Iterator[Finding]:
+    """Whether jobs run as often as the application has processes."""
+    if application(site).get("schedules"):
+        yield Finding("scheduler-repeated", SCHEDULES, ONCE + " Then run update.yml.")
 
 
 def unreachable(found: Database, error: Exception) -> Finding:

@@ -9,7 +9,7 @@ import glob
 import os
 import re
 import time
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask
 
@@ -78,11 +78,26 @@ def memory(text: str, free_mb: int) -> Iterator[Finding]:
         )
 
 
-def units(name: str) -> Iterator[Finding]:
-    """What systemd could not start or keep."""
+def services(units: Iterable[str]) -> Iterator[Finding]:
+    """Those that the application needs."""
+    for unit in units:
+        state = ask("systemctl", "is-active", unit).out.strip() or "unknown"
+        if state not in ("active", "reloading"):
+            yield Finding(
+                "service-stopped",
+                "The application needs the service %s, which is %s." % (unit, state),
+                "`sudo systemctl restart %s`; see `journalctl -u %s`." % (unit, unit),
+                subject=unit,
+            )
+
+
+def units(name: str, elsewhere: Iterable[str] = ()) -> Iterator[Finding]:
+    """What systemd could not start or keep, but for what is said elsewhere."""
     said = ask("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     for line in said.out.splitlines():
         unit = line.split()[0]
+        if unit in elsewhere:
+            continue
         own = re.fullmatch(r"flask-%s-(\w+)\.service" % re.escape(name), unit)
         yield Finding(
             "unit-failed", "The unit %s has failed." % unit,

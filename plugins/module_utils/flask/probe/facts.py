@@ -44,7 +44,7 @@ def facts_of(app: object | None, engines: list) -> dict:
         databases = databases_of(app, engines)
     except Exception as error:  # of an extension that is none of those that are known here
         databases = [unknown("an extension that can't be asked (%s)" % type(error).__name__)]
-    return {"databases": databases, "secret_key": key_state(app)}
+    return {"databases": databases, "secret_key": key_state(app), "schedules": runs_scheduler()}
 
 
 def databases_of(app: object | None, engines: list) -> list:
@@ -171,6 +171,12 @@ def key_state(app: object | None) -> str:
     if len(text) < LENGTH or len(set(text)) < VARIETY or re.sub(r"[^a-z0-9]", "", text.lower()) in WELL_KNOWN:
         return "weak"
     return "own" if text in settings() else "foreign"
+
+
+def runs_scheduler() -> bool:
+    """Whether loading the application has started APScheduler, as it does in each of its processes."""
+    base = getattr(sys.modules.get("apscheduler.schedulers.base"), "BaseScheduler", None)
+    return bool(base) and any(base in type(one).__mro__ and one.running for one in gc.get_objects())
 
 
 def settings() -> set:

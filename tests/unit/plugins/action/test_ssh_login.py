@@ -24,6 +24,7 @@ client 192.0.2.7
 port 2222
 distribution debian
 distribution_version 12
+memory_mb 987
 missing python3-apt
 missing git
 cloud_init running
@@ -40,6 +41,7 @@ DESCRIBED = dict(
     port="2222",
     distribution="debian",
     distribution_version="12",
+    memory_mb=987,
     missing=["python3-apt"],
     git=False,
     cloud_init=True,

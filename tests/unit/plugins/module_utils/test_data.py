@@ -51,7 +51,8 @@ class Place:
         return pairs_of(data.database) if data.database else [], list(data.missing)
 
     def findings(self) -> dict:
-        found = [*doctor_data.coverage(data_of(self.site)), *doctor_data.secret_key(self.site)]
+        looks = [doctor_data.coverage(data_of(self.site)), doctor_data.secret_key(self.site), doctor_data.scheduler(self.site)]
+        found = [one for look in looks for one in look]
         return {finding.id: finding.what + " " + finding.remedy for finding in found}
 
 
@@ -168,6 +169,13 @@ def test_a_key_that_others_have_is_critical_and_said_at_each_deployment(state, w
     shop.serve("v1", MYSQL, secret_key=state)
     assert words in shop.findings()["secret-key-" + state] and "os.environ['SECRET_KEY']" in str(shop.findings())
     assert [words in said for said in concerns(shop.site, "v1", dict(databases=[MYSQL], secret_key=state), None)] == [True]
+
+
+def test_a_scheduler_in_each_process_is_said(shop):
+    shop.serve("v1", MYSQL, secret_key="own", schedules=True)
+    assert "each process of the application server runs each of its jobs" in shop.findings()["scheduler-repeated"]
+    (said,) = concerns(shop.site, "v1", dict(databases=[MYSQL], secret_key="own", schedules=True), None)
+    assert said.endswith("Make them flask_jobs, or start the scheduler in one of flask_workers alone.")
 
 
 @pytest.mark.parametrize("state", ["own", "none", ""])

@@ -16,6 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health i
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor import inside as doctor_inside
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, serving
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import host as doctor_host
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import jobs as doctor_jobs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import workers as doctor_workers
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import CATALOGUE, Said
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Inside, Settings
@@ -24,6 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.manager imp
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor import Supervisor
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 from findings import ids
 
 MB = 1 << 20
@@ -118,6 +120,46 @@ def test_failed_units_by_their_subject(monkeypatch):
     text = "flask-blog-backup.service loaded failed failed Backup\ncron.service loaded failed failed cron\n"
     monkeypatch.setattr(doctor_host, "ask", lambda *argv: Said(0, text, ""))
     assert [finding.subject for finding in doctor_host.units("blog")] == ["backup", "cron.service"]
+    assert [finding.subject for finding in doctor_host.units("blog", ["cron.service"])] == ["backup"]
+
+
+JOBS = {
+    "well": ("active", "later", "inactive", "success", []),
+    "at work": ("active", "", "activating", "success", []),
+    "failed": ("active", "later", "failed", "exit-code", ["job-failed"]),
+    "too slow": ("active", "later", "failed", "timeout", ["job-failed"]),
+    "stopped": ("inactive", "", "inactive", "success", ["job-stopped"]),
+    "over": ("active", "", "inactive", "success", ["job-never-due"]),
+    "failed and stopped": ("inactive", "", "failed", "exit-code", ["job-failed", "job-stopped"]),
+}
+
+
+@pytest.mark.parametrize("case", JOBS)
+def test_scheduled_jobs(case, tmp_path, monkeypatch):
+    active, due, state, result, expected = JOBS[case]
+    (tmp_path / "report.log").write_text("begin\nValueError: no recipients\n")
+    values = {"timer": (active, due, "", ""), "service": (state, "", result, "1")}
+
+    def ask(*argv):
+        name, job, kind = argv[-1].split(".")
+        assert (name, job) == ("flask-blog", "report")
+        return Said(0, "ActiveState=%s\nNextElapseUSecRealtime=%s\nResult=%s\nExecMainStatus=%s\n" % values[kind], "")
+
+    monkeypatch.setattr(doctor_jobs, "ask", ask)
+    found = list(doctor_jobs.jobs(Site("blog", "/srv/blog", str(tmp_path)), ("report",)))
+    assert ids(found) == expected
+    if "job-failed" in expected:
+        how = "took longer than its timeout" if result == "timeout" else "failed (exit-code, status 1)"
+        assert how in found[0].what and "no recipients" in found[0].what
+        assert "sudo systemctl start flask-blog.report.service" in found[0].remedy
+
+
+def test_a_service_that_the_application_needs_and_that_does_not_run(monkeypatch):
+    states = {"redis-blog.service": Said(3, "failed\n", ""), "memcached-blog.service": Said(0, "active\n", "")}
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv: states[argv[-1]])
+    (found,) = doctor_host.services(states)
+    assert (found.id, found.subject, found.severity) == ("service-stopped", "redis-blog.service", "critical")
+    assert "which is failed" in found.what and "`sudo systemctl restart redis-blog.service`" in found.remedy
 
 
 # who gets in

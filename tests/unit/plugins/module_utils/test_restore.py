@@ -14,9 +14,11 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import restore as backup_restore
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database import data
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 
@@ -56,6 +58,24 @@ def test_a_restoration_can_be_undone(blog):
     assert (blog.posts(), blog.files()) == (["one", "two"], {})
     restore(blog, before)
     assert (blog.posts(), blog.files()) == (["one", "two", "three"], {"instance/added": "x"})
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_service_reads_what_was_restored_before_the_requests_are_let_in(restarts, blog, monkeypatch):
+    calls = []
+
+    def run(argv):
+        calls.append((argv, sorted(blog.files())))
+        if "restart" in argv and not restarts:
+            raise CommandError("`systemctl restart redis-blog.service` failed")
+
+    (blog.shared / "instance/dump").write_text("x")
+    path = blog.make()
+    (blog.shared / "instance/dump").unlink()
+    monkeypatch.setattr(transaction, "run", run)
+    notice = restore(blog, path, readers=("redis-blog.service",))["notice"]
+    assert calls[-1][0] == ["systemctl", "restart", "redis-blog.service"] and "instance/dump" in calls[-1][1]
+    assert notice == ("" if restarts else "`systemctl restart redis-blog.service` failed")
 
 
 def test_a_connection_that_is_open_sees_the_restored_rows(blog):

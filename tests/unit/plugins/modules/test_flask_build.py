@@ -30,6 +30,17 @@ def test_a_version_is_built_with_all_that_it_is_served_with(build, host):
     assert holder(host) == "ana-1" and host.links() == {}
 
 
+def test_a_setting_comes_from_a_file_that_the_host_has_made(build, host):
+    (host.root / "amqp").write_text("amqp://blog:heron4711@127.0.0.1/blog\n")
+    settings = {"values": {"PLACE": "here"}, "files": {"AMQP_URL": str(host.root / "amqp")}, "generate": ["SECRET_KEY"]}
+    result = build(settings=settings)
+    written = (host.root / "shared/.env.next").read_text()
+    assert "AMQP_URL=amqp://blog:heron4711@127.0.0.1/blog\n" in written and "PLACE=here\n" in written
+    assert "heron4711" not in str(result)
+    missing = build(settings=dict(settings, files={"AMQP_URL": "/nowhere/amqp"}))
+    assert (missing["msg"], missing["step"]) == ("There is no /nowhere/amqp, which site.yml makes. Run it.", "Write the settings to .env")
+
+
 def test_what_is_served_already_ends_the_deployment(update, host):
     update()
     live, links, *dummy = host.look_anew()

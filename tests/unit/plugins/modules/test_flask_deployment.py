@@ -91,7 +91,7 @@ def test_a_release_is_sealed_before_it_is_started(host, deploy):
     folder.chmod(0o777)
     deploy("v1", commit="c" * 40)
     assert oct(folder.stat().st_mode)[-3:] == "755" and oct((folder / "code.py").stat().st_mode)[-3:] == "644"
-    application = {"loads": True, "touches": [], "databases": [], "secret_key": "own"}
+    application = {"loads": True, "touches": [], "databases": [], "secret_key": "own", "schedules": False}
     about = json.loads((folder / ".release.json").read_text())
     assert (about["version"], about["commit"], about["application"]) == ("v1", "c" * 40, application)
 
