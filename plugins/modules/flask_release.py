@@ -61,6 +61,11 @@ options:
     description: Path in the URL under which they are served.
     type: str
     default: /static
+  written:
+    description: Paths of files that are written into the release later. The entrypoint's module may be one of them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -160,6 +165,7 @@ def main() -> None:
             shared=dict(type="list", elements="str", default=[]),
             static_folder=dict(type="str", default=""),
             static_url=dict(type="str", default="/static"),
+            written=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

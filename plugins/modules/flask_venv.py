@@ -22,8 +22,8 @@ description:
     C(<root>/shared) nor a database server's socket; the finished environment belongs to
     root. One whose making was interrupted is made again.
   - C(uv) installs them. It is taken from the package index once for each host.
-  - Flask before 2.1 finds its commands by C(pkg_resources), so its environment gets a setuptools that
-    has that.
+  - Flask before 2.1 finds its commands by C(pkg_resources), and packages such as gunicorn before 21 import it. An environment
+    with one of them gets a setuptools that has it.
 extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.environment

@@ -26,6 +26,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
@@ -44,6 +46,9 @@ STUCK = (
 DIFFERS = (
     "The database is now at revision %(now)s, and the served release %(release)s belongs to %(wanted)s. Run update.yml "
     "with -e flask_version=%(version)s to serve the version of the backup, or with a newer one, which migrates it."
+)
+STALE = (
+    "The application could not be started anew, so what it has in memory is from before: %s Mend that, and run update.yml."
 )
 OTHERS = (
     "The backup's database is %s, and the one that the application uses on this host is %s. Set flask_database, and "
@@ -107,7 +112,7 @@ class Restoration:
         self.plan = Plan([], [], [])
         self.env = site.path("shared", ".env")
         self.before = ""
-        self.problems = []  # of workers
+        self.problems = []  # of the application and its workers, when they were started anew
 
     def run(self) -> dict:
         """Restores; what the module returns."""
@@ -169,7 +174,21 @@ class Restoration:
         transaction.note(readers=list(self.order.readers))
         with transaction.timed("files"):
             self._replace_files()
-        transaction.note(dump="")  # from here on there is nothing to be taken back
+        transaction.note(dump="", committed=False)  # from here on there is nothing to be taken back
+        if live:
+            with transaction.timed("launch"):
+                self._renew(transaction.slots, live, transaction.journal["idle"])
+
+    def _renew(self, slots: Slots, live: str, idle: str) -> None:
+        """Starts the application anew: it may have some of its data in memory, and would write that over what is restored."""
+        try:
+            slots.renew(live, idle)
+        except (Unhealthy, ProcessError, OSError) as error:
+            self.problems.append(STALE % error)
+            slots.retire(idle)
+            return
+        slots.switch(idle)
+        slots.retire(live)
 
     def _replace_files(self) -> None:
         """The settings, where they are wanted, and what the application has written."""
@@ -202,7 +221,7 @@ class Restoration:
         if transaction.journal["live"]:
             with transaction.timed("workers"):
                 transaction.problems += transaction.slots.start_workers()
-        self.problems = transaction.problems
+        self.problems += transaction.problems
         Records(self.site).add(dict(transaction.journal["entry"], outcome=RESTORED, dump=""))
         transaction.file.remove()
 

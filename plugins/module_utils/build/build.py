@@ -15,16 +15,22 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.commands impo
 from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import furnish
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Repository
 from ansible_collections.selfhost.flask.plugins.module_utils.build.identity import Identity
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
 from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import find_interpreter
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import version_of
+from ansible_collections.selfhost.flask.plugins.module_utils.build.sources import Sources
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import check_entrypoint, module_source
 from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import application_folder, give_tree, remove
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 FULL = 40  # characters of a commit that is not abbreviated
+UNINSTALLED = (
+    "%(source)s is where Python finds it only if the project is installed, and %(file)s does not ask for that. Set "
+    "app_requirements to pyproject.toml or setup.py, or add the line `-e .` to %(file)s."
+)
 
 
 def establish(module: AnsibleModule, repository: Repository) -> dict:
@@ -60,8 +66,8 @@ def build(
         top = os.path.join(incoming, "tree")
         commit = check_out(module, repository, name, commit, top)
         tree = Tree(top, application_folder(top, params["subfolder"]))
-        check_entrypoint(params["entrypoint"], tree.folder)
-        check_needs(tree, params)
+        check_entrypoint(params["entrypoint"], tree.folder, params.get("config_files") or params.get("written") or ())
+        warn_of_source(module, tree, check_needs(tree, params))
         if not module.check_mode:
             find_interpreter(module, tree)  # or refuse, before there is anything of a release
         release, launched = identity.find(name, commit)
@@ -69,6 +75,14 @@ def build(
             identity.resolve(tree)
             place_tree(params, top, release)
     return commit, release, launched
+
+
+def warn_of_source(module: AnsibleModule, tree: Tree, needs: Needs) -> None:
+    """Says where the application's module is in a folder that Python does not look into, and nothing installs it."""
+    source = module_source(module.params["entrypoint"].partition(":")[0], tree.folder) or ""
+    if source.startswith(os.path.join(tree.folder, "src", "")) and needs.how == "files" and not Sources(tree, needs).local:
+        about = dict(source=os.path.relpath(source, tree.folder), file=os.path.relpath(needs.path, tree.folder))
+        module.warn(UNINSTALLED % about)
 
 
 def place_tree(params: dict, tree: str, release: str) -> None:

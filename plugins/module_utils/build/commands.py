@@ -14,7 +14,7 @@ import tempfile
 from typing import Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import publish
+from ansible_collections.selfhost.flask.plugins.module_utils.build.furnishing import publish, static_folder
 from ansible_collections.selfhost.flask.plugins.module_utils.common import process
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
@@ -93,13 +93,16 @@ class Making:
         self.kept = os.path.join(self.params["cache"], MODULES, self.params["node"] or "system")
 
     def make(self) -> None:
-        """All of them; what they made is public where static files are, and `node_modules` are kept for the next release."""
+        """All of them; what they made is public where static files are, and `node_modules` are kept for the next release.
+
+        Those within the static files stay as well: pages may refer to what is in them.
+        """
         own = set(modules_in(self.top))
         self.move(self.kept, self.top, own)
         with self.programs() as programs:
             for number, command in enumerate(self.commands, 1):
                 self.run(number, command, programs)
-        self.move(self.top, self.kept, own)
+        self.move(self.top, self.kept, own, static_folder(self.folder, self.params["static_folder"], self.params["entrypoint"]))
         self.finish()
 
     def finish(self) -> None:
@@ -147,13 +150,14 @@ class Making:
             "NODE_EXTRA_CA_CERTS": CERTIFICATES, "LC_ALL": "C.UTF-8",
         }
 
-    def move(self, source: str, target: str, but: set) -> None:
-        """Moves what npm and its like have installed, as the user; not what the repository has itself."""
+    def move(self, source: str, target: str, but: set, public: str | None = None) -> None:
+        """Moves what npm and its like have installed, as the user; copies it where it is public; not what the repository has."""
         for name in modules_in(source) if os.path.isdir(source) else ():
-            place = os.path.join(target, name)
+            path, place = os.path.join(source, name), os.path.join(target, name)
+            how = "cp -a" if public and path.startswith(public + os.sep) else "mv"
             if name not in but and (target != self.top or os.path.isdir(os.path.dirname(place))):
-                process.run(["sh", "-ec", 'mkdir -p "$(dirname "$2")"; rm -rf "$2"; mv -T "$1" "$2"', "-",
-                             os.path.join(source, name), place], self.params["user"])
+                process.run(["sh", "-ec", 'mkdir -p "$(dirname "$2")"; rm -rf "$2"; %s -T "$1" "$2"' % how, "-",
+                             path, place], self.params["user"])
 
 
 def modules_in(top: str) -> list:

@@ -20,11 +20,14 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.pythons import SYSTEM_PYTHON, find_interpreter
 from ansible_collections.selfhost.flask.plugins.module_utils.build.scm import scm_variables
 from ansible_collections.selfhost.flask.plugins.module_utils.build.sources import FULL_COMMIT, Git, Sources
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, text_of, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import is_unchanged, manifest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import linked_venvs
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import COMPLETE, read_link
+
+SETUPTOOLS = re.compile(r"^Requires-Dist: setuptools\b(?!.*\bextra\b)", re.M)
+IMPORT = re.compile(r"^\s*(?:import|from)\s+pkg_resources\b", re.M)
 
 
 class Environment:
@@ -176,9 +179,26 @@ def resolve_sources(module: AnsibleModule, tree: Tree, known: dict) -> dict:
 
 
 def lacks_pkg_resources(path: str) -> bool:
-    """Whether Flask finds no `flask db` in it: before 2.1 it looks for such commands by pkg_resources."""
-    for flask in glob.glob(os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "[Ff]lask-*.dist-info")):
-        version = re.match(r"flask-(\d+)\.(\d+)", os.path.basename(flask).lower())
-        if version and tuple(map(int, version.groups())) < (2, 1):
-            return not os.path.exists(os.path.join(os.path.dirname(flask), "pkg_resources"))
+    """Whether a package in it needs pkg_resources, which the setuptools that it has got brings no more."""
+    for folder in glob.glob(os.path.join(glob.escape(path), "lib", "python3*", "site-packages")):
+        if not os.path.exists(os.path.join(folder, "pkg_resources")):
+            return any(needs_pkg_resources(about) for about in glob.glob(os.path.join(glob.escape(folder), "*.dist-info")))
     return False
+
+
+def needs_pkg_resources(about: str) -> bool:
+    """Flask before 2.1 finds its commands by it without saying so; others ask for setuptools, and import it."""
+    flask = re.match(r"flask-(\d+)\.(\d+)", os.path.basename(about).lower())
+    if flask:
+        return tuple(map(int, flask.groups())) < (2, 1)
+    return bool(SETUPTOOLS.search(text_of(os.path.join(about, "METADATA")))) and any(
+        IMPORT.search(text_of(os.path.join(os.path.dirname(about), file))) for file in code_of(about)
+    )
+
+
+def code_of(about: str) -> Iterator[str]:
+    """The Python files of a package that is installed, relative to the folder that it is in."""
+    for line in text_of(os.path.join(about, "RECORD")).splitlines():
+        name = line.rsplit(",", 2)[0].strip('"')
+        if name.endswith(".py"):
+            yield name

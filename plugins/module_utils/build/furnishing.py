@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import walk
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
@@ -108,9 +109,17 @@ def is_package(entry: os.DirEntry) -> bool:
 
 def static_folder(folder: str, wanted: str, entrypoint: str) -> str | None:
     """Where the static files are, or None."""
-    package = entrypoint.partition(":")[0].split(".")[0]
+    packages = list(packages_of(entrypoint))
     siblings = sorted(os.path.join(entry.name, "static") for entry in os.scandir(folder) if is_package(entry))
-    for candidate in [wanted] if wanted else [package + "/static", "static", "src/%s/static" % package] + siblings:
+    usual = [packages[0] + "/static", "static", *("src/%s/static" % name for name in packages)]
+    for candidate in [wanted] if wanted else [*usual, *(name + "/static" for name in packages[1:]), *siblings]:
         if os.path.isdir(os.path.join(folder, candidate)):
             return os.path.join(folder, candidate)
     return None
+
+
+def packages_of(entrypoint: str) -> Iterator[str]:
+    """The folders in which the module may be that is imported, from the outermost."""
+    names = entrypoint.partition(":")[0].split(".")
+    for count in range(1, len(names) + 1):
+        yield os.path.join(*names[:count])

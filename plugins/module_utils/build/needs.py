@@ -63,7 +63,8 @@ def find_needs(tree: Tree, params: dict) -> Needs | None:
 
 def has_its_code_in_src(tree: Tree, needs: Needs) -> bool:
     """Whether Python finds the project's code by an installation alone; what is beside is found without."""
-    packages = glob.glob(os.path.join(glob.escape(tree.folder), "src", "*", "__init__.py"))
+    source = os.path.join(glob.escape(tree.folder), "src", "*")  # or within a namespace, which is no package itself
+    packages = glob.glob(os.path.join(source, "__init__.py")) or glob.glob(os.path.join(source, "*", "__init__.py"))
     return bool(packages) and ("build-system" in needs.project.about or os.path.basename(needs.path).startswith("setup."))
 
 

@@ -11,7 +11,7 @@ import re
 RELEASE = r"/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/"
 PATH = r"'(?:%s)?(?P<%%s>[^/'\n][^'\n]*)'" % RELEASE
 REFUSED = re.compile(
-    r"\[Errno (?:13|30)\] [^:\n]*: (?:b)?" + PATH % "errno"  # of Python, and of its databases
+    r"\[Errno (?:13|30)\] [^:\n]*: (?:'[^'\n]+' -> )?(?:b)?" + PATH % "errno"  # of Python, and of its databases
     + r"|E(?:ACCES|ROFS): [^'\n]*" + PATH % "node"  # of Node.js
     + r"|(?P<sqlite>sqlite3\.OperationalError\)?:? (?:unable to open database file|attempt to write a readonly database))"
 )
@@ -25,16 +25,23 @@ PROGRAMS = {
     r"\.webassets-cache|\.sass-cache|webassets": "Have its assets built before: flask_build: [flask assets build], " + RUN,
 }
 SQLITE = (
-    "The application can't write its SQLite file, or open it. Nothing in its release can be changed: keep the file in a folder of "
-    "flask_shared_paths, such as instance/, or add the folder that it is in, " + RUN
+    "The application can't write its SQLite file, or open it. Nothing in its release can be changed: give it the database of "
+    "flask_database by the settings that it reads (see docs/settings.md), or keep the file in a folder of flask_shared_paths, "
+    "such as instance/, " + RUN
 )
+# What else is known by what Python says of it.
+KNOWN = {
+    r"No module named '?pkg_resources": (
+        "Newer versions of setuptools have no pkg_resources. Set app_extra_packages: [\"setuptools<81\"], " + RUN
+    ),
+}
 
 
 def advice(text: str) -> str:
-    """What to set for the last file of a release that could not be written; empty where it is another matter."""
+    """What to set for the last file of a release that could not be written, or for what else is known; else empty."""
     found = [match.groupdict() for match in REFUSED.finditer(text)]
     if not found:
-        return ""
+        return next((helpful for said, helpful in KNOWN.items() if re.search(said, text)), "")
     path = found[-1]["errno"] or found[-1]["node"]
     return advice_on(path) if path else SQLITE
 

@@ -92,7 +92,16 @@ class Slots:
     def launch(self, slot: str, release: str, config: list, health: Health) -> None:
         """Starts a release in a slot that is not live; returns when it is healthy."""
         self.retire(slot)
-        fingerprint = self.fingerprint(release, config)
+        self._launch(slot, release, config, self.fingerprint(release, config), health)
+
+    def renew(self, slot: str, idle: str) -> None:
+        """Starts a slot's release in the idle one as well, as it was launched; returns when it answers, whatever it says."""
+        folder = self.site.path("slots", slot + SETTINGS)
+        config = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+        self.retire(idle)
+        self._launch(idle, self.release(slot), config, self.started_from(slot), Health(accepted=tuple(range(100, 600))))
+
+    def _launch(self, slot: str, release: str, config: list, fingerprint: str, health: Health) -> None:
         self._keep_settings(slot, config)
         replace_link(self.site.path("slots", slot), release)
         write_file(self.site.path("slots", slot + ".fingerprint"), fingerprint.encode(), 0o600)

@@ -15,14 +15,19 @@ class EntrypointError(Exception):
     """Why an entrypoint can't be imported, and what to set."""
 
 
-def check_entrypoint(entrypoint: str, folder: str) -> None:
-    """Raises EntrypointError where the module or the name does not exist in the source."""
+def check_entrypoint(entrypoint: str, folder: str, written: Iterable[str] = ()) -> None:
+    """Raises EntrypointError where the module or the name does not exist in the source.
+
+    What a module defines that is among the paths of files written later is not known yet.
+    """
     module, dummy, attribute = entrypoint.partition(":")
+    if not set(module_paths(module)).isdisjoint(map(os.path.normpath, written)):
+        return
     source = module_source(module, folder)
     if source is None:
         raise EntrypointError(
             "flask_entrypoint is '%s', but the repository has neither %s.py nor %s/__init__.py. "
-            "Set flask_entrypoint to 'module:application' as gunicorn takes it."
+            "Set flask_entrypoint to 'module:application' as gunicorn takes it, or write this file by flask_config_files."
             % (entrypoint, module.replace(".", "/"), module.replace(".", "/"))
         )
     name = re.match(r"\w*", attribute).group()
@@ -35,14 +40,16 @@ def check_entrypoint(entrypoint: str, folder: str) -> None:
         )
 
 
+def module_paths(module: str) -> list[str]:
+    """Where the file of a dotted module name may be, also in `src`, from where a project is installed."""
+    paths = [os.path.join(place, *module.split(".")) for place in ("", "src")]
+    return [name for path in paths for name in (path + ".py", os.path.join(path, "__init__.py"))]
+
+
 def module_source(module: str, folder: str) -> str | None:
-    """The file of a dotted module name, also in `src`, from where a project is installed; or None."""
-    for place in (folder, os.path.join(folder, "src")):
-        path = os.path.join(place, *module.split("."))
-        for candidate in (path + ".py", os.path.join(path, "__init__.py")):
-            if os.path.isfile(candidate):
-                return candidate
-    return None
+    """The file of a dotted module name, or None."""
+    candidates = (os.path.join(folder, name) for name in module_paths(module))
+    return next(filter(os.path.isfile, candidates), None)
 
 
 def defined_names(source: str) -> set:

@@ -209,7 +209,7 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
         return Finding(
             "module-missing",
             "The application can't start: there is no module %s in its environment." % module.group(1),
-            "Add it to the requirements, or to app_extra_packages, and run update.yml.",
+            advice(last) or "Add it to the requirements, or to app_extra_packages, and run update.yml.",
         )
     if key:
         return Finding(
@@ -221,7 +221,7 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
         return Finding(
             "database-unreachable",
             "The application can't start, because its database does not let it in: %s" % last,
-            "See whether the server runs and DATABASE_URL in %s is right, then run update.yml." % env_path,
+            advice(last) or "See whether the server runs and DATABASE_URL in %s is right, then run update.yml." % env_path,
         )
     return Finding(
         "slot-crashing",

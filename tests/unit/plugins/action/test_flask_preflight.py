@@ -57,11 +57,11 @@ UNKNOWN = {
     "app_shared_paths": "flask_shared_paths",
     "system_reboot_tme": "system_reboot_time",
     "gunicorn_health_deadline": "deployment_health_deadline",
-    "flask_app": "flask_app",
-    "flask_repo": "flask_repo",
-    "flask_backup_fetch": "flask_backup_fetch",
-    "flask_domain": "flask_domain",
-    "flask_tls": "flask_tls",
+    "app_name": "flask_app",
+    "app_repo": "flask_repo",
+    "backup_fetch": "flask_backup_fetch",
+    "nginx_domain": "flask_domain",
+    "tls_origin": "flask_tls",
 }
 
 
@@ -76,8 +76,8 @@ def test_what_begins_as_the_collections_own_is_refused_in_any_case(refuse):
 
 
 def test_what_is_no_variable_any_more_is_refused(refuse):
-    assert refuse(__flask_root="/opt/blog") == "__flask_root is no variable of selfhost.flask." + HINT
-    assert refuse(__nginx_packages=[]) == "__nginx_packages is no variable of selfhost.flask." + HINT
+    assert refuse(app_root="/opt/blog") == "app_root is no variable of selfhost.flask." + HINT
+    assert refuse(nginx_packages=[]) == "nginx_packages is no variable of selfhost.flask." + HINT
 
 
 def test_what_an_old_variable_is_called_now_is_one(refuse):

@@ -14,6 +14,10 @@ SEALED = {
     "PermissionError: [Errno 13] Permission denied: '%suploads/cat.png'" % TOP: ("uploads/cat.png", "Add uploads to flask_shared_paths"),
     "OSError: [Errno 30] Read-only file system: '/srv/blog/current/data/cache'": ("data/cache", "Add data/cache to flask_shared_paths"),
     "PermissionError: [Errno 13] Permission denied: '/srv/blog/slots/blue/web/gen'": ("web/gen", "Add web/gen to flask_shared_paths"),
+    "PermissionError: [Errno 13] Permission denied: '%scss/a.css' -> '%sbuild/a.1f.css'" % (TOP, TOP): (
+        "build/a.1f.css", "Add build to flask_shared_paths"
+    ),
+    "ModuleNotFoundError: No module named 'pkg_resources'": ("pkg_resources", 'app_extra_packages: ["setuptools<81"]'),
     "PermissionError: [Errno 13] Permission denied: 'app.log'": ("app.log", "Have it write into a folder, add that to flask_shared_paths"),
     "Error: EACCES: permission denied, mkdir '%spublic/gen'" % TOP: ("public/gen", "Add public/gen to flask_shared_paths"),
     "Error: EROFS: read-only file system, open '%sdata/x.json'" % TOP: ("data/x.json", "Add data to flask_shared_paths"),
@@ -32,6 +36,7 @@ SEALED = {
 OTHERS = [
     "PermissionError: [Errno 13] Permission denied: '/etc/shadow'",
     "PermissionError: [Errno 13] Permission denied: '/srv/blog/shared/instance/x'",
+    "ModuleNotFoundError: No module named 'shop'",
     "FileNotFoundError: [Errno 2] No such file or directory: 'uploads/x'",
     "ConnectionError: [Errno 111] Connection refused",
     "pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on 'localhost'\")",

@@ -54,6 +54,13 @@ def test_one_that_cannot_be_right_is_refused_with_what_there_is(entrypoint, name
     assert "Set flask_entrypoint to" in str(error.value)
 
 
+@pytest.mark.parametrize("path", ["wsgi.py", "./wsgi.py", "wsgi/__init__.py"])
+def test_a_module_that_is_written_later_is_not_looked_for(path, tmp_path):
+    check_entrypoint("wsgi:app", str(tmp_path), ["settings.py", path])
+    with pytest.raises(EntrypointError, match="flask_config_files"):
+        check_entrypoint("wsgi:app", str(tmp_path), ["settings.py"])
+
+
 def test_an_empty_module_is_said_to_define_nothing(tmp_path):
     (tmp_path / "blog.py").touch()
     with pytest.raises(EntrypointError, match="it defines nothing"):

@@ -95,6 +95,8 @@ STATIC = {
     "in the package": (["blog/static/a", "static/a"], {}, "blog/static"),
     "beside the module": (["static/a", "web/static/a"], {}, "static"),
     "in another package": (["web/static/a"], {}, "web/static"),
+    "in an inner package": (["org/blog/static/a"], {"entrypoint": "org.blog.server:app"}, "org/blog/static"),
+    "in an inner package of src": (["src/org/blog/static/a"], {"entrypoint": "org.blog.server:app"}, "src/org/blog/static"),
     "in a folder of another name": (["static/a", "assets/a"], {"static_folder": "assets"}, "assets"),
     "at another url": (["static/a"], {"static_url": "/files/public"}, "static"),
     "at the root": (["static/a"], {"static_url": "/"}, "static"),

@@ -51,6 +51,14 @@ def test_the_settings_of_tools_are_no_requirements(tree, fill):
     assert find_needs(tree, CHOICE).path.endswith("requirements/prod.txt")
 
 
+@pytest.mark.parametrize("package, installed", [("src/shop", True), ("src/org/shop", True), ("shop", False)])
+def test_a_project_with_its_code_in_src_is_a_package_also_within_a_namespace(package, installed, tree, fill):
+    fill(**{"pyproject.toml": PROJECT + '[build-system]\nrequires=["setuptools"]\n'})
+    os.makedirs(os.path.join(tree.folder, package))
+    open(os.path.join(tree.folder, package, "__init__.py"), "w", encoding="ascii").close()
+    assert find_needs(tree, CHOICE).is_package == installed
+
+
 @pytest.mark.parametrize("written, read", [
     ("^1.2.3", ">=1.2.3,<2"), ("^0.2.3", ">=0.2.3,<0.3"), ("^0.0.3", ">=0.0.3,<0.0.4"), ("^0", ">=0,<1"), ("^1", ">=1,<2"),
     ("~1.2.3", ">=1.2.3,<1.3"), ("~1.2", ">=1.2,<1.3"), ("~1", ">=1,<2"), ("~=1.2", "~=1.2"), ("*", ""), ("1.2.3", "==1.2.3"),

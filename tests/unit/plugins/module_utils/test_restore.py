@@ -20,6 +20,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite import SQLite
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import transaction
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 
 
@@ -262,6 +264,33 @@ def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
     (blog.folder / "srv/slots/blue").symlink_to(blog.folder / "srv/releases/v1-aaaa")
     notice = restore(blog, path)["notice"]
     assert "at revision a1, and the served release v1-aaaa belongs to b2" in notice and "flask_version=v1 " in notice
+
+
+@pytest.fixture
+def live(blog, monkeypatch):
+    """The application runs in the slot blue; what is done with the slots, and whether a file was there then that was added."""
+    (blog.folder / "srv/slots/blue").symlink_to(blog.folder / "srv/releases/v1-aaaa")
+    (blog.folder / "srv/run/live.sock").symlink_to("blue.sock")
+    said, added = [], blog.shared / "instance/added"
+    monkeypatch.setattr(Slots, "renew", lambda slots, *names: said.append((*names, added.exists())))
+    for verb in ("switch", "retire"):
+        monkeypatch.setattr(Slots, verb, lambda slots, name, verb=verb: said.append((verb, name)))
+    return said
+
+
+def test_the_application_is_started_anew_with_what_is_restored(blog, live):
+    path = blog.make()
+    (blog.shared / "instance/added").write_text("x")
+    restore(blog, path)
+    assert live == [("blue", "green", False), ("switch", "green"), ("retire", "blue")]
+
+
+def test_an_application_that_can_not_be_started_anew_goes_on_and_is_said(blog, live, monkeypatch):
+    path = blog.make()
+    monkeypatch.setattr(Slots, "renew", lambda *dummy: (_ for _ in ()).throw(Unhealthy("it ended at its start.")))
+    notice = restore(blog, path)["notice"]
+    assert "what it has in memory is from before: it ended at its start. Mend that, and run update.yml." in notice
+    assert live == [("retire", "green")] and not (blog.own / "journal.json").exists()
 
 
 def test_a_restoration_that_fails_before_anything_is_replaced_is_noted(blog, monkeypatch):

@@ -91,6 +91,14 @@ def test_what_npm_installs_is_kept_for_the_next_release_and_in_none(made, remote
     assert "test -d" in made("test -d node_modules/x", node="20")["msg"]
 
 
+def test_what_is_installed_into_the_static_files_is_public_and_kept_as_well(made, tmp_path):
+    install = "mkdir -p static/node_modules/x && echo x >>static/node_modules/x/index.js"
+    release = made(install)
+    assert read(release, ".public/static/node_modules/x/index.js") == "x\n"
+    kept = tmp_path / "cache/node_modules/system/static/node_modules/x/index.js"
+    assert kept.read_text() == "x\n"
+
+
 # what package.json asks for, and what npm is asked for
 MANAGERS = {
     "yarn": ("yarn@1.22.22+sha512.00", "--yes --package yarn@1.22.22 yarn install"),

@@ -156,6 +156,12 @@ def test_files_of_the_users_are_part_of_the_release_and_secret(update, remote, h
     assert update(config_files=CONFIG)["served"]
 
 
+def test_the_entrypoint_may_be_in_one_of_them(update):
+    files = {"wsgi.py": "from blog import app\n"}
+    release = update(config_files=files, entrypoint="wsgi:app")
+    assert content(release["path"], "wsgi.py") == files["wsgi.py"]
+
+
 @pytest.mark.parametrize("other", [{}, {"config.py": "KEY = 2\n"}, dict(CONFIG, more="x")], ids=["none", "changed", "more"])
 def test_another_content_is_another_release_and_the_old_one_keeps_its_own(other, update, host):
     first = update(config_files=CONFIG)

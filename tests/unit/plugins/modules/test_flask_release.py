@@ -93,6 +93,21 @@ def test_the_diff_names_the_current_release(release, remote, root):
     assert release()["diff"]["before"] == "release: v0.9-12345678\n"
 
 
+@pytest.mark.parametrize("requirements, options, said", [
+    ("flask\n", {}, "src/shop/web.py is where Python finds it only if the project is installed, and requirements.txt does"),
+    ("-e .\n", {}, ""),
+    ("flask\n", {"requirements": "pyproject.toml"}, ""),
+])
+def test_code_that_nothing_installs_is_said(requirements, options, said, release, remote, warnings):
+    (remote.folder / "src/shop").mkdir(parents=True)
+    files = {"src/shop/web.py": "app = 1\n", "requirements.txt": requirements, "pyproject.toml": "[project]\nname = 'shop'\ndependencies = []\n"}
+    for name, text in files.items():
+        (remote.folder / name).write_text(text)
+    remote.commit_all()
+    release(entrypoint="shop.web:app", **options)
+    assert [text for text in warnings if said in text] == warnings and len(warnings) == bool(said)
+
+
 @pytest.mark.parametrize("digits", [40, 20, 10])
 def test_a_release_that_was_launched_is_not_built_again(digits, release, remote, launch):
     commit = remote.commit(blog="app = 1\n")
@@ -342,6 +357,11 @@ def test_what_is_shared_cannot_lead_out_of_the_release(name, release, remote, tm
 def test_static_files_are_public(release, remote):
     remote.commit("static/a", blog="app = 1\n")
     assert os.listdir(os.path.join(release(static_url="/files")["path"], ".public/files")) == ["a"]
+
+
+def test_the_entrypoint_may_be_written_later(release, remote):
+    remote.commit(blog="app = 1\n")
+    assert release(entrypoint="wsgi:app", written=["wsgi.py"], **CHECK)["commit"]
 
 
 FAILURES = {

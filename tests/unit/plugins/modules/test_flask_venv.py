@@ -24,6 +24,7 @@ class Host:
         self.variables = []
         self.failing = None
         self.packages = []
+        self.contents = {}
         self.files = []
 
     def run_command(self, module, argv, environ_update=None, **ignored):
@@ -45,6 +46,8 @@ class Host:
             made.touch(0o755)
             for name in self.packages:
                 (made.parent.parent / "lib/python3.11/site-packages" / name).mkdir(parents=True)
+            for name, text in self.contents.items():
+                (made.parent.parent / "lib/python3.11/site-packages" / name).write_text(text)
         return 0, "", ""
 
     def note_files(self, argv):
@@ -293,6 +296,25 @@ def test_one_from_before_its_files_were_noted_is_used_as_it_is(venv, root, host)
 @pytest.mark.parametrize("version, installed", [("2.0.1", ["setuptools<81"]), ("2.1.0", []), ("3.1.0", [])])
 def test_flask_gets_what_it_finds_its_commands_by(version, installed, venv, host):
     host.packages = ["Flask-%s.dist-info" % version]
+    venv()
+    assert host.installed()[1:] == installed
+
+
+REQUIRING = "Name: server\nRequires-Dist: setuptools (>=3.0)\n"
+
+
+@pytest.mark.parametrize("about, code, installed", [
+    (REQUIRING, "import os\nimport pkg_resources\n", ["setuptools<81"]),
+    (REQUIRING, "try:\n    from pkg_resources import parse_version\nexcept ImportError:\n    pass\n", ["setuptools<81"]),
+    (REQUIRING, "import setuptools  # not pkg_resources\n", []),
+    ("Requires-Dist: setuptools ; extra == 'test'\n", "import pkg_resources\n", []),
+    ("Name: server\n", "import pkg_resources\n", []),  # guesses what there may be
+], ids=["imports", "tries", "setuptools", "extra", "unsaid"])
+def test_a_package_that_imports_pkg_resources_gets_it(about, code, installed, venv, host):
+    host.packages = ["server", "server-1.dist-info"]
+    host.contents = {
+        "server/util.py": code, "server-1.dist-info/METADATA": about, "server-1.dist-info/RECORD": "server/util.py,sha256=x,1\n",
+    }
     venv()
     assert host.installed()[1:] == installed
 
