@@ -53,11 +53,11 @@ class Journey:
     """A recipe on a host of its own."""
 
     def __init__(
-        self, recipe: Recipe, clones: Path, image: str, keep: bool = False, python: Path | None = None
+        self, recipe: Recipe, clones: Path, image: str, on: str = "", python: Path | None = None
     ) -> None:
         self.recipe, self.use, self.clones = recipe, recipe.use, clones
-        self.image, self.keep, self.python = image, keep, python
-        self.host = re.sub(r"[^a-z0-9]+", "-", f"app-{recipe.name}".lower())
+        self.image, self.python, self.keep = image, python, bool(on)
+        self.host = on or re.sub(r"[^a-z0-9]+", "-", f"app-{recipe.name}".lower())
         self.folder = OWN / recipe.name / image
         self.written: list[str] = []
 

@@ -20,7 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--image", choices=("debian-12", "debian-13"), help="default: the application's, or debian-12")
-    parser.add_argument("--keep", action="store_true", help="leave the hosts, and take those of the last run")
+    parser.add_argument("--on", default="", metavar="HOST", help="one host for all, which stays")
     parser.add_argument("--python", type=Path, metavar="FOLDER", help="an installed Python that the hosts get")
     return parser.parse_intermixed_args()
 
@@ -62,7 +62,7 @@ def main() -> int:
     for recipe in (one for one in chosen if one not in missing):
         image = options.image or getattr(recipe.use, "IMAGE", "debian-12")
         print(f"\n== {recipe.name} {recipe.use.OLDER} -> {recipe.version} on {image}", flush=True)
-        steps = travel(Journey(recipe, options.folder, image, options.keep, options.python))
+        steps = travel(Journey(recipe, options.folder, image, options.on, options.python))
         failed |= bool(steps[-1].problem)
         rows.append(row(recipe, image, steps))
     OWN.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The page with its bundles, and the one that asks the database and Redis whether they are there.
 
 It asks for Python 3.13, which Debian 13 has. It keeps nothing. Its own containers build by yarn, outside of the repository; npm
-does here. `PYTHON_VERSION` is shown on its page, and comes from its image elsewhere. What its `.env.example` has besides
+does here, and its style sheet looks for the templates in `/app` there. `PYTHON_VERSION` is shown on its page, and comes from its image elsewhere. What its `.env.example` has besides
 `SECRET_KEY` is for its containers.
 """
 
