@@ -47,12 +47,13 @@ def test_nothing_is_left_to_a_handler_which_is_lost_with_its_run():
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
-    about = dict(__nginx_error={"title": "Down", "text": "Wait."}, __flask_login={"missing": ["python3"]})
+    job = dict(name="report", command="flask report", schedule="@daily")
+    about = dict(__nginx_error={"title": "Down", "text": "Wait."}, __flask_login={"missing": ["python3"]}, job=job)
     text = render(template.parts[0], template.name, deployment, **about)
     assert text.endswith("\n") and not text.endswith("\n\n")
     assert "{{" not in text and "{%" not in text
     managed = re.match(r"(#!.*\n)?([#;]\s*\n)*[#;] Ansible managed\n|<!doctype html>\n<!-- Ansible managed -->\n", text)
-    assert managed or template.name in ("look.sh.j2", "needs.sh.j2")  # they are run, not kept
+    assert managed or template.name in ("look.sh.j2", "needs.sh.j2", "jobs.yml.j2", "job_services.yml.j2")  # not kept
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)

@@ -125,7 +125,10 @@ VALUES = {
     "a template": ({"flask_tls": trust_as_template("{{ 'letsencrypt' ~ 'x' }}")}, "flask_tls is 'letsencryptx'. Set it to"),
     "no part of the stack": ({"flask_database": "oracle"}, "flask_database is 'oracle'. Set it to external, mysql, none, postgresql or sqlite."),
     "a part of another kind": ({"flask_web_server": "postfix"}, "flask_web_server is 'postfix'. Set it to nginx."),
-    "a companion that there is not": ({"flask_services": ["redis"]}, "flask_services is 'redis'. Set it to nothing: there is none."),
+    "a companion that there is not": (
+        {"flask_services": ["reddis"]},
+        "flask_services is 'reddis'. Set it to elasticsearch, memcached, rabbitmq or redis.",
+    ),
     "left out": ({"flask_repo": ...}, "flask_repo is not set. Set it in the inventory."),
 }
 
