@@ -51,6 +51,8 @@ def test_a_job_is_the_applications_user_and_as_confined_as_its_workers(evaluate)
     assert {"PrivateDevices=no", "DeviceAllow=char-gpiochip rw", "SuccessExitStatus=77"} < set(lines)
     assert "ReadWritePaths=/run /srv /var/cache /var/log /mnt/x" in lines
     assert {"StandardOutput=append:/var/log/microblog/report.log", "TimeoutStartSec=60"} < set(lines)
+    # a semicolon of its own would end the command for systemd
+    assert r"ExecStartPre=+/usr/bin/find /var/log/microblog/report.log -size +10M -exec mv {} /var/log/microblog/report.log.1 \;" in lines
     assert "TimeoutStartSec=3600" in files_of(evaluate, **JOBS)[UNIT + "clean.service"]["content"].splitlines()
 
 
