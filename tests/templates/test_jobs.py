@@ -91,7 +91,10 @@ def test_a_job_that_leaves_the_list_leaves_the_host(render, tmp_path):
         subprocess.run(["sh", "-c", script], check=True, env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
     left = {path.name for path in tmp_path.glob("flask-*")}
     assert left == set(units) - {"flask-microblog.old.timer", "flask-microblog.old.service"}
-    assert (tmp_path / "calls").read_text() == "disable --quiet --now flask-microblog.old.timer\ndaemon-reload\n"
+    assert (tmp_path / "calls").read_text() .splitlines() == [
+        "disable --quiet --now flask-microblog.old.timer", "is-failed --quiet flask-microblog.old.service",
+        "reset-failed flask-microblog.old.service", "daemon-reload",
+    ]
 
 
 @pytest.mark.parametrize("jobs, text", [
