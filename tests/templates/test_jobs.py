@@ -56,6 +56,12 @@ def test_a_job_is_the_applications_user_and_as_confined_as_its_workers(evaluate)
     assert "TimeoutStartSec=3600" in files_of(evaluate, **JOBS)[UNIT + "clean.service"]["content"].splitlines()
 
 
+def test_a_process_manager_may_say_nothing_of_what_it_confines_by(evaluate):
+    toys = {"inventory_dir": str(ROLES.parent / "tests/parts"), "flask_process_manager": "toy_process"}
+    service = files_of(evaluate, **JOBS, **toys)[UNIT + "clean.service"]["content"]
+    assert {"User=microblog", "CapabilityBoundingSet="} < set(service.splitlines()) and "ProtectSystem" not in service
+
+
 def test_a_command_is_the_same_for_systemd(evaluate):
     service = files_of(evaluate, **JOBS)[UNIT + "report.service"]["content"]
     wanted = r'''ExecStart=/srv/microblog/work report "flask report --to \"ana's\" 100%% $$HOME \\n"'''
