@@ -29,7 +29,7 @@ def unit_of(text: str) -> configparser.RawConfigParser:
 def settings_of(text: str) -> dict:
     """A configuration file of Redis', whose quotes are those of C."""
     lines = [line.partition(" ") for line in text.splitlines() if line and not line.startswith("#")]
-    return {name: "".join(shlex.split(value)) for name, dummy, value in lines}
+    return {name: " ".join(shlex.split(value)) for name, dummy, value in lines}
 
 
 def env(evaluate, services, deployment="usual", **given):
@@ -55,6 +55,12 @@ def test_redis_loses_no_job_and_stays_within_its_memory(render):
     found = settings_of(render("redis", "redis.conf.j2", redis_max_memory=100))
     assert (found["maxmemory"], found["maxmemory-policy"], found["save"]) == ("100mb", "noeviction", "60 1")
     assert unit_of(render("redis", "redis.service.j2", redis_max_memory=100))["Service"]["MemoryMax"] == "264M"
+
+
+@pytest.mark.parametrize("name", ["server", "sentinel", "redis"])
+def test_an_application_is_not_called_as_a_unit_of_debians(name, refusals):
+    given = {"flask_app": name, "flask_services": ["redis"], "inventory_dir": None}
+    assert any("the name of an administrator or of something else that a host has" in one for one in refusals("flask", "usual", **given))
 
 
 def test_settings_of_ones_own_win_over_those_of_redis(render):

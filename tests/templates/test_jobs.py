@@ -51,7 +51,15 @@ def test_a_job_is_the_applications_user_and_as_confined_as_its_workers(evaluate)
     assert {"PrivateDevices=no", "DeviceAllow=char-gpiochip rw", "SuccessExitStatus=77"} < set(lines)
     assert "ReadWritePaths=/run /srv /var/cache /var/log /mnt/x" in lines
     assert {"StandardOutput=append:/var/log/microblog/report.log", "TimeoutStartSec=60"} < set(lines)
+    # a semicolon of its own would end the command for systemd
+    assert r"ExecStartPre=+/usr/bin/find /var/log/microblog/report.log -size +10M -exec mv {} /var/log/microblog/report.log.1 \;" in lines
     assert "TimeoutStartSec=3600" in files_of(evaluate, **JOBS)[UNIT + "clean.service"]["content"].splitlines()
+
+
+def test_a_process_manager_may_say_nothing_of_what_it_confines_by(evaluate):
+    toys = {"inventory_dir": str(ROLES.parent / "tests/parts"), "flask_process_manager": "toy_process"}
+    service = files_of(evaluate, **JOBS, **toys)[UNIT + "clean.service"]["content"]
+    assert {"User=microblog", "CapabilityBoundingSet="} < set(service.splitlines()) and "ProtectSystem" not in service
 
 
 def test_a_command_is_the_same_for_systemd(evaluate):
@@ -89,7 +97,10 @@ def test_a_job_that_leaves_the_list_leaves_the_host(render, tmp_path):
         subprocess.run(["sh", "-c", script], check=True, env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
     left = {path.name for path in tmp_path.glob("flask-*")}
     assert left == set(units) - {"flask-microblog.old.timer", "flask-microblog.old.service"}
-    assert (tmp_path / "calls").read_text() == "disable --quiet --now flask-microblog.old.timer\ndaemon-reload\n"
+    assert (tmp_path / "calls").read_text() .splitlines() == [
+        "disable --quiet --now flask-microblog.old.timer", "is-failed --quiet flask-microblog.old.service",
+        "reset-failed flask-microblog.old.service", "daemon-reload",
+    ]
 
 
 @pytest.mark.parametrize("jobs, text", [

@@ -58,4 +58,4 @@ def last_said(log: str) -> str:
     """What a worker said last, as a part of a sentence."""
     lines = [line.text for line in logs.lines_of(log, 64 << 10)]
     said = (logs.tracebacks(lines) or [line for line in lines if line.strip()])[-1:]
-    return "; its log says last: " + clipped(said[0]) if said else ""
+    return "; its log says last: " + clipped(said[0]).rstrip(".") if said else ""
