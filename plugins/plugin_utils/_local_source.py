@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.submodules im
 from ansible_collections.selfhost.flask.plugins.module_utils.plan.update import history
 
 URL = re.compile(r"[^/]*:")  # of a URL, and of host:path, as git reads them
+OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 NAMED = 5  # files that a warning names; the others are counted
 NO_FOLDER = (
     "flask_repo is %s, and there is no such folder on this machine. Set it to the folder of a git repository, or to a URL; "
@@ -53,9 +54,10 @@ class Controller:
         return shutil.which(name)
 
     def run_command(self, argv: list, cwd: str | None = None, environ_update: dict | None = None, **dummy: object) -> tuple:
-        done = subprocess.run(
-            argv, cwd=cwd, env={**os.environ, **(environ_update or {})}, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-        )
+        # of a git hook that runs the playbook, the variables would be another repository's
+        own = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
+        variables = {**own, "GIT_OPTIONAL_LOCKS": "0", **(environ_update or {})}
+        done = subprocess.run(argv, cwd=cwd, env=variables, capture_output=True, check=False, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
 
 
@@ -68,8 +70,8 @@ class LocalSource:
     """A version in such a repository."""
 
     def __init__(self, path: str, version: str) -> None:
-        self.path = path
-        self.repository = Repository(Controller(), path)
+        self.path = os.path.realpath(path)
+        self.repository = Repository(Controller(), self.path)
         self._refuse()
         self.version, commit = self.repository.resolve(version)
         self.commit = self._ask("rev-parse", "--verify", "--quiet", commit + "^{commit}").strip()
@@ -89,7 +91,7 @@ class LocalSource:
     def _refuse(self) -> None:
         """GitError where it is no repository's folder."""
         if not os.path.isdir(self.path):
-            raise GitError(NO_FOLDER % (self.path, os.path.abspath(self.path)))
+            raise GitError(NO_FOLDER % (self.path, self.path))
         if not self.repository.git:
             raise GitError(NO_GIT % self.path)
         try:

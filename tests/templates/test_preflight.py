@@ -82,6 +82,7 @@ BAD_FLASK = {
     "an account of the server": ({"mysql_user": "root", **ITS_URL}, "mysql_user is 'root', the server's own. Set it to another"),
     "no repository": ({"flask_repo": ""}, "flask_repo is empty. Set it to the URL"),
     "a word for submodules": ({"flask_submodules": "some"}, "flask_submodules is 'some'. Set it to true, to false, or to a list"),
+    "a home elsewhere": ({"flask_home": "/home/blog"}, "flask_home is '/home/blog'. Set it to one of flask_shared_paths"),
     "no entrypoint": ({"flask_entrypoint": ""}, "flask_entrypoint is ''. Set it to 'module:name'"),
     "a file as entrypoint": ({"flask_entrypoint": "blog.py"}, "flask_entrypoint is 'blog.py'. Set it to"),
     "a path as entrypoint": ({"flask_entrypoint": "web/blog:app"}, "flask_entrypoint is 'web/blog:app'. Set it to"),

@@ -106,6 +106,14 @@ def test_the_flask_command_runs_as_the_user_with_the_settings(deployment, render
     assert home.call(script, "shell", "a b") == expected
 
 
+@pytest.mark.parametrize("folder, place", [("", "/var/cache/microblog"), ("instance", "/srv/microblog/shared/instance")])
+def test_an_application_s_home_may_be_data(folder, place, render, evaluate):
+    programs = render("supervisor", "programs.conf.j2", flask_home=folder, flask_workers=[{"name": "mail", "command": "x"}])
+    assert programs.count('HOME="%s"' % place) == 3
+    assert " HOME=%s " % place in render("app", "flask.j2", flask_home=folder)
+    assert evaluate("app", "__app_env", flask_home=folder).get("HOME") == (place if folder else None)
+
+
 def test_the_flask_command_fails_without_a_release(render, home):
     assert home.call(render("app", "flask.j2", __flask_root=str(home.root)), "shell") != 0
 

@@ -77,7 +77,9 @@ class FlaskApp:
         self._check_paths()
         self.environment.update(usable(settings or {}))
         self.settings = dict(self._read_env(), **(settings or {}))
-        self.secrets = secrets_of(self.settings, (self.folder, self.venv, self.name))
+        if user and self.settings.get("HOME"):  # that of its programs
+            self.environment["HOME"] = self.settings["HOME"]
+        self.secrets = secrets_of(self.settings, (self.folder, self.venv, self.name, self.environment.get("HOME", "")))
         self.pattern = pattern_of(self.secrets)
 
     def _check_paths(self) -> None:

@@ -47,6 +47,16 @@ def test_the_password_of_a_url_is_a_secret_by_itself(run, commands, release):
     assert "for blog@localhost" in result["msg"]
 
 
+def test_the_home_is_that_of_its_programs_and_no_secret(release, monkeypatch):
+    monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda self, name, required: "/sbin/" + name)
+    with patch_module_args(dict(chdir=str(release), app="blog:app")):
+        module = AnsibleModule(argument_spec=OPTIONS)
+    assert FlaskApp(module, user="root").environment["HOME"] == "/root"
+    env(release, HOME="/srv/blog/shared/instance")
+    app = FlaskApp(module, user="root")
+    assert app.environment["HOME"] == "/srv/blog/shared/instance" and not app.pattern.search("in /srv/blog/shared/instance/x")
+
+
 def test_a_secret_inside_another_one_does_not_uncover_it(run, commands, release):
     env(release, A_KEY="abcdef", B_KEY="abcdefghijk")
     commands.expect((1, "", "it is abcdefghijk"))

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.action import flask_build, flask_plan
+from ansible_collections.selfhost.flask.plugins.plugin_utils._local_source import LocalSource
 
 BEFORE = "PASSWORD = 'removed-long-ago'\n"
 
@@ -117,6 +118,12 @@ def test_another_version_than_the_one_that_is_worked_on_says_nothing_of_it(deplo
     assert not deploy_folder(version="v1").get("warnings")
 
 
+def test_a_hook_of_git_may_run_the_playbook(application, monkeypatch, tmp_path):
+    commit = application.git("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    assert LocalSource(application.url, "HEAD").commit == commit
+
+
 def test_no_history_goes_to_the_host(deploy_folder, application, way, monkeypatch, tmp_path):
     application.commit(config=BEFORE)
     application.commit(config="")
@@ -218,7 +225,8 @@ def test_large_files_come_from_this_machine_too(deploy_folder, large):
 
 def test_a_large_file_that_is_not_here_is_named(deploy_folder, large, application):
     large.unlink()
-    assert deploy_folder()["msg"] == "a b.png in %s is in Git LFS, and is not on this machine. Run `git lfs pull` in that folder." % application.url
+    said = "a b.png in %s is in Git LFS, and is not on this machine. Run `git lfs pull` in that folder."
+    assert deploy_folder()["msg"] == said % application.url
 
 
 def test_a_plan_has_the_commits_that_only_this_machine_knows(deploy_folder, deploy, host, application, run, way, monkeypatch):
