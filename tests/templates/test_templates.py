@@ -23,6 +23,7 @@ from deployments import DEPLOYMENTS, ROLES
 
 PAGE = "report.html.j2"  # of the doctor, which is for a browser
 TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2") if path.name != PAGE)
+NOT_KEPT = {"look.sh.j2", "needs.sh.j2", "jobs.yml.j2", "job_services.yml.j2"}  # they are run, or read by the role itself
 SBIN = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -47,18 +48,18 @@ def test_nothing_is_left_to_a_handler_which_is_lost_with_its_run():
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
-    job = dict(name="report", command="flask report", schedule="@daily")
+    job = {"name": "report", "command": "flask report", "schedule": "@daily"}
     about = dict(__nginx_error={"title": "Down", "text": "Wait."}, __flask_login={"missing": ["python3"]}, job=job)
     text = render(template.parts[0], template.name, deployment, **about)
     assert text.endswith("\n") and not text.endswith("\n\n")
     assert "{{" not in text and "{%" not in text
     managed = re.match(r"(#!.*\n)?([#;]\s*\n)*[#;] Ansible managed\n|<!doctype html>\n<!-- Ansible managed -->\n", text)
-    assert managed or template.name in ("look.sh.j2", "needs.sh.j2", "jobs.yml.j2", "job_services.yml.j2")  # not kept
+    assert managed or template.name in NOT_KEPT
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("role, name", [
-    ("app", "flask.j2"), ("gunicorn", "serve.j2"), ("tls", "deploy-hook.j2"),
+    ("app", "flask.j2"), ("gunicorn", "serve.j2"), ("tls", "deploy-hook.j2"), ("deployment", "work.j2"), ("deployment", "jobs.sh.j2"),
     ("system", "look.sh.j2"), ("system", "profile.sh.j2"), ("flask", "needs.sh.j2"),
 ])
 def test_a_script_is_one_for_a_shell(role, name, deployment, render, tmp_path):
