@@ -128,7 +128,7 @@ def test_no_history_goes_to_the_host(deploy_folder, application, way, monkeypatc
     application.commit(config=BEFORE)
     application.commit(config="")
     monkeypatch.setattr(way, "transfer", lambda source, target: shutil.copy(shutil.copy(source, tmp_path / "kept"), target))
-    deploy_folder()
+    assert in_release(deploy_folder(), "config.py") == ""
     application.git("init", "--quiet", str(tmp_path / "looked"))
     objects = unpacked(application, tmp_path / "kept", tmp_path / "looked")
     assert BEFORE not in objects and "app = 1" in objects
