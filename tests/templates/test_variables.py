@@ -51,7 +51,12 @@ def test_sqlite_is_in_a_folder_that_outlives_a_release(evaluate):
 ])
 def test_node_comes_from_the_package_index_or_the_distribution(node, python, system, evaluate):
     assert evaluate("app", "__app_node", flask_node=node) == python
-    assert evaluate("app", "__app_packages", flask_node=node)[2:] == system
+    assert evaluate("app", "__app_packages", flask_node=node)[3:] == system
+
+
+@pytest.mark.parametrize("deployment, there", [("usual", ["python3-distutils"]), ("nasty", [])])  # Debian 12 and 13
+def test_python_is_whole_as_in_an_environment_made_by_hand(deployment, there, evaluate):
+    assert evaluate("app", "__app_packages", deployment)[2:] == there
 
 
 ADMINS = [{"name": "ana"}, {"name": "bob"}, {"name": "eva"}]
