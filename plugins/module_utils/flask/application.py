@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -50,6 +51,18 @@ class Result(NamedTuple):
 
 class ApplicationError(Exception):
     """What is wrong with an application, and what to do about it."""
+
+
+def without_packages(lines: list) -> Iterator[str]:
+    """What was said, without the lines of a traceback that lead through installed packages: they hide what came before."""
+    inside = False
+    for line in lines:
+        if line.startswith('  File "'):
+            inside = "/site-packages/" in line
+        elif not line.startswith("    "):
+            inside = False
+        if not inside:
+            yield line
 
 
 class FlaskApp:
@@ -157,7 +170,7 @@ class FlaskApp:
 
     def report(self, result: Result, advice: str) -> str:
         """What a command said last, and what to do about it."""
-        lines = self.mask(result.out + "\n" + result.err).strip().splitlines()[-LAST_LINES:]
+        lines = list(without_packages(self.mask(result.out + "\n" + result.err).strip().splitlines()))[-LAST_LINES:]
         head = "`%s` ended with exit code %d. %s" % (" ".join(result.argv), result.code, advice)
         return "\n".join([head] + lines)
 

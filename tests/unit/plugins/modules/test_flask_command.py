@@ -47,6 +47,15 @@ def test_a_failure_names_the_command(run, commands, release):
     assert "`flask user drop` ended with exit code 3" in result["msg"] and "no such user" in result["msg"]
 
 
+def test_a_traceback_through_packages_does_not_hide_the_cause(run, commands, release):
+    frames = ['  File "/srv/blog/venvs/1/lib/python3.11/site-packages/click/core.py", line %d, in invoke\n    x()\n    ^^^' % n for n in range(9)]
+    own = '  File "/srv/blog/releases/v1/app/cli.py", line 40, in compile\n    raise RuntimeError("compile command failed")'
+    said = "\n".join(["ModuleNotFoundError: No module named 'distutils'", *frames, own, "RuntimeError: compile command failed"])
+    commands.expect((1, "", said))
+    result = run("flask_command", chdir=str(release), app="blog:app", argv=["translate", "compile"])
+    assert "No module named 'distutils'" in result["msg"] and "line 40" in result["msg"] and "click" not in result["msg"]
+
+
 def test_a_wrong_pattern_is_refused_before_anything_runs(run, commands, release):
     result = run("flask_command", chdir=str(release), app="blog:app", argv=["x"], changed_pattern="(")
     assert result["failed"] and "changed_pattern" in result["msg"]
