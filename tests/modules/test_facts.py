@@ -233,4 +233,4 @@ def test_of_an_application_that_can_t_be_loaded_its_engines_are_known():
         url = type("URL", (), dict(drivername="mysql+pymysql", query={}, host="db", port=None, database="shop"))
 
     found = flask_facts.facts_of(None, [Engine(), object()])
-    assert found == {"databases": [database("mysql", "shop", "db")], "secret_key": ""}
+    assert found == {"databases": [database("mysql", "shop", "db")], "secret_key": "", "schedules": False}
