@@ -41,4 +41,4 @@ def main() -> None:
         try:
             follow(path, root, release)
         except OSError as error:  # in a folder that is somebody else's
-            print("%s leads into another release, and can't be changed: %s" % (path, error.strerror))
+            sys.stdout.write("%s leads into another release, and can't be changed: %s\n" % (path, error.strerror))
