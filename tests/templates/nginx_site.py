@@ -56,7 +56,7 @@ class NginxSite:
 
     def files(self, deployment: str) -> list:
         tasks = DataLoader().load_from_file(str(ROLES / "nginx/tasks/site.yml"), trusted_as_template=True)
-        variables = variables_of("nginx", deployment, **tasks[-1]["vars"], **self.given)
+        variables = variables_of("nginx", deployment, **self.given)
         variables["ansible_search_path"] = [str(ROLES / "nginx")]
         templar = Templar(DataLoader(), variables)
         files = [file for name in FILES for file in templar.template(trust_as_template("{{ %s }}" % name))]
