@@ -31,8 +31,8 @@ def timed(*command: str | Path, **options: object) -> float:
     return time.monotonic() - begin
 
 
-def make_repository(source: str | None, version: str, names: list[str]) -> None:
-    """A bare clone with more versions, each of which changes a file that nothing reads."""
+def make_repository(source: str | None, version: str, names: list[str], changed: str = "CHANGED", line: str = "") -> None:
+    """A bare clone with more versions, each of which adds to a file; by default to one that nothing reads."""
     bare, work = STATE / "repositories" / "site", STATE / "work"
     if source is None:
         run(TOP / "molecule/demo/build", "--bare", bare)
@@ -41,8 +41,9 @@ def make_repository(source: str | None, version: str, names: list[str]) -> None:
     run("git", "clone", "--quiet", bare, work)
     run("git", "-C", work, "checkout", "--quiet", version)
     for name in names:
-        (work / "CHANGED").write_text(f"{name}\n")
-        run("git", "-C", work, "add", "CHANGED")
+        with open(work / changed, "a") as file:
+            file.write(line or f"{name}\n")
+        run("git", "-C", work, "add", changed)
         run("git", "-C", work, *IDENTITY, "commit", "--quiet", "-m", "Change the code alone")
         run("git", "-C", work, "tag", name)
     run("git", "-C", work, "push", "--quiet", "--tags", "origin")
@@ -58,6 +59,14 @@ def host(name: str) -> Iterator[tuple[str, str]]:
     finally:
         run(TOP / "molecule/shared/neighbours", "stop", STATE / name)
         run(TOP / "script/testhost", "down", name)
+
+
+def by_hand(name: str, address: str, repository: str, version: str, entrypoint: str, log: str) -> float:
+    """The seconds of the tutorials' commands as one script, over ssh."""
+    known = TOP / f".testhost/hosts/{name}/known_hosts"
+    ssh = ["ssh", "-i", TOP / ".testhost/id_ed25519", "-o", f"UserKnownHostsFile={known}", f"root@{address}"]
+    with open(TOP / "tests/bench/by_hand.sh") as script:
+        return timed(*ssh, f"sh -s {repository} {version} '{entrypoint}'", log=log, stdin=script)
 
 
 def check(address: str) -> None:
