@@ -32,6 +32,14 @@ def test_check_then_run_then_run_again(run, release):
     assert b"Hola" in (release.path / FOLDER / "messages.mo").read_bytes()
 
 
+@pytest.mark.needs_root
+def test_a_command_in_the_sandbox_finds_the_programs_of_the_environment(run, release, tmp_path):
+    (tmp_path / "shared").mkdir()
+    result = run("flask_translate", user="root", root=str(tmp_path), **release.arguments())
+    assert summary(result) == (True, [FOLDER + "messages.mo"])
+    assert result["compiler"] == "command"
+
+
 def test_another_text_counts_and_the_time_does_not(run, release):
     run("flask_translate", **release.arguments())
     source, compiled = release.path / FOLDER / "messages.po", release.path / FOLDER / "messages.mo"

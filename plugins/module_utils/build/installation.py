@@ -103,7 +103,8 @@ class Installation:
         site = Site("", self.params["root"], "")
         sandbox = Sandbox(self.params["user"], hidden=(site.path("shared"), site.path("slots")), network=True)
         return self.module.run_command(
-            sandbox.prefix() + command, cwd=cwd, environ_update=self.variables, pass_fds=process.held
+            sandbox.prefix() + command, cwd=cwd, environ_update=self.variables, pass_fds=process.held,
+            expand_user_and_vars=False,
         )
 
     def fail(self, code: int, said: str, command: list) -> None:

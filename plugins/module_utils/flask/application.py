@@ -138,6 +138,7 @@ class FlaskApp:
             pass_fds=process.held,
             path_prefix=os.path.join(self.venv, "bin"),
             environ_update=environment,
+            expand_user_and_vars=False,  # $PATH in the sandbox's script is not root's
         )
         return Result(argv, code, out, err)
 
