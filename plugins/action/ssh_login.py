@@ -43,6 +43,10 @@ true
 NAMES = ("app", "domains", "taken_paths", "taken_scripts", "site_scripts")  # of which the probe is made
 ALONE = "-o ControlMaster=no -o ControlPath=none "
 SHARED = "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=%s "
+UNPROVEN = (
+    "The playbook runs on %s itself, so that no login over ssh has proven that somebody still gets in. Before you leave this "
+    "session, open another one as %s."
+)
 PAUSE = 6  # so that the tries alone are no reason for the firewall's limit, which is six within 30 seconds
 
 
@@ -118,9 +122,13 @@ class ActionModule(ActionBase):
             Display().warning,
         )
 
+    def _is_local(self) -> bool:
+        """Whether the playbook runs on the host itself, where any user would do."""
+        return self._connection.ansible_name.rpartition(".")[2] == "local"
+
     def _configured(self, task_vars: dict) -> str:
         """Who is in this computer's own configuration of ssh, which an inventory's user wins over."""
-        if self._value(task_vars, "ansible_ssh_user", "ansible_user"):
+        if self._is_local() or self._value(task_vars, "ansible_ssh_user", "ansible_user"):
             return ""
         host = self._value(task_vars, "ansible_ssh_host", "ansible_host") or task_vars["inventory_hostname"]
         return configured_user(host, self._value(task_vars, "ansible_ssh_common_args") or "")
@@ -136,8 +144,10 @@ class ActionModule(ActionBase):
         if found.login.ssh_args not in extra:
             extra = (extra + " " + found.login.ssh_args).strip()
         answer = described(found.answer, arguments["open_ports"])
-        if arguments["app"]:
-            answer["warnings"] = warn_of(answer, task_vars["inventory_hostname"])
+        name = task_vars["inventory_hostname"]
+        answer["warnings"] = warn_of(answer, name) if arguments["app"] else []
+        if arguments["fresh"] and self._is_local():
+            answer["warnings"].append(UNPROVEN % (name, found.login.user))
         facts = distribution_facts(answer["distribution"], answer["distribution_version"])
         return dict(user=found.login.user, connect_port=known, ssh_extra_args=extra, ansible_facts=facts, **answer)
 

@@ -148,10 +148,10 @@ def action(monkeypatch, tmp_path):
     """The plugin, with connections that answer as a host would."""
     monkeypatch.setattr(ssh_login.C, "ANSIBLE_HOME", str(tmp_path))
 
-    def action(answers, users, ports=(), wait=0, fresh=False, required=True, app="", **variables):
+    def action(answers, users, ports=(), wait=0, fresh=False, required=True, app="", connection="ssh", **variables):
         arguments = dict(app=app, users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
         task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), ansible_name=connection)
         play = SimpleNamespace(become_pass=None)
         made = ssh_login.ActionModule(task, connection, play, None, SimpleNamespace(template=lambda value: value), None)
         closed = []
@@ -182,6 +182,12 @@ def test_the_ssh_configurations_user_is_tried_where_the_inventory_has_none(given
     monkeypatch.setattr(ssh_login, "configured_user", lambda host, args: "marta")
     dummy, closed = action(host(deploy=REFUSED, marta=WORKS, root=WORKS), ["deploy", "root"], app="blog", **given)
     assert closed == tried
+
+
+@pytest.mark.parametrize("connection, fresh, warned", [("ssh", True, 0), ("ansible.builtin.local", True, 1), ("local", False, 0)])
+def test_a_playbook_that_runs_on_the_host_proves_no_login(connection, fresh, warned, action):
+    result, dummy = action(host(deploy=WORKS), ["deploy"], connection=connection, fresh=fresh)
+    assert len(result["warnings"]) == warned == str(result["warnings"]).count("open another one as deploy")
 
 
 def test_says_who_was_tried_and_how_it_went(action):
@@ -258,7 +264,7 @@ def test_what_the_inventory_says_by_other_variables_is_resolved():
     made = ssh_login.ActionModule(None, None, PlayContext(), None, templar, None)
     given = {"ansible_ssh_extra_args": trust_as_template("-i {{ key }}"), "inventory_hostname": "blog"}
     found = Attempt(Login("deploy", "-o IdentitiesOnly=yes"), 22, "login works", "", None)
-    assert made._described(found, dict(app="", open_ports=[]), given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
+    assert made._described(found, dict(app="", open_ports=[], fresh=False), given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
 
 
 @pytest.fixture
