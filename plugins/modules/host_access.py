@@ -81,6 +81,10 @@ options:
     description: What ufw should do. Required for O(state=applied).
     type: dict
     suboptions:
+      enabled:
+        description: Whether it should do anything. Without, ufw and the kernel's rules stay as they are.
+        type: bool
+        default: true
       owner:
         description: Who needs the rules. Those of others stay.
         type: str
@@ -241,6 +245,7 @@ def reverted(module: AnsibleModule) -> dict:
 
 def main() -> None:
     firewall = dict(
+        enabled=dict(type="bool", default=True),
         owner=dict(type="str", required=True),
         incoming=dict(type="list", elements="str", default=[]),
         ssh_limit=dict(type="bool", default=True),

@@ -20,7 +20,7 @@ def said(evaluate):
 
     def said(take_over=False, **found):
         login = dict(LOGIN, **found)
-        given = dict(__flask_login=login, flask_take_over=take_over, inventory_hostname="blog")
+        given = dict({name: found[name] for name in found if name.startswith("hardening_")}, __flask_login=login, flask_take_over=take_over, inventory_hostname="blog")
         checks = evaluate("flask", "__flask_host_checks", **given)
         return [" ".join(check["message"].split()) for check in checks if not check["valid"]]
 
@@ -44,6 +44,10 @@ def test_all_that_would_change_is_said_in_one_message(said):
         "flask_take_over to true; else take another server."
     )
     assert said(take_over=True, **IN_USE) == []
+
+
+def test_what_a_firewall_of_somebody_elses_does_is_not_asked_about(said):
+    assert said(listeners=[NODE], rules=["-A INPUT -j REJECT"], hardening_firewall_enabled=False) == []
 
 
 def test_the_proxy_itself_is_no_stranger_at_its_ports(said):

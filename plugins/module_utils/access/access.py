@@ -36,10 +36,11 @@ class Access:
         self.config = sshd.supported(module, module.params["sshd_config"])
         self.unit = sshd.listener(module)
         self.ports = sshd.listening_ports(module, self.unit)
-        self.has_ufw = shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
+        wanted = module.params["firewall"]["enabled"]
+        self.has_ufw = wanted and shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
         self.keys = sshd.needed_keys(module)
         self.rules = {}
-        if module.params["firewall"]["take_over"]:
+        if wanted and module.params["firewall"]["take_over"]:
             self.foreign = ForeignRules(module)
         self._look_at_files()
 
@@ -69,6 +70,8 @@ class Access:
     def firewall_commands(self, ports: list) -> list:
         """The commands that ufw still needs, for sshd at these ports."""
         options = self.params["firewall"]
+        if not options["enabled"]:
+            return []
         if not self.has_ufw and not self.module.check_mode:
             raise Refused("ufw is not installed")
         wanted = firewall.wanted_rules(options, ports)
@@ -114,7 +117,7 @@ class Access:
     def warnings(self, wanted: dict, ports: list) -> list:
         """What others left open, for a person to judge."""
         exceptions = sshd_exceptions.exceptions(wanted)
-        limited = self.params["firewall"]["ssh_limit"]
+        limited = self.params["firewall"]["enabled"] and self.params["firewall"]["ssh_limit"]
         void = firewall.void_limits(self.module, self.rules, ports) if limited else []
         return [
             "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean "
