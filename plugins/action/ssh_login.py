@@ -20,8 +20,10 @@ from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 from ansible.utils.path import makedirs_safe, unfrackpath
 from ansible_collections.selfhost.flask.plugins.module_utils.login import problem as ssh_problem
+from ansible_collections.selfhost.flask.plugins.module_utils.login.configured import configured_user, second
 from ansible_collections.selfhost.flask.plugins.module_utils.login.memory import Login, Memory
 from ansible_collections.selfhost.flask.plugins.module_utils.login.search import WINDOW, Attempt, Search, shown
+from ansible_collections.selfhost.flask.plugins.plugin_utils._host_probe import host_probe, read_host, warn_of
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe, read_names
 
 # Prints one `name value` a line, and ends with 77 where the user can't become root.
@@ -41,6 +43,10 @@ true
 NAMES = ("app", "domains", "taken_paths", "taken_scripts", "site_scripts")  # of which the probe is made
 ALONE = "-o ControlMaster=no -o ControlPath=none "
 SHARED = "-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=%s "
+UNPROVEN = (
+    "The playbook runs on %s itself, so that no login over ssh has proven that somebody still gets in. Before you leave this "
+    "session, open another one as %s."
+)
 PAUSE = 6  # so that the tries alone are no reason for the firewall's limit, which is six within 30 seconds
 
 
@@ -86,15 +92,19 @@ class ActionModule(ActionBase):
                 taken_paths=dict(type="list", elements="str", default=[]),
                 taken_scripts=dict(type="list", elements="str", default=[]),
                 site_scripts=dict(type="list", elements="str", default=[]),
+                used_scripts=dict(type="list", elements="str", default=[]),
+                open_ports=dict(type="list", elements="int", default=[]),
             )
         )
-        self._names = names_probe(**{name: arguments[name] for name in NAMES}) if arguments["app"] else ""
+        self._look = look_for(arguments) if arguments["app"] else ""
+        if arguments["app"]:
+            arguments["users"] = second(arguments["users"], self._configured(task_vars))
         end = time.monotonic() + arguments["wait"]
         while True:
             search = self._search(arguments, task_vars)
             found = search.run(arguments["ports"], arguments["users"])
             if found:
-                return dict(result, changed=False, **self._described(found, task_vars))
+                return dict(result, changed=False, **self._described(found, arguments, task_vars))
             left = end - time.monotonic()
             if left <= 0:
                 break
@@ -112,17 +122,32 @@ class ActionModule(ActionBase):
             Display().warning,
         )
 
+    def _is_local(self) -> bool:
+        """Whether the playbook runs on the host itself, where any user would do."""
+        return self._connection.ansible_name.rpartition(".")[2] == "local"
+
+    def _configured(self, task_vars: dict) -> str:
+        """Who is in this computer's own configuration of ssh, which an inventory's user wins over."""
+        if self._is_local() or self._value(task_vars, "ansible_ssh_user", "ansible_user"):
+            return ""
+        host = self._value(task_vars, "ansible_ssh_host", "ansible_host") or task_vars["inventory_hostname"]
+        return configured_user(host, self._value(task_vars, "ansible_ssh_common_args") or "")
+
     def _value(self, task_vars: dict, *names: str) -> object:
         """The first of some variables that the inventory has."""
         return next((self._templar.template(task_vars[name]) for name in names if task_vars.get(name)), None)
 
-    def _described(self, found: Attempt, task_vars: dict) -> dict:
+    def _described(self, found: Attempt, arguments: dict, task_vars: dict) -> dict:
         """The login as a result."""
         known = found.port or self._value(task_vars, "ansible_ssh_port", "ansible_port")
         extra = self._value(task_vars, "ansible_ssh_extra_args") or ""
         if found.login.ssh_args not in extra:
             extra = (extra + " " + found.login.ssh_args).strip()
-        answer = described(found.answer)
+        answer = described(found.answer, arguments["open_ports"])
+        name = task_vars["inventory_hostname"]
+        answer["warnings"] = warn_of(answer, name) if arguments["app"] else []
+        if arguments["fresh"] and self._is_local():
+            answer["warnings"].append(UNPROVEN % (name, found.login.user))
         facts = distribution_facts(answer["distribution"], answer["distribution_version"])
         return dict(user=found.login.user, connect_port=known, ssh_extra_args=extra, ansible_facts=facts, **answer)
 
@@ -142,7 +167,7 @@ class ActionModule(ActionBase):
         """The exit code, what the probe printed and what ssh said."""
         connection = self._connection_as(login, port, arguments, task_vars)
         known = task_vars.get("ansible_become_password") or self._play_context.become_pass
-        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", "yes" if known else "no") + self._names)
+        command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", "yes" if known else "no") + self._look)
         try:
             code, out, err = connection.exec_command(command, in_data=None, sudoable=False)
         except (AnsibleAuthenticationFailure, AnsibleConnectionFailure) as error:
@@ -206,7 +231,12 @@ def distribution_facts(name: str, version: str) -> dict:
     )
 
 
-def described(answer: str) -> dict:
+def look_for(arguments: dict) -> str:
+    """The rest of the probe, where somebody asks for an application."""
+    return names_probe(**{name: arguments[name] for name in NAMES}) + host_probe(arguments["used_scripts"])
+
+
+def described(answer: str, open_ports: list) -> dict:
     """The probe's lines as results."""
     lines = [line.partition(" ")[::2] for line in answer.splitlines()]
     values = {}
@@ -224,4 +254,5 @@ def described(answer: str) -> dict:
         cloud_init="cloud_init" in values,
         authorized_keys="\n".join(values.get("key", [])),
         **read_names(values),
+        **read_host(values, open_ports),
     )

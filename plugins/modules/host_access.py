@@ -81,6 +81,10 @@ options:
     description: What ufw should do. Required for O(state=applied).
     type: dict
     suboptions:
+      enabled:
+        description: Whether it should do anything. Without, ufw and the kernel's rules stay as they are.
+        type: bool
+        default: true
       owner:
         description: Who needs the rules. Those of others stay.
         type: str
@@ -99,6 +103,13 @@ options:
         type: str
         choices: [allow, deny, reject]
         default: allow
+      take_over:
+        description:
+          - Whether rules of iptables and tables of nftables go away that decide for everybody before ufw's do, such as an
+            image's that lets in ssh and rejects the rest. The host brings them back with all else.
+          - Those for single addresses stay, and so do the chains of other programs.
+        type: bool
+        default: false
       outgoing:
         description: Where it may connect to if it may not do so in general, such as V(443/tcp) or V(53).
         type: list
@@ -234,9 +245,11 @@ def reverted(module: AnsibleModule) -> dict:
 
 def main() -> None:
     firewall = dict(
+        enabled=dict(type="bool", default=True),
         owner=dict(type="str", required=True),
         incoming=dict(type="list", elements="str", default=[]),
         ssh_limit=dict(type="bool", default=True),
+        take_over=dict(type="bool", default=False),
         outgoing_policy=dict(type="str", choices=["allow", "deny", "reject"], default="allow"),
         outgoing=dict(type="list", elements="str", default=[]),
     )

@@ -17,6 +17,8 @@ description:
   - Failed logins count for sshd's penalties, for fail2ban and for the firewall's limit. So who worked the last time is
     tried first, as the controller remembers it; root's own hint, such as C(Please login as the user "ubuntu"), and the
     distribution in sshd's greeting decide who is next; and there are pauses where sshd counts.
+  - With O(app), and without C(ansible_user), the user of the controller's own ssh configuration (C(~/.ssh/config)) is tried
+    behind the first of O(users).
   - Where ssh offers more keys than sshd lets it try, as with many in the agent, the others are offered a few at a time.
   - Where the host refuses connections for the time being, it is asked again after half a minute.
   - Runs on the controller and needs no Python on the host. It says what the host lacks.
@@ -74,6 +76,19 @@ options:
         or C(foreign).
     type: list
     elements: str
+    default: []
+  used_scripts:
+    description:
+      - Lines for a shell that print C(used) and what a part of the stack would do to what others have on the host, such as
+        C(replace /etc/postfix/main.cf), or C(blocked) and a sentence on what can't be at the same time.
+      - They are run where no run of this collection has begun its work.
+    type: list
+    elements: str
+    default: []
+  open_ports:
+    description: The ports that the firewall is to leave open, so that nobody needs to know who listens there.
+    type: list
+    elements: int
     default: []
   since:
     description:
@@ -191,6 +206,75 @@ sites:
     place:
       description: Whether it is the V(first) name there, or another one, V(other).
       type: str
+new:
+  description: Whether no run of this collection has begun its work on the host. Of others, the next four are empty.
+  type: bool
+  returned: success
+listeners:
+  description: What others can connect to by now, and could not if the firewall had O(open_ports) alone.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    protocol:
+      description: V(tcp) or V(udp).
+      type: str
+    port:
+      description: The port.
+      type: int
+    program:
+      description: The program that listens.
+      type: str
+published:
+  description: The ports of containers, which the firewall does not close.
+  type: list
+  elements: int
+  returned: success
+rules:
+  description: Rules of the kernel's firewall that are not ufw's, and that decide for everybody before ufw's do.
+  type: list
+  elements: str
+  returned: success
+  sample: [-A INPUT -j REJECT --reject-with icmp-host-prohibited]
+used:
+  description: What O(used_scripts) said.
+  type: list
+  elements: str
+  returned: success
+blocked:
+  description: What O(used_scripts) said that can't be at the same time.
+  type: list
+  elements: str
+  returned: success
+web:
+  description: Who listens at the ports of a web server.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    port:
+      description: V(80) or V(443).
+      type: str
+    unit:
+      description: The unit of systemd.
+      type: str
+clock_seconds:
+  description: By how many seconds the host's clock is ahead of the controller's.
+  type: int
+  returned: success
+room_mb:
+  description: Megabytes that are free on each file system.
+  type: dict
+  returned: success
+  sample: {/: 15000}
+ipv6:
+  description: Whether the host's kernel has IPv6.
+  type: bool
+  returned: success
+unconfined:
+  description: The kind of a container in which systemd can't confine a service, such as V(lxc); empty elsewhere.
+  type: str
+  returned: success
 cloud_init:
   description: Whether cloud-init is still at work on the host.
   type: bool

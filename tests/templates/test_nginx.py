@@ -231,3 +231,10 @@ def test_a_page_of_ones_own_is_read_beside_the_inventory(evaluate, refusals, tmp
 def test_nginx_reads_it_all(case, deployment, site_on_disk):
     result = site_on_disk(deployment, CASES[case]).ask("-t")
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("given, ports", [({}, 6), ({"__flask_login": {"ipv6": True}}, 6), ({"__flask_login": {"ipv6": False}}, 0)])
+def test_a_kernel_without_ipv6_is_not_asked_for_its_ports(given, ports, render):
+    files = [render("nginx", name, nginx_http3_enabled=True, **given) for name in ("site.conf.j2", "default.conf.j2")]
+    assert sum(text.count("listen [::]:") for text in files) == ports
+    assert sum(text.count("listen 80") + text.count("listen 443") for text in files) == 6

@@ -17,6 +17,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.access import firewall, sshd, sshd_exceptions, sshd_match
 from ansible_collections.selfhost.flask.plugins.module_utils.access.admins import Admins, Refused
+from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import ForeignRules
 from ansible_collections.selfhost.flask.plugins.module_utils.access.guard import UNIT, Guard
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.host.accounts import content
@@ -24,6 +25,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host.accounts impor
 
 class Access:
     """The ways into one host: as they are, and as they should be."""
+
+    foreign: ForeignRules | None = None
 
     def __init__(self, module: AnsibleModule, guard: Guard) -> None:
         self.module = module
@@ -33,9 +36,12 @@ class Access:
         self.config = sshd.supported(module, module.params["sshd_config"])
         self.unit = sshd.listener(module)
         self.ports = sshd.listening_ports(module, self.unit)
-        self.has_ufw = shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
+        wanted = module.params["firewall"]["enabled"]
+        self.has_ufw = wanted and shutil.which("ufw", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is not None
         self.keys = sshd.needed_keys(module)
         self.rules = {}
+        if wanted and module.params["firewall"]["take_over"]:
+            self.foreign = ForeignRules(module)
         self._look_at_files()
 
     def _look_at_files(self) -> None:
@@ -64,6 +70,8 @@ class Access:
     def firewall_commands(self, ports: list) -> list:
         """The commands that ufw still needs, for sshd at these ports."""
         options = self.params["firewall"]
+        if not options["enabled"]:
+            return []
         if not self.has_ufw and not self.module.check_mode:
             raise Refused("ufw is not installed")
         wanted = firewall.wanted_rules(options, ports)
@@ -71,7 +79,8 @@ class Access:
         commands = firewall.rule_commands(self.rules, wanted, options["owner"])
         commands = firewall.both_families(self.without_ipv6, commands) + commands
         commands += firewall.policy_commands(content(firewall.DEFAULTS) or "", options["outgoing_policy"])
-        return commands + ([] if self.firewall_state() == "active" else [["ufw", "--force", "enable"]])
+        commands += [] if self.firewall_state() == "active" else [["ufw", "--force", "enable"]]
+        return commands + (self.foreign.commands() if self.foreign else [])
 
     def _rules(self) -> dict:
         if not self.has_ufw:
@@ -108,7 +117,7 @@ class Access:
     def warnings(self, wanted: dict, ports: list) -> list:
         """What others left open, for a person to judge."""
         exceptions = sshd_exceptions.exceptions(wanted)
-        limited = self.params["firewall"]["ssh_limit"]
+        limited = self.params["firewall"]["enabled"] and self.params["firewall"]["ssh_limit"]
         void = firewall.void_limits(self.module, self.rules, ports) if limited else []
         return [
             "sshd lets some in otherwise than all the others: %s has `%s`, and in it %s. Remove that, unless you mean "
@@ -154,6 +163,7 @@ class Access:
         if before["FIREWALL"] == "inactive":
             before["POLICIES"] = firewall.policies(self.module)
         farewells = self.admins.farewells()
+        before["RULES"] = self.foreign.restoring() if self.foreign else ""
         before["MEMBERS"] = "".join("gpasswd -a %s %s; " % tuple(command[2:]) for command in farewells)
         token = self.guard.arm(self._guarded_paths(), before, self.params["deadline"])
         try:

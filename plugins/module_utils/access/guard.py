@@ -51,6 +51,7 @@ xargs -0 -r rm -f -- <reverting/absent
 sync
 systemctl daemon-reload
 [ "$FIREWALL" != active ] || ufw reload || ufw --force enable
+eval "${RULES-}"
 if [ "$LISTENER" = ssh.socket ]; then
     systemctl stop ssh.service
     systemctl restart ssh.socket
@@ -151,7 +152,7 @@ class Guard:
         if not self._restart_timer():
             self.module.fail_json(msg="Nothing was changed: %s.timer does not start." % UNIT)
         if self.armed():
-            self._keep_also(paths, before.get("MEMBERS", ""))
+            self._keep_also(paths, {name: before.get(name, "") for name in ("MEMBERS", "RULES")})
             with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
                 file.write(token + "\n")
         else:
@@ -222,7 +223,7 @@ class Guard:
         os.rename(self.own("arming"), self.own("armed"))
         sync_folder(self.folder)
 
-    def _keep_also(self, paths: list, members: str) -> None:
+    def _keep_also(self, paths: list, commands: dict) -> None:
         """Copies what the changes before had no reason to touch, such as another application's keys."""
         archive, absent = self.own("armed/files.tar"), self.own("armed/absent")
         with tarfile.open(archive) as kept, open(absent, encoding="utf-8") as file:
@@ -236,7 +237,7 @@ class Guard:
         gone += "".join(path + "\0" for path in new if not os.path.lexists(path))
         write_file(absent, gone.encode(), 0o600)
         with open(self.own("armed/before"), "a", encoding="utf-8") as file:
-            file.write("MEMBERS=${MEMBERS-}%s\n" % shlex.quote(members))
+            file.write("".join("%s=${%s-}%s\n" % (name, name, shlex.quote(text)) for name, text in commands.items()))
         os.sync()
 
     def _write_units(self, deadline: int) -> None:

@@ -116,6 +116,7 @@ CATALOGUE = {
     "sshd-config-invalid": "critical",
     "firewall-off": "critical",
     "firewall-default": "critical",
+    "firewall-foreign": "critical",
     "port-open": "warning",
     "port-listening": "notice",
     "fail2ban-stopped": "warning",
@@ -183,6 +184,7 @@ EXPLAINS = {
     "drill-failed": ("unit-failed:drill", "drill-old"),
     "backup-missing": ("backup-old", "drill-old", "backup-timer-stopped"),
     "fail2ban-stopped": ("jail-missing", "unit-failed:fail2ban.service"),
+    "firewall-foreign": ("https-unreachable", "http-unreachable"),
     "firewall-off": ("firewall-default", "unit-failed:ufw.service", "port-listening"),
     "sshd-config-invalid": ("ssh-password-login", "ssh-root-login"),
 }

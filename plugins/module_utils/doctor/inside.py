@@ -159,6 +159,7 @@ class Inside:
     def firewall(self) -> Iterator[Finding]:
         said = ask("ufw", "status", "verbose")
         yield from access.firewall(said.code, said.out)
+        yield from access.foreign_rules()
 
     def application_log(self) -> Iterator[Finding]:
         live = self.way.slots.live()

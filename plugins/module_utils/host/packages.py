@@ -18,12 +18,13 @@ import time
 from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import make_folders, write_file
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import locked
 
 LISTS = "/var/lib/apt/lists"
 JOURNAL = "/var/lib/dpkg/updates"  # dpkg has files in it from its beginning to its end
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", LISTS + "/lock", "/var/cache/apt/archives/lock")
+BEGUN = "/var/lib/selfhost"  # by which a run knows that an earlier one has looked at the host, and gone on
 OWN_LOCK = "/run/selfhost-packages.lock"
 POLICY = "/usr/sbin/policy-rc.d"
 KEPT = POLICY + ".before-selfhost"
@@ -114,6 +115,7 @@ class Packages:
 
     def complete(self, names: list) -> None:
         """Ends an interrupted installation, and installs what is missing."""
+        make_folders(BEGUN)
         with self.alone() as lock, services_stay_down():
             self.known = self._look()  # somebody else may have been at work until now
             if self.is_interrupted():

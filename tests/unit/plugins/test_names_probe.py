@@ -59,7 +59,7 @@ def host(tmp_path):
             environment = {"PATH": "%s/bin:%s" % (tmp_path, os.environ["PATH"])}
             answer = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
             assert answer.stderr == ""
-            found = described(answer.stdout.replace(str(tmp_path), ""))
+            found = described(answer.stdout.replace(str(tmp_path), ""), [])
             return found["taken"] + found["sites"]
 
     return Host()

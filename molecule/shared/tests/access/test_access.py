@@ -22,6 +22,8 @@ POLICIES = {"access-bookworm": "Hardened Debian 12 (version 3)", "access-ubuntu"
 BLOCK = "/etc/ssh/sshd_config.d/50-bob.conf"
 NOT_QUANTUM = "does not provide protection against post-quantum attacks"  # Debian 12's policy has such
 
+IMAGE_RULES = ["-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-p tcp -m tcp --dport 22 -j ACCEPT", "-j REJECT"]
+
 # As a provider's firewall does with a port that nobody opened there.
 DROP = "iptables -w -t mangle -%s PREROUTING -p tcp --dport %d -j DROP"
 
@@ -52,9 +54,17 @@ def dropped() -> Iterator[None]:
     inside(DROP % ("D", OTHER_PORT) + " 2>/dev/null || true")
 
 
-@pytest.mark.usefixtures("dropped", "unchanged")
+@pytest.fixture
+def image_rules() -> Iterator[None]:
+    """What Oracle's images have in front of ufw's rules: ssh is let in, and the rest is rejected."""
+    inside("".join(f"iptables -w -I INPUT {number} {rule};" for number, rule in enumerate(IMAGE_RULES, 1)))
+    yield
+    inside("".join(f"iptables -w -D INPUT {rule} 2>/dev/null || true;" for rule in IMAGE_RULES))
+
+
+@pytest.mark.usefixtures("dropped", "image_rules", "unchanged")
 def test_port_that_nobody_can_reach_is_given_up() -> None:
-    answer = converge(hardening_ssh_port=OTHER_PORT, **IMPATIENT)
+    answer = converge(hardening_ssh_port=OTHER_PORT, flask_take_over=True, **IMPATIENT)
     assert_taken_back(answer)
     assert f"at port {OTHER_PORT}" in spoken(answer) and "hardening_ssh_port" in spoken(answer)
 
@@ -133,6 +143,7 @@ def rules() -> list[list[str]]:
     return [sorted(added.splitlines()) for added in inside("ufw show added")]
 
 
+@pytest.mark.usefixtures("image_rules")
 def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None:
     others = {
         "hardening_ssh_port": OTHER_PORT,
@@ -141,6 +152,7 @@ def test_port_and_rules_change_and_change_back_with_the_same_inventory() -> None
         "hardening_udp_ports": [443],
         "hardening_outgoing": "reject",
         "hardening_outgoing_ports": ["53", "67/udp", "443/tcp"],
+        "flask_take_over": True,
     }
     before = rules()
     inside("sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw && ufw reload")

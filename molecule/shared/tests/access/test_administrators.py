@@ -37,19 +37,20 @@ def admins(**keys: list[str]) -> dict[str, object]:
     return {"flask_admins": [{"name": name, "ssh_keys": lines} for name, lines in keys.items()]}
 
 
-def test_keys_and_administrators_that_leave_the_list_lose_their_way_in(other: Path) -> None:
+def test_keys_that_leave_the_list_stop_working_and_those_taken_away_by_hand_come_back(other: Path) -> None:
     theirs = other.with_suffix(".pub").read_text().strip()
     inside(f"echo '{BY_HAND}' >>~deploy/.ssh/authorized_keys")
-    converged(**admins(deploy=[OURS, theirs], ana=[theirs]))
+    converged(**admins(deploy=[OURS, theirs], ana=[theirs], bob=[theirs]))
     assert all(gets_in(ADMIN, other) + gets_in("ana", other))
-    said = spoken(converge(**admins(deploy=[OURS])))
+    inside(": >~bob/.ssh/authorized_keys")  # the last one
+    said = spoken(converge(**admins(deploy=[OURS], bob=[theirs])))
     assert "ana is no longer an administrator" in said and "by hand" in said
     assert not any(gets_in(ADMIN, other) + gets_in("ana", other))
-    assert all(gets_in(ADMIN, KEY))
+    assert all(gets_in(ADMIN, KEY) + gets_in("bob", other))
     assert [text.strip() for text in inside("id -nG ana; sudo -l -U ana | tail -1")] == [
         f"ana\nUser ana is not allowed to run sudo on {machine.name}." for machine in machines()
     ]
-    inside("sed -i '/ hand$/d' ~deploy/.ssh/authorized_keys; userdel -r ana 2>/dev/null")
+    inside("sed -i '/ hand$/d' ~deploy/.ssh/authorized_keys; for name in ana bob; do userdel -r $name 2>/dev/null; done; true")
 
 
 @pytest.mark.usefixtures("unchanged")

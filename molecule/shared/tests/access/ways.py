@@ -22,6 +22,7 @@ sshd -T -C user=deploy,host=localhost,addr=127.0.0.1
 ss -H -l -t -n | awk '{print $4}' | sort
 systemctl is-active ssh.socket || true
 ufw status verbose
+iptables -w -S INPUT
 cat /etc/sudoers.d/selfhost-admins-* /var/lib/selfhost/admins/* /home/*/.ssh/authorized_keys
 getent group sudo
 """

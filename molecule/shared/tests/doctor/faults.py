@@ -320,6 +320,10 @@ FAULTS = [
     ),
     Fault("the firewall is off", "firewall-off", "ufw disable", "ufw --force enable"),
     Fault("the firewall lets all in", "firewall-default", "ufw default allow incoming", "ufw default deny incoming"),
+    Fault(
+        "rules come before the firewall's", "firewall-foreign", "iptables -I INPUT -p tcp ! --dport 22 -j REJECT",
+        "iptables -D INPUT -p tcp ! --dport 22 -j REJECT",
+    ),
     Fault("something listens", "port-listening", listening(8123), "systemctl stop listener"),
     Fault(
         "a port is open", "port-open", f"{listening(8123)}; ufw allow 8123", "systemctl stop listener; ufw delete allow 8123",

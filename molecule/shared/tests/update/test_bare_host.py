@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from machine import TESTHOST, Machine, scenario_state
+from machine import TESTHOST, Machine, scenario_state, wait_for
 from playbook import run, spoken
 
 # Each by the variable, its value, and what the user reads. GIT stands for the git server.
@@ -96,10 +96,23 @@ def other_distribution(machine: Machine) -> Iterator[None]:
     machine.inside("mv /run/os-release.kept /usr/lib/os-release")
 
 
-def test_other_distribution_is_refused(
-    machine: Machine, other_distribution: None, tmp_path: Path
+@pytest.fixture
+def in_use(machine: Machine) -> Iterator[None]:
+    """Something else is done there, for everybody."""
+    machine.inside("systemd-run -q --unit=other python3 -m http.server 8123 --directory /var/empty")
+    wait_for(lambda: machine.inside("ss -Hltn | grep -q :8123").returncode == 0, "the other program")
+    yield
+    machine.inside("systemctl stop other")
+
+
+def test_server_that_is_in_use_and_other_distribution_are_refused_at_once(
+    machine: Machine, other_distribution: None, in_use: None, tmp_path: Path
 ) -> None:
-    message = f"{machine.name} runs debian 11, which is none of debian 12, debian 13"
+    message = (
+        f"{machine.name} is in use. This run would close the ports 8123/tcp of python3 (hardening_ports keeps them open). If "
+        f"that is meant to happen, set flask_take_over to true; else take another server. {machine.name} runs debian 11, which "
+        "is none of debian 12, debian 13"
+    )
     assert_refused(machine, inventory(machine, tmp_path), message)
 
 

@@ -12,6 +12,7 @@ import shutil
 import stat
 from typing import Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import PROGRAMS, read_rules
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
 
 FOREIGN = stat.S_IRWXO
@@ -29,6 +30,18 @@ def firewall(code: int, text: str) -> Iterator[Finding]:
         yield Finding(
             "firewall-default", "What no rule of the firewall names is let in: its default is %s." % said,
             "Run site.yml: it lets ssh in before it refuses the rest.",
+        )
+
+
+def foreign_rules() -> Iterator[Finding]:
+    """What the kernel asks before ufw's rules, and that refuses what they let in."""
+    lines = ["%s %s" % (name, line) for name in PROGRAMS for line in ask(name, "-w", "-S", "INPUT").out.splitlines()]
+    rules = read_rules(lines, ask("nft", "-t", "list", "ruleset").out.splitlines())
+    refusing = [rule for rule in rules if not rule.endswith("-j ACCEPT")]
+    if refusing:
+        yield Finding(
+            "firewall-foreign", "The kernel has rules that refuse connections before ufw's are asked: %s." % ", ".join(refusing),
+            "Run site.yml with -e flask_take_over=true, which takes them away.",
         )
 
 

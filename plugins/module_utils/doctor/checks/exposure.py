@@ -42,9 +42,9 @@ class Exposure:
     def login(self, user: str) -> Iterator[Finding]:
         """Asks for the methods that a user could log in by; nothing is tried."""
         target = self.target
-        options = "-F none -o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR"
+        options = "-o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR"
         options += " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
-        jump = jump_of(shlex.split(target.ssh_args))
+        jump = jump_of(shlex.split(target.ssh_args)) or ["-F", "none"]  # a jump host may be one of ~/.ssh/config
         login = "%s@%s" % (user, target.address)
         said = ask("ssh", *options.split(), *jump, "-p", str(target.ssh_port), login, "true")
         found = METHODS.search(said.err)
@@ -68,7 +68,8 @@ class Exposure:
                 self.open.add(port)
                 yield seen(
                     "port-open", "Anybody can connect to port %d." % port,
-                    "Close it with `sudo ufw delete allow %d`, or add it to doctor_ports if it is meant to be." % port,
+                    "Close it with `sudo ufw delete allow %d`, or add it to doctor_ports if it is meant to be. One that a "
+                    "container publishes passes the firewall: publish 127.0.0.1:%d:PORT." % (port, port),
                     str(port),
                 )
 
@@ -84,10 +85,10 @@ def jump_of(words: list) -> list:
     """Of ssh's arguments in the inventory, those that say by which way the host is reached."""
     found = []
     for position, word in enumerate(words):
-        if word in ("-J", "-o") and position + 1 < len(words):
+        if word in ("-F", "-J", "-o") and position + 1 < len(words):
             value = words[position + 1]
-            if word == "-J" or value.lower().startswith(("proxyjump", "proxycommand")):
+            if word != "-o" or value.lower().startswith(("proxyjump", "proxycommand")):
                 found += [word, value]
-        elif word.lower().startswith(("-oproxyjump", "-oproxycommand")):
+        elif word.startswith("-J") or word.lower().startswith(("-oproxyjump", "-oproxycommand")):
             found.append(word)
     return found

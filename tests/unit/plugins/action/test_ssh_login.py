@@ -34,6 +34,21 @@ key from="10.0.0.0/8" ssh-rsa BBBB bob
 taken the group disk
 taken /var/log/journal
 site first application blog.example.com /etc/nginx/sites-enabled/a
+ipv6 yes
+room 1500 /
+room 9 /var
+web 443 caddy.service
+web 443 caddy.service
+new yes
+listens tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("systemd",pid=1,fd=3))
+listens tcp LISTEN 0 128 0.0.0.0:3000 0.0.0.0:* users:(("node",pid=7,fd=3))
+listens tcp LISTEN 0 128 0.0.0.0:8443 0.0.0.0:* users:(("java",pid=9,fd=3))
+listens tcp LISTEN 0 128 127.0.0.1:9000 0.0.0.0:* users:(("php",pid=8,fd=3))
+listens tcp LISTEN 0 128 [::]:111 [::]:* users:(("rpcbind",pid=3,fd=3))
+listens tcp LISTEN 0 128 0.0.0.0:8080 0.0.0.0:* users:(("docker-proxy",pid=5,fd=3))
+rule iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited
+used replace /etc/postfix/main.cf
+blocked there are two
 """
 
 DESCRIBED = dict(
@@ -49,15 +64,26 @@ DESCRIBED = dict(
     'from="10.0.0.0/8" ssh-rsa BBBB bob',
     taken=["the group disk", "/var/log/journal"],
     sites=[dict(place="first", kind="application", domain="blog.example.com", path="/etc/nginx/sites-enabled/a")],
+    new=True,
+    ipv6=True,
+    clock_seconds=0,
+    room_mb={"/": 1500, "/var": 9},
+    unconfined="",
+    web=[dict(port="443", unit="caddy.service")],
+    listeners=[dict(protocol="tcp", port=3000, program="node")],
+    published=[8080],
+    rules=["-A INPUT -j REJECT --reject-with icmp-host-prohibited"],
+    used=["replace /etc/postfix/main.cf"],
+    blocked=["there are two"],
 )
 
 
 def test_an_answer_becomes_results():
-    assert ssh_login.described(ANSWER) == DESCRIBED
+    assert ssh_login.described(ANSWER, [8443]) == DESCRIBED
 
 
 def test_a_host_that_lacks_nothing():
-    found = ssh_login.described("login works\nport 22\ndistribution debian\ndistribution_version \n")
+    found = ssh_login.described("login works\nport 22\ndistribution debian\ndistribution_version \n", [])
     assert (found["missing"], found["git"], found["cloud_init"]) == ([], True, False)
     assert (found["distribution_version"], found["authorized_keys"]) == ("", "")
 
@@ -82,9 +108,15 @@ def test_the_probe_answers_in_any_shell(tmp_path):
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 2222"}
     command = ["/bin/sh", "-c", ssh_login.PROBE.replace("PASSWORD", "yes")]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    answer = ssh_login.described(found.stdout)
+    answer = ssh_login.described(found.stdout, [])
     assert (answer["port"], answer["authorized_keys"]) == ("2222", "ssh-ed25519 AAAA ana")
     assert answer["distribution"]
+
+
+def test_ports_of_containers_are_said_since_the_firewall_does_not_close_them(action):
+    published = WORKS + 'new yes\nlistens tcp LISTEN 0 9 *:8080 *:* users:(("docker-proxy",pid=5,fd=3))\n'
+    result, dummy = action(host(deploy=published), ["deploy"], app="blog")
+    assert "Containers publish port 8080 of blog.example.com past the firewall" in result["warnings"][0]
 
 
 def host(**users):
@@ -116,10 +148,10 @@ def action(monkeypatch, tmp_path):
     """The plugin, with connections that answer as a host would."""
     monkeypatch.setattr(ssh_login.C, "ANSIBLE_HOME", str(tmp_path))
 
-    def action(answers, users, ports=(), wait=0, fresh=False, required=True, **variables):
-        arguments = dict(users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
+    def action(answers, users, ports=(), wait=0, fresh=False, required=True, app="", connection="ssh", **variables):
+        arguments = dict(app=app, users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
         task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), ansible_name=connection)
         play = SimpleNamespace(become_pass=None)
         made = ssh_login.ActionModule(task, connection, play, None, SimpleNamespace(template=lambda value: value), None)
         closed = []
@@ -143,6 +175,19 @@ def test_finds_the_first_who_can_log_in_and_become_root(case, action):
     result, closed = action(answers, ["deploy", "root"])
     assert result.get("user") == found and bool(result.get("failed")) == (found is None)
     assert closed == ["deploy", "root"][: 1 if found == "deploy" else 2]
+
+
+@pytest.mark.parametrize("given, tried", [({}, ["deploy", "marta"]), ({"ansible_user": "deploy"}, ["deploy", "root"])])
+def test_the_ssh_configurations_user_is_tried_where_the_inventory_has_none(given, tried, action, monkeypatch):
+    monkeypatch.setattr(ssh_login, "configured_user", lambda host, args: "marta")
+    dummy, closed = action(host(deploy=REFUSED, marta=WORKS, root=WORKS), ["deploy", "root"], app="blog", **given)
+    assert closed == tried
+
+
+@pytest.mark.parametrize("connection, fresh, warned", [("ssh", True, 0), ("ansible.builtin.local", True, 1), ("local", False, 0)])
+def test_a_playbook_that_runs_on_the_host_proves_no_login(connection, fresh, warned, action):
+    result, dummy = action(host(deploy=WORKS), ["deploy"], connection=connection, fresh=fresh)
+    assert len(result["warnings"]) == warned == str(result["warnings"]).count("open another one as deploy")
 
 
 def test_says_who_was_tried_and_how_it_went(action):
@@ -219,7 +264,7 @@ def test_what_the_inventory_says_by_other_variables_is_resolved():
     made = ssh_login.ActionModule(None, None, PlayContext(), None, templar, None)
     given = {"ansible_ssh_extra_args": trust_as_template("-i {{ key }}"), "inventory_hostname": "blog"}
     found = Attempt(Login("deploy", "-o IdentitiesOnly=yes"), 22, "login works", "", None)
-    assert made._described(found, given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
+    assert made._described(found, dict(app="", open_ports=[], fresh=False), given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
 
 
 @pytest.fixture

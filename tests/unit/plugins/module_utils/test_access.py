@@ -102,7 +102,7 @@ ADDED = "ufw limit 22/tcp comment 'selfhost:ssh'\nufw allow 9/tcp comment 'mine'
 def firewall(monkeypatch, tmp_path):
     """The commands for ufw, on a host whose settings are these."""
 
-    def firewall(settings, status="active"):
+    def firewall(settings, status="active", enabled=True):
         said = {"show": ADDED, "status": "Status: %s\n" % status}
         made = Access.__new__(Access)
         broken = status is None  # ufw says so where it has no chains for IPv6
@@ -111,7 +111,7 @@ def firewall(monkeypatch, tmp_path):
             run_command=lambda command: (1, "", "ERROR: problem running ip6tables") if broken and command[1] == "status"
             else (0, said[command[1]], ""),
         )
-        options = dict(owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
+        options = dict(enabled=enabled, owner="blog", incoming=[], ssh_limit=True, outgoing=[], outgoing_policy="allow")
         made.params = dict(sshd_path=str(tmp_path / "sshd.conf"), port=None, firewall=options, moduli_bits=3071,
                            main_config="")
         made.config, made.unit, made.has_ufw, made.admins = None, "ssh.service", True, NOBODY
@@ -138,6 +138,10 @@ def test_a_firewall_that_does_not_answer_is_no_reason_to_go_on(firewall):
         firewall("IPV6=yes\n", None)
 
 
+def test_a_firewall_of_somebody_elses_is_left_alone(firewall):
+    assert firewall("IPV6=yes\n", "inactive", enabled=False) == []
+
+
 def test_rules_for_both_families_stay_as_they_are(firewall):
     assert firewall("IPV6=yes\n") == []
 
@@ -158,7 +162,7 @@ def warned(monkeypatch):
 
     def warned(limit):
         made = Access.__new__(Access)
-        made.module, made.params = None, {"firewall": {"ssh_limit": limit}}
+        made.module, made.params = None, {"firewall": {"enabled": True, "ssh_limit": limit}}
         made.rules = {("allow", "22"): "", ("limit", "22/tcp"): "selfhost:ssh"}
         return made.warnings({}, [22])
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 
 import pytest
@@ -32,6 +33,19 @@ def test_password_logins(said, expected, monkeypatch):
     assert ids(Exposure(target).ssh()) == expected
     assert "PreferredAuthentications=none" in asked and asked[-2:] == ["deploy@192.0.2.1", "true"]
     assert ["-J", "gate"] == asked[asked.index("-J"):][:2] and "Nothing=x" not in asked
+
+
+@pytest.mark.parametrize("args, expected", [
+    ("-J gate", "-J gate"), ("-Jgate", "-Jgate"), ("-o ProxyJump=gate -o Nothing=x", "-o ProxyJump=gate"),
+    ("-oProxyCommand='nc gate 22'", "-oProxyCommand='nc gate 22'"), ("-F own.cfg -C", "-F own.cfg"), ("-o 'ProxyJump gate'",) * 2,
+    ("-C", "-F none"), ("", "-F none"),
+])
+def test_the_way_to_the_host_is_the_inventorys(args, expected, monkeypatch):
+    asked = []
+    monkeypatch.setattr(exposure, "ask", lambda *argv: (asked.extend(argv), Said(255, "", ""))[1])
+    assert list(Exposure(Target("192.0.2.1", "blog", ssh_args=args)).ssh()) == []
+    words = shlex.split(expected)
+    assert asked[asked.index("-p") - len(words): asked.index("-p")] == words and ("-F" in asked) == ("-F" in words)
 
 
 def test_others_are_asked_about_too_but_not_so_many_that_the_host_refuses_the_address(monkeypatch):

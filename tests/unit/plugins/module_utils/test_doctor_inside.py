@@ -179,6 +179,18 @@ def test_the_firewall(code, text, expected):
     assert ids(access.firewall(code, text)) == expected
 
 
+@pytest.mark.parametrize("rule, expected", [
+    ("-A INPUT -j REJECT", ["firewall-foreign"]),
+    ("-A INPUT -p tcp ! --dport 22 -j DROP", ["firewall-foreign"]),
+    ("-A INPUT -p tcp --dport 8080 -j ACCEPT", []),
+    ("-A INPUT -s 192.0.2.7/32 -j DROP", []),
+    ("-A INPUT -j ufw-before-input", []),
+])
+def test_rules_before_the_firewalls_that_refuse_what_it_lets_in(rule, expected, monkeypatch):
+    monkeypatch.setattr(access, "ask", lambda name, *words: Said(0, "-P INPUT DROP\n%s\n" % rule if name == "iptables" else "", ""))
+    assert ids(access.foreign_rules()) == expected
+
+
 @pytest.mark.parametrize("said, expected", [
     (Said(0, "Status\n|- Number of jail:\t2\n`- Jail list:\tblog-login, sshd\n", ""), []),
     (Said(0, "`- Jail list:\tsshd\n", ""), ["jail-missing"]),

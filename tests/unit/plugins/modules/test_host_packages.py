@@ -85,7 +85,8 @@ def packages(tmp_path, monkeypatch):
         path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     monkeypatch.setenv("HOST", str(folder))
-    places = dict(LISTS="lists", JOURNAL="updates", OWN_LOCK="lock", POLICY="policy-rc.d", KEPT="policy-rc.d.kept")
+    places = dict(LISTS="lists", JOURNAL="updates", OWN_LOCK="lock", POLICY="policy-rc.d", KEPT="policy-rc.d.kept",
+                  BEGUN="begun")
     for name, place in places.items():
         monkeypatch.setattr(host_packages, name, str(folder / place))
     monkeypatch.setattr(host_packages, "LOCKS", (str(folder / "dpkg-lock"),))

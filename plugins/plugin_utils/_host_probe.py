@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is like before anything is changed: whether it suits, and what is in use on it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import read_rules
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.host import listeners
+
+# Prints one `name value` a line. The last part is for a host on which no run of this collection has begun its work.
+PROBE = r"""
+PATH=$PATH:/usr/sbin:/sbin
+if [ "$(id -u)" = 0 ]; then root=; else root='sudo -n'; fi
+echo "now $(date +%s)"
+[ -e /proc/net/if_inet6 ] && echo "ipv6 yes"
+df -Pk / /var /srv 2>/dev/null | while read -r dummy dummy dummy free dummy mount; do
+    [ "$free" = Available ] || echo "room $((free / 1024)) $mount"
+done
+$root ss -Hltnp 2>/dev/null | while read -r dummy dummy dummy place dummy users; do
+    port=${place##*:} pid=${users#*pid=} pid=${pid%%,*}
+    [ "$port" = 80 ] || [ "$port" = 443 ] || continue
+    unit=$(sed -n 's,^\(0:\|[0-9]*:name=systemd\):,,p' "/proc/$pid/cgroup" 2>/dev/null)
+    case $unit in /user.slice/*) unit=/user.slice ;; esac
+    [ -z "$unit" ] || echo "web $port ${unit##*/}"
+done
+if [ ! -d /var/lib/selfhost ]; then
+    echo "new yes"
+    $root ss -Htlnup 2>/dev/null | sed 's/^/listens /'
+    for program in iptables ip6tables; do
+        $root $program -w -S INPUT 2>/dev/null | sed "s/^/rule $program /"
+    done
+    $root nft -t list ruleset 2>/dev/null | sed 's/^/nft /'
+    if systemd-detect-virt -cq 2>/dev/null; then
+        confined='-p ProtectSystem=strict -p PrivateTmp=yes -p PrivateDevices=yes'
+        $root systemd-run -q --wait $confined true >/dev/null 2>&1
+        [ $? != 226 ] || echo "unconfined $(systemd-detect-virt -c)"
+    fi
+USED
+fi
+true
+"""
+QUIET = ("systemd", "rpcbind", "rpc.statd", "avahi-daemon", "dhclient", "dhcpcd", "NetworkManager", "chronyd", "ntpd")
+DOCKER = ("docker-proxy", "rootlessport")
+PASSES = (
+    "Containers publish port %s of %s past the firewall: Docker's rules come before ufw's. For a port that only this host "
+    "needs, publish 127.0.0.1:PORT:PORT."
+)
+
+
+def host_probe(used_scripts: list[str]) -> str:
+    """What to run on the host in a shell; the scripts of the parts have $root before what only root can do."""
+    return PROBE.replace("USED", "\n".join([":", *used_scripts]))
+
+
+def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
+    """The results, from the values that the probe printed for each name."""
+    allowed = [80, 443, *open_ports, *map(int, filter(None, values.get("port", [])))]
+    found = [one for one in listeners("\n".join(values.get("listens", [])), allowed) if one["program"] not in QUIET]
+    room = [line.partition(" ") for line in values.get("room", [])]
+    return dict(
+        new="new" in values,
+        ipv6="ipv6" in values,
+        clock_seconds=int(int(values["now"][0]) - time.time()) if "now" in values else 0,
+        room_mb={mount: int(free) for free, dummy, mount in room},
+        unconfined=values.get("unconfined", [""])[0],
+        web=[dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))],
+        listeners=[one for one in found if one["program"] not in DOCKER],
+        published=[one["port"] for one in found if one["program"] in DOCKER],
+        rules=read_rules(values.get("rule", []), values.get("nft", [])),
+        used=values.get("used", []),
+        blocked=values.get("blocked", []),
+    )
+
+
+def warn_of(found: dict, name: str) -> list[str]:
+    """What a person should know of a host whose firewall is not all that decides."""
+    ports = " and ".join(map(str, found["published"]))
+    return [PASSES % (ports, name)] if ports else []
