@@ -189,3 +189,23 @@ SITE = TOP / "mkdocs.yml"
 def test_each_page_has_its_place_on_the_site():
     listed = re.findall(r"([\w-]+\.md)$", SITE.read_text(encoding="utf-8"), re.M)
     assert sorted(listed) == sorted(["index.md", *(path.name for path in TOP.glob("docs/*.md"))])
+
+
+# What is not said here, and what is.
+VOCABULARY = {
+    r"\btak(?:en?|es|ing) (?:it )?back\b": "roll back, undo",
+    r"\bmade anew\b": "regenerate, renew",
+    r"\bwho guess(?:es)? passwords\b": "password guessers",
+    r"\bfor ever\b": "forever",
+    r"\bloose\b its|\bits? self\b": "lose, itself",
+    r"\bthis very\b|\bthese very\b": "this, the same",
+    r"\b(?:master|slave)s?\b": "primary, replica",
+    r"\bwhitelist|\bblacklist": "allowed, refused",
+}
+CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [path for path in PAGES if path.name != "decisions.md"], ids=lambda path: str(path.relative_to(TOP)))
+def test_a_page_has_the_words_that_everybody_uses(page):
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    assert {wrong: right for wrong, right in VOCABULARY.items() if re.search(wrong, text)} == {}
