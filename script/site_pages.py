@@ -6,15 +6,28 @@ import posixpath
 import re
 from pathlib import Path
 
+from mkdocs.config.config_options import ExtraScriptValue
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 TOP = Path(__file__).resolve().parents[1]
 REPOSITORY = "https://github.com/selfhost/flask/blob/main/"
 LINK = re.compile(r"(\]\()([^)\s:#]+)((?:#[^)\s]*)?\))")
+FETCHED = re.compile(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=[\"']?https?://[^>]*>")
 ROLES = {f"roles/{path.parent.name}.md": path for path in sorted(TOP.glob("roles/*/README.md"))}
 ADDED = {"index.md": TOP / "README.md", **ROLES}
+
+
+SHIM = "javascripts/iframe-worker.js"  # what lets the search work in a page that was opened from a folder
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The search's helper comes with the site: nothing is fetched from elsewhere."""
+    config.extra["polyfills"] = [script for script in config.extra.get("polyfills", []) if "iframe-worker" not in str(script)]
+    config.extra["polyfills"].append(ExtraScriptValue(SHIM))
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -30,6 +43,14 @@ def on_page_markdown(markdown: str, page: Page, **ignored: object) -> str:
     source = ADDED[uri].relative_to(TOP).as_posix() if uri in ADDED else "docs/" + uri
     here = posixpath.dirname(source)
     return LINK.sub(lambda match: match[1] + place(posixpath.normpath(posixpath.join(here, match[2])), uri) + match[3], markdown)
+
+
+def on_post_page(output: str, page: Page, **ignored: object) -> str:
+    """Refuses a page that fetches something from elsewhere when it is opened."""
+    found = FETCHED.search(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} fetches from elsewhere: {found[0]}")
+    return output
 
 
 def place(path: str, uri: str) -> str:
