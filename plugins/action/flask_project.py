@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository, newest_tag
-from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
-from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import Found, discover
+from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import Found, discover, find_tree
 from ansible_collections.selfhost.flask.plugins.plugin_utils._local_source import Controller, is_local
 from ansible_collections.selfhost.flask.plugins.plugin_utils._project import Project, app_of, write_project
 
@@ -63,7 +62,7 @@ def look_into(repo: str) -> tuple[Found, str]:
     with tempfile.TemporaryDirectory(prefix="selfhost-project-") as folder:
         top = os.path.join(folder, "tree")
         repository.checkout(*repository.resolve("HEAD"), top)
-        return discover(Tree(top, top)), tag_of(references)
+        return discover(find_tree(top)), tag_of(references)
 
 
 def tag_of(references: dict) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs, find_needs, name_of
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs, find_needs, name_of, requirements_file
 from ansible_collections.selfhost.flask.plugins.module_utils.build.wishes import wish_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable, read_inside
@@ -45,8 +45,17 @@ class Found(NamedTuple):
     database_from: str = ""
     services: tuple = ()
     settings: tuple = ()  # the keys that its .env.example names
+    subfolder: str = ""  # of the repository, if the application is not at its top
     builds: bool = False  # whether there is a package.json
     problems: tuple = ()
+
+
+def find_tree(top: str) -> Tree:
+    """The application's folder in a checked out repository: its top, or the one folder in it that has requirements."""
+    inner = [os.path.join(top, name) for name in sorted(os.listdir(top)) if not name.startswith(".")]
+    found = [path for path in inner if os.path.isdir(path) and not os.path.islink(path) and requirements_file(Tree(top, path), "")]
+    is_top = requirements_file(Tree(top, top), "") is not None or len(found) != 1
+    return Tree(top, top if is_top else found[0])
 
 
 def discover(tree: Tree) -> Found:
@@ -67,7 +76,7 @@ def discover(tree: Tree) -> Found:
     return Found(
         entrypoint, entrypoint_from, *((printable(wish.specifier), wish.where) if wish else ("", "")), printable(requirements),
         find_migrations(tree.folder), database, database_from, tuple(sorted(services)), tuple(map(printable, dict.fromkeys(keys))),
-        os.path.isfile(os.path.join(tree.folder, "package.json")), tuple(problems),
+        "" if tree.folder == tree.top else printable(os.path.relpath(tree.folder, tree.top)), os.path.isfile(os.path.join(tree.folder, "package.json")), tuple(problems),
     )
 
 

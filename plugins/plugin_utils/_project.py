@@ -130,6 +130,9 @@ def variables(project: Project) -> Iterator[str]:
     if re.match(r"ssh:|[^/]+@[^/]+:", project.repo):
         yield '# flask_deploy_key: "{{ vault_deploy_key }}"   # a private key that may read it'
     yield "# flask_version: %s   # without it, the newest commit is deployed" % value(project.tag or "v1.0")
+    if found.subfolder:
+        yield "# The folder of the repository in which the requirements are."
+        yield "flask_subfolder: %s" % value(found.subfolder)
     yield from entrypoint_lines(found)
     yield from python_lines(found)
     yield from database_lines(found)

@@ -14,7 +14,7 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.selfhost.flask.plugins.action.flask_project import ActionModule
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
-from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import discover
+from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import discover, find_tree
 from ansible_collections.selfhost.flask.plugins.plugin_utils._project import app_of
 from ansible_collections.selfhost.flask.plugins.plugin_utils._variable_names import read_defaults
 
@@ -103,6 +103,13 @@ class TestDiscovery:
     ])
     def test_of_the_database(self, files, database, tree):
         assert discover(tree(files)).database == database
+
+    @pytest.mark.parametrize("files, subfolder", [
+        ({"requirements.txt": "", "web/requirements.txt": ""}, ""), ({"README": "", "web/requirements.txt": ""}, "web"),
+        ({"a/requirements.txt": "", "b/requirements.txt": ""}, ""), ({"README": ""}, ""),
+    ])
+    def test_of_where_the_application_is(self, files, subfolder, tree):
+        assert discover(find_tree(tree(files).top)).subfolder == subfolder
 
     def test_of_what_can_t_be_read_is_said_and_the_rest_is_known(self, tree):
         found = discover(tree({"pyproject.toml": "[", "wsgi.py": "app = 1\n"}))
