@@ -15,7 +15,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.wishes import
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable, read_inside
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import EntrypointError, check_entrypoint, defined_names
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint import (
+    EntrypointError,
+    check_entrypoint,
+    defined_names,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import NOT_DEMANDED
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 
@@ -53,31 +57,49 @@ class Found(NamedTuple):
 def find_tree(top: str) -> Tree:
     """The application's folder in a checked out repository: its top, or the one folder in it that has requirements."""
     inner = [os.path.join(top, name) for name in sorted(os.listdir(top)) if not name.startswith(".")]
-    found = [path for path in inner if os.path.isdir(path) and not os.path.islink(path) and requirements_file(Tree(top, path), "")]
+    folders = [path for path in inner if os.path.isdir(path) and not os.path.islink(path)]
+    found = [path for path in folders if requirements_file(Tree(top, path), "")]
     is_top = requirements_file(Tree(top, top), "") is not None or len(found) != 1
     return Tree(top, top if is_top else found[0])
 
 
 def discover(tree: Tree) -> Found:
     """All that a checked out repository says."""
-    problems, packages, requirements = [], set(), ""
-    try:
-        needs = find_needs(tree, dict(requirements="", extras=[], groups=[]))
-        requirements = os.path.relpath(needs.path, tree.folder) if needs else ""
-        packages = packages_of(needs) if needs else set()
-    except ReleaseError as error:
-        problems.append(str(error))
-    wish, example = wish_of(tree), read_example(tree)
+    needs, problems = read_needs(tree)
+    packages, example = packages_of(needs) if needs else set(), read_example(tree)
+    keys = list(dict.fromkeys(line.key for line in parse(example) if line.key and not NOT_DEMANDED.fullmatch(line.key)))
     entrypoint, entrypoint_from = next(entrypoints(tree), ("", ""))
     database, database_from = find_database(example, packages)
-    keys = [line.key for line in parse(example) if line.key and not NOT_DEMANDED.fullmatch(line.key)]
-    services = {name for name, wanted in SERVICES.items() if packages & set(wanted)}
-    services |= {KEYS_OF_SERVICES[key] for key in keys if key in KEYS_OF_SERVICES}
+    wish = wish_of(tree)
     return Found(
-        entrypoint, entrypoint_from, *((printable(wish.specifier), wish.where) if wish else ("", "")), printable(requirements),
-        find_migrations(tree.folder), database, database_from, tuple(sorted(services)), tuple(map(printable, dict.fromkeys(keys))),
-        "" if tree.folder == tree.top else printable(os.path.relpath(tree.folder, tree.top)), os.path.isfile(os.path.join(tree.folder, "package.json")), tuple(problems),
+        entrypoint=entrypoint,
+        entrypoint_from=entrypoint_from,
+        python=printable(wish.specifier) if wish else "",
+        python_from=wish.where if wish else "",
+        requirements=printable(os.path.relpath(needs.path, tree.folder)) if needs else "",
+        migrations=find_migrations(tree.folder),
+        database=database,
+        database_from=database_from,
+        services=find_services(packages, keys),
+        settings=tuple(map(printable, keys)),
+        subfolder="" if tree.folder == tree.top else printable(os.path.relpath(tree.folder, tree.top)),
+        builds=os.path.isfile(os.path.join(tree.folder, "package.json")),
+        problems=problems,
     )
+
+
+def read_needs(tree: Tree) -> tuple[Needs | None, tuple]:
+    """What it requires; or why that can't be read."""
+    try:
+        return find_needs(tree, dict(requirements="", extras=[], groups=[])), ()
+    except ReleaseError as error:
+        return None, (str(error),)
+
+
+def find_services(packages: set, keys: list) -> tuple:
+    """The services beside the database that its packages or its settings speak of."""
+    found = {name for name, wanted in SERVICES.items() if packages & set(wanted)}
+    return tuple(sorted(found | {KEYS_OF_SERVICES[key] for key in keys if key in KEYS_OF_SERVICES}))
 
 
 def packages_of(needs: Needs) -> set:

@@ -208,5 +208,5 @@ def settings_lines(found: Found) -> Iterator[str]:
         yield "# .env.example has these. Remove the # of those that you need."
     yield "# flask_env:"
     for key in keys or ["MAIL_SERVER"]:
-        secret = SECRET.search(key)
-        yield "#   %s: %s" % (key, '"{{ vault_%s }}"   # its value: ansible-vault edit %s' % (key.lower(), VAULT) if secret else '""')
+        in_vault = '"{{ vault_%s }}"   # its value: ansible-vault edit %s' % (key.lower(), VAULT)
+        yield "#   %s: %s" % (key, in_vault if SECRET.search(key) else '""')
