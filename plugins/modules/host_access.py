@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_access
-short_description: Configures who gets in, and takes it back unless a login proves that it works
+short_description: Configures who gets in, and undoes it unless a login proves that it works
 version_added: 0.1.0
 description:
   - Compares sshd's drop-in, port, host keys and moduli, ufw's rules, and the administrators' accounts, keys and sudo

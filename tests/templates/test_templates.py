@@ -107,6 +107,31 @@ def test_the_flask_command_runs_as_the_user_with_the_settings(deployment, render
     assert home.call(script, "shell", "a b") == expected
 
 
+def test_the_flask_command_is_never_in_debug_mode(render, home):
+    """What .flaskenv says is of the developer's machine; Flask reads it unless the environment says otherwise."""
+    (home.root / "current").symlink_to("releases/v1")
+    home.program(home.root / "bin/runuser", "FLASK_DEBUG")
+    assert home.call(render("app", "flask.j2", __flask_root=str(home.root)), "run")[0] == "0"
+
+
+def test_a_command_of_the_application_that_is_called_like_one_of_ours_is_run_behind_flask(render, home):
+    (home.root / "current").symlink_to("releases/v1")
+    home.program(home.root / "bin/runuser")
+    script = render("app", "flask.j2", __flask_root=str(home.root))
+    assert home.call(script, "flask", "status")[-2:] == ["flask", "status"]
+
+
+@pytest.mark.parametrize("typed, expected", [
+    (["status"], ["status"]), (["restart"], ["restart"]), (["dbshell"], ["dbshell"]),
+    (["logs", "-f"], ["logs", "--also", "/var/log/nginx/microblog.access.log", "--also", "/var/log/nginx/microblog.error.log", "-f"]),
+])
+def test_the_command_s_own_words_are_for_the_program_of_the_deployment(typed, expected, render, home):
+    script = render("app", "flask.j2", __flask_root=str(home.root)).replace("/usr/bin/python3", "python3")
+    home.program(home.root / "bin/python3")
+    root = str(home.root)
+    assert home.call(script, *typed) == ["-I", root + "/deployment/recover.pyz", root, "/var/log/microblog", *expected]
+
+
 @pytest.mark.parametrize("folder, place", [("", "/var/cache/microblog"), ("instance", "/srv/microblog/shared/instance")])
 def test_an_application_s_home_may_be_data(folder, place, render, evaluate):
     programs = render("supervisor", "programs.conf.j2", flask_home=folder, flask_workers=[{"name": "mail", "command": "x"}])

@@ -24,6 +24,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.dump impor
     parts_of,
     split,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 VERSION_TABLE = "alembic_version"
 
@@ -49,6 +50,14 @@ class Database:
     def may_be_used(cls, name: str, accounts: list) -> bool:
         """Whether one of the accounts has rights on a database, whose name the application has chosen."""
         return True
+
+    @classmethod
+    def client(cls, address: Address, password: str) -> tuple:
+        """A person's client for a database: its command, and its environment, which has the password.
+
+        FileNotFoundError with the program and its package where it is not installed.
+        """
+        raise NotImplementedError
 
     def members(self) -> list:
         """The databases that this consists of."""

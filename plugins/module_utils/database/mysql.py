@@ -16,8 +16,14 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
     DatabaseError,
     compare,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask, checked
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import (
+    CLIENT,
+    ask,
+    checked,
+    person_argv,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_login import MySQLLogin
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
 LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
@@ -39,6 +45,10 @@ class MySQL(Database):
         texts = ", ".join("'%s'" % checked(one) for one in accounts if one)
         query = "SELECT COUNT(*) FROM mysql.db WHERE User IN (%s) AND '%s' LIKE Db" % (texts, checked(name))
         return ask(query, "mysql") != [["0"]]
+
+    @classmethod
+    def client(cls, address: Address, password: str) -> tuple:
+        return person_argv(address), {"MYSQL_PWD": password} if password else {}
 
     def check(self) -> None:
         self.ask("SELECT 1")  # the revision is none as well where there is no such database

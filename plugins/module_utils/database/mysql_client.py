@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The selfhost.flask developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Root's client of this host's MySQL or MariaDB server."""
+"""The clients of MySQL and MariaDB: root's of this host's server, and a person's of any."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 CLIENT = shutil.which("mariadb") or "mysql"  # MariaDB complains of the old names
 SAFE_NAME = re.compile(r"[^-'\"\\;\x00-\x1f\x7f][^'\"\\;\x00-\x1f\x7f]*")
@@ -26,3 +27,12 @@ def checked(name: str) -> str:
     if not SAFE_NAME.fullmatch(name):
         raise DatabaseError("The database has %r, whose name has signs that are not safe. Rename it." % name)
     return name
+
+
+def person_argv(address: Address) -> list:
+    """The client for a person; FileNotFoundError where there is none. This host's own server is found by its socket."""
+    if shutil.which(CLIENT) is None:
+        raise FileNotFoundError("The client of MySQL and MariaDB", "mariadb-client")
+    place = [] if address.is_local() else ["--host=" + (address.host or "127.0.0.1")]
+    place += [] if address.has_usual_port() else ["--port=%d" % address.port]
+    return [CLIENT, "--user=" + address.user, *place, "--database=" + address.name]

@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     ask,
     literal,
     major_version,
+    person_argv,
     program_of,
     quoted,
 )
@@ -33,6 +34,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     shown,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_login import PostgreSQLLogin
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 MAJORS = range(13, 31)  # of which one is on a host: 14 on Ubuntu 22.04, 17 on Debian 13
 SETTINGS = "/etc/postgresql/*/main/conf.d/selfhost.conf"
@@ -72,6 +74,10 @@ class PostgreSQL(Database):
         return ask(
             "SELECT 1 FROM pg_database WHERE datname = %s AND pg_get_userbyid(datdba) IN (%s)" % (literal(name), owners)
         ) == [["1"]]
+
+    @classmethod
+    def client(cls, address: Address, password: str) -> tuple:
+        return person_argv(address), {"PGPASSWORD": password} if password else {}
 
     def ask(self, query: str) -> list:
         """The rows of an answer, as lists of texts."""

@@ -14,9 +14,11 @@ import glob
 import io
 import os
 import re
+import shutil
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 ADMIN = "postgres"  # the system user, the role, and the database that is always there
 EXTENSIONS = "extensions"  # the schema that they have for themselves, and into which every session of the application's looks
@@ -46,6 +48,15 @@ def ask(query: str, database: str = ADMIN) -> list:
     """The rows of an answer, as lists of texts."""
     out = run(psql(database, ADMIN, *ROWS), ADMIN, (CAREFUL + query).encode())
     return list(csv.reader(io.StringIO(out.decode("utf-8", "replace"), newline="")))
+
+
+def person_argv(target: Address) -> list:
+    """The client for a person; FileNotFoundError where there is none. This host's own server is found by its socket."""
+    if shutil.which(CLIENT) is None:
+        raise FileNotFoundError("The client of PostgreSQL", "postgresql-client")
+    host = SOCKETS if target.is_local() else target.host or "127.0.0.1"
+    port = [] if target.has_usual_port() else ["--port=%d" % target.port]
+    return [CLIENT, "--host=" + host, *port, "--username=" + target.user, "--dbname=" + checked(target.name)]
 
 
 def major_version() -> int:

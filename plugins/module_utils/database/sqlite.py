@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from typing import BinaryIO, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
@@ -14,12 +15,19 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.stream impor
 from ansible_collections.selfhost.flask.plugins.module_utils.common.user_program import user_argv
 from ansible_collections.selfhost.flask.plugins.module_utils.database import sqlite_owner
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 
 class SQLite(Database):
     """A file that belongs to the application's user, who alone opens it: root follows none of its links."""
 
     kind = "sqlite"
+
+    @classmethod
+    def client(cls, address: Address, password: str) -> tuple:
+        if shutil.which("sqlite3") is None:
+            raise FileNotFoundError("The client of SQLite", "sqlite3")
+        return ["sqlite3", "--", address.name], {}
 
     def _argv(self, *arguments: str) -> list:
         return user_argv((sqlite_owner,), self.name, *arguments)

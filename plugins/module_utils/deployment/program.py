@@ -14,6 +14,7 @@ import zipfile
 from typing import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import console
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import recover
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
@@ -90,8 +91,10 @@ def _read(path: str) -> bytes:
 
 
 def main() -> None:
-    """Waits until nobody is at work on the application in a folder, and ends what was left behind."""
+    """Ends what was left behind in a folder, once nobody is at work there; or does what a person typed."""
     root = sys.argv[1]
+    if len(sys.argv) > 2:
+        return console.main(sys.argv[1:])
     with step(root, patience=None):
         if Journal(Site("", root, "")).read() is None:
             return

@@ -13,7 +13,7 @@ import socket
 import time
 from collections import Counter
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_file
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, sync_folder, write_file, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health, Patience, Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import RETRIED, STARTING, ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.process.managers import manager_of
@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 SLOTS = ("blue", "green")
 SETTINGS = ".settings"
+LAUNCH = ".launch"  # with which files, and what was asked for the health
 LOG_LINES = 50
 WORKER_LINES = 10
 LATELY = 3600  # seconds in which programs' ends are counted
@@ -69,6 +70,10 @@ class Slots:
         """The application's folder in the release that a slot has; empty where it has none."""
         return read_link(self.site.path("slots", slot))
 
+    def _file(self, slot: str, suffix: str) -> str:
+        """What there is about a slot, beside the link to its release."""
+        return self.site.path("slots", slot + suffix)
+
     def fingerprint(self, release: str, config: list) -> str:
         """Stands for everything that a running application was started from."""
         digest = hashlib.sha256("\n".join([release, os.path.realpath(release + "/.venv")]).encode())
@@ -92,13 +97,24 @@ class Slots:
     def launch(self, slot: str, release: str, config: list, health: Health) -> None:
         """Starts a release in a slot that is not live; returns when it is healthy."""
         self.retire(slot)
+        write_json(self._file(slot, LAUNCH), dict(config=config, health=health))
         self._launch(slot, release, config, self.fingerprint(release, config), health)
+
+    def again(self, slot: str, idle: str) -> None:
+        """Starts a slot's release in the idle one as well, with its settings as they are now; returns when it is healthy."""
+        known = read_json(self._file(slot, LAUNCH))
+        if known is None:  # it was launched before that was written down
+            return self.renew(slot, idle)
+        return self.launch(idle, self.release(slot), known["config"], Health(*known["health"]))
 
     def renew(self, slot: str, idle: str) -> None:
         """Starts a slot's release in the idle one as well, as it was launched; returns when it answers, whatever it says."""
-        folder = self.site.path("slots", slot + SETTINGS)
+        folder = self._file(slot, SETTINGS)
         config = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+        known = read_json(self._file(slot, LAUNCH))
         self.retire(idle)
+        if known:
+            write_json(self._file(idle, LAUNCH), known)
         self._launch(idle, self.release(slot), config, self.started_from(slot), Health(accepted=tuple(range(100, 600))))
 
     def _launch(self, slot: str, release: str, config: list, fingerprint: str, health: Health) -> None:
@@ -116,7 +132,7 @@ class Slots:
 
     def _keep_settings(self, slot: str, config: list) -> None:
         """Copies the settings to the slot, which starts again as it was launched, whatever they become."""
-        folder = self.site.path("slots", slot + SETTINGS)
+        folder = self._file(slot, SETTINGS)
         os.mkdir(folder, 0o700)
         for path in config:
             copy(path, os.path.join(folder, os.path.basename(path)))
@@ -147,10 +163,10 @@ class Slots:
 
     def retire(self, slot: str) -> None:
         """Lets a slot finish its requests and end, and keeps it from starting at the next boot."""
-        for name in (slot, slot + ".fingerprint"):
+        for name in (slot, slot + ".fingerprint", slot + LAUNCH):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.site.path("slots", name))
-        shutil.rmtree(self.site.path("slots", slot + SETTINGS), ignore_errors=True)
+        shutil.rmtree(self._file(slot, SETTINGS), ignore_errors=True)
         let_in(self.site.path("run", slot + ".sock"))
         self.processes.stop(self.program(slot))
 

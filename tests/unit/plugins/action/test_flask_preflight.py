@@ -164,7 +164,7 @@ def test_what_overwrites_asks_which_application_is_meant(refuse):
 
 @pytest.mark.parametrize("name", [
     "flask_version", "flask_migration", "flask_backup", "flask_release",
-    "flask_app",
+    "flask_app", "flask_command",
 ])
 def test_what_the_command_line_says_of_one_application_asks_too(name, refuse):
     assert refuse("", BOTH, extra=[name]) == QUESTION % ("-e %s is for all of them." % name)

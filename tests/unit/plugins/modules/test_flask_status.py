@@ -9,17 +9,17 @@ import time
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import status as deployment_status
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records
-from ansible_collections.selfhost.flask.plugins.modules import flask_status
 
 
 @pytest.fixture
 def status(run, host, monkeypatch):
     """Asks the module."""
-    monkeypatch.setattr(flask_status, "data_of", lambda site: Data(host.database))
+    monkeypatch.setattr(deployment_status, "data_of", lambda site: Data(host.database))
     return lambda **options: run(
         "flask_status", name="blog", root=str(host.root), log=str(host.root / "log"), **options
     )
@@ -86,7 +86,7 @@ def test_says_how_often_a_program_ended_since_the_release_was_launched(status, h
 
 def test_says_which_database_nobody_copies(status, host, monkeypatch):
     lacking = Data(host.database, ("the PostgreSQL database shop on db",), ("the SQLite file /x.db", "the MySQL database shop"))
-    monkeypatch.setattr(flask_status, "data_of", lambda site: lacking)
+    monkeypatch.setattr(deployment_status, "data_of", lambda site: lacking)
     result = status()
     assert (result["databases"], result["not_copied"]) == (["/srv/blog.db"], ["the PostgreSQL database shop on db"])
     lines = "\n".join(result["table"])
