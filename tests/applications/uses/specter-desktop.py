@@ -2,8 +2,8 @@
 
 Until then the site is open to everybody: set `flask_basic_auth` before the first deployment, or the password right after it.
 The application keeps its data in files, and what it knows of them in memory, so it has one process. Its code is in `src`
-and is installed as a package, by `pyproject.toml`. `SKIP_HWI_INITIALISATION_AT_STARTUP` is for a server without hardware
-wallets; with them, `base_extra_packages: [libusb-1.0-0]`.
+and is installed as a package, by `pyproject.toml`. Debian's packages are for psutil, which has to be compiled here.
+`SKIP_HWI_INITIALISATION_AT_STARTUP` is for a server without hardware wallets; with them, add `libusb-1.0-0` to the packages.
 """
 
 from __future__ import annotations
