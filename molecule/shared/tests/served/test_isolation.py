@@ -94,7 +94,7 @@ TRIES = {
     "open its gate": "rm -f /srv/$1/gate/site.closed",
     "end its processes": "kill $2",
     "connect to its socket": "python3 -c 'import socket, sys; socket.socket(1).connect(sys.argv[1])' /srv/$1/run/live.sock",
-    "speak to the process manager": "supervisorctl status",
+    "speak to the process manager": "supervisorctl pid",
     "run its commands": "/usr/local/sbin/flask-$1 --version",
     "run them as its user": "runuser -u $1 -- true",
     "log in to its database by its name": "mysql --no-defaults --user=$1 --execute 'SELECT 1'",
