@@ -130,3 +130,30 @@ def test_an_unknown_name_is_not_shown_the_certificate_of_who_has_left(tmp_path):
     check = "openssl x509 -in %s/default.pem -noout -subject && openssl pkey -in %s/default.key -noout" % (tmp_path, tmp_path)
     assert "CN = localhost" in run(check).stdout and run(look, app="blog").stdout == ""
     assert {path.name for path in tmp_path.iterdir()} == {"blog.pem", "blog.key", "default.pem", "default.key"}
+
+
+FOUND = {"found": ["unit flask-microblog-backup.timer", "user microblog"], "stays": ["the administrators ana"], "begun": False, "set_up": True}
+
+
+def test_it_is_said_what_there_is_and_how_it_is_removed(evaluate):
+    said = evaluate("removal", "__removal_said", __removal=FOUND)
+    assert said[:3] == ["Of microblog, blog.example.com has:", *FOUND["found"]] and "-e flask_remove=microblog" in said[3]
+    nothing = {**FOUND, "found": []}
+    assert evaluate("removal", "__removal_said", __removal=nothing) == "There is nothing of microblog on blog.example.com."
+    assert evaluate("removal", "__removal_said", __removal={**nothing, "begun": True})[0].startswith("Of microblog")
+
+
+def test_it_is_said_what_is_gone_and_what_stays(evaluate):
+    said = evaluate("removal", "__removal_done", __removal=FOUND, __backup_target="/home/ana/microblog.tar", backup_restic_repository="sftp:x")
+    assert said[:2] == ["microblog is removed from blog.example.com.", "Its last backup is /home/ana/microblog.tar on this computer."]
+    assert said[3:] == ["Stays: the administrators ana", "Stays: the backups in sftp:x."]
+
+
+@pytest.mark.parametrize("given, meant, backed_up", [
+    ({}, False, True), ({"flask_remove": "microblog"}, True, True), ({"flask_remove": "microblog", "flask_remove_backup": "false"}, True, False),
+    ({"flask_remove": "microblog", "__removal": {**FOUND, "begun": True, "found": []}}, True, False),
+    ({"flask_remove": "microblog", "__removal": {**FOUND, "found": []}}, False, True),
+])
+def test_only_what_is_named_is_removed_and_what_was_begun_has_its_backup(given, meant, backed_up, evaluate):
+    given = {"__removal": FOUND, **given}
+    assert (evaluate("removal", "__removal_is_meant", **given), evaluate("removal", "__removal_is_backed_up", **given)) == (meant, backed_up)

@@ -8,7 +8,7 @@ from machine import Machine
 LOOK = r"""
 find / -xdev \( -path /proc -o -path /sys -o -path /var/log/journal \) -prune -o -name "*$1*" -print
 find /run /dev/shm -xdev -name "*$1*" -print
-grep -rIlw "$1" /etc /var/lib/selfhost /var/spool /usr/local/sbin || true
+grep -rIlw --exclude='*-' "$1" /etc /var/lib/selfhost /var/spool /usr/local/sbin || true
 getent passwd "$1" || true
 getent group "$1" || true
 systemctl list-units --all --plain --no-legend --no-pager | grep -F "$1" || true
