@@ -24,17 +24,27 @@ options:
       - V(role) is the role itself, of those that have tasks.
     required: true
   kind:
-    description: Of which kinds of parts, in this order; all of them where it is empty.
+    description:
+      - Of which kinds of parts, in this order; all that can be chosen where it is empty.
+      - V(always) stands for the roles that there is no choice of, with O(known).
     type: list
     elements: str
-    choices: [server, process, database, proxy, mail, companion]
+    choices: [server, process, database, proxy, mail, companion, always]
     default: []
+  known:
+    description: Whether to ask all parts that there are roles for, also those that are not in use.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
 - name: Install what the parts need
   ansible.builtin.apt:
     name: "{{ query('selfhost.flask.parts', 'packages') }}"
+
+- name: Say what the proxies and the roles leave on a host for an application
+  ansible.builtin.debug:
+    msg: "{{ query('selfhost.flask.parts', 'remains', kind=['proxy', 'always'], known=true) }}"
 
 - name: Set up the database
   ansible.builtin.include_role: {name: "{{ part }}"}
@@ -63,7 +73,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict | None = None, **options: Any) -> list:
         self.set_options(var_options=variables, direct=options)
         parts = Parts(self._loader, variables, self._templar.template)
-        chosen = [part for kind in self.get_option("kind") or CHOICES for part in parts.find_chosen(kind)]
+        find = parts.find_known if self.get_option("known") else parts.find_chosen
+        chosen = [part for kind in self.get_option("kind") or CHOICES for part in find(kind)]
         values = [self._value(field, part, variables) for field in terms for part in chosen]
         return [item for value in values for item in (value if isinstance(value, list) else [value])]
 

@@ -54,6 +54,10 @@ closed:
   description: What is closed now, V(all), V(writes) or V(nothing).
   type: str
   returned: always
+before:
+  description: What was closed before.
+  type: str
+  returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -91,7 +95,7 @@ def main() -> None:
     else:
         changed = establish(gate, params["closed"], params["retry_after"], params["text"])
     diff = dict(before="closed: %s\n" % before, after="closed: %s\n" % params["closed"])
-    module.exit_json(changed=changed, closed=params["closed"], **diff_result(module, diff))
+    module.exit_json(changed=changed, closed=params["closed"], before=before, **diff_result(module, diff))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ options:
     type: str
     choices: [always, on_create]
     default: always
+  connections:
+    description: How many connections the role may have at a time; 0 for as many as the server takes.
+    type: int
+    default: 0
   extensions:
     description: Extensions that the database has. One that is not named is left as it is.
     type: list
@@ -105,7 +109,7 @@ def changes(module: AnsibleModule) -> list:
     wait_for_server()
     setup = Setup(Wanted(
         params["name"], params["version"], params["locale"], params["extensions"], params["password"],
-        params["update_password"] == "always",
+        params["update_password"] == "always", params["connections"],
     ))
     setup.check()
     steps = setup.steps()
@@ -120,6 +124,7 @@ def main() -> None:
             name=dict(type="str", required=True),
             password=dict(type="str", default="", no_log=True),
             update_password=dict(type="str", choices=["always", "on_create"], default="always", no_log=False),
+            connections=dict(type="int", default=0),
             extensions=dict(type="list", elements="str", default=[]),
             version=dict(type="int", required=True),
             locale=dict(type="str", default="C.UTF-8"),

@@ -58,6 +58,11 @@ class Parts:
             raise AnsibleError(" ".join(problems))
         return [self._read(name) for name in self.names(kind)]
 
+    def find_known(self, kind: str) -> list[Part]:
+        """All parts of a kind that there are roles for, whether they are in use or not."""
+        parts = filter(None, map(self._read, self._known_names()))
+        return [part for part in parts if part.declaration.get("kind") == kind]
+
     def find_problems(self, kind: str) -> Iterator[str]:
         """What is wrong with the choice of a kind, and what to set."""
         for name in self.names(kind):
@@ -77,11 +82,13 @@ class Parts:
 
     def _shown(self, kind: str) -> str:
         """The names that would have been right."""
-        found = {path.parents[1].name for folder in self._folders() for path in folder.glob("*/" + DECLARATION)}
-        right = sorted(name for name in found if self._read(name).declaration.get("kind") == kind)
+        right = [part.name for part in self.find_known(kind)]
         if not right:
             return "nothing: there is none"
         return right[0] if len(right) == 1 else "%s or %s" % (", ".join(right[:-1]), right[-1])
+
+    def _known_names(self) -> list[str]:
+        return sorted({path.parents[1].name for folder in self._folders() for path in folder.glob("*/" + DECLARATION)})
 
     def _folders(self) -> list[Path]:
         """Where roles are: the collection's, and those beside the inventory, the playbook and in ansible's path."""

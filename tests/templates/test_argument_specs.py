@@ -68,7 +68,7 @@ def test_a_playbook_first_checks_what_is_asked_for(playbook):
 def test_what_undoes_or_overwrites_asks_for_which_application():
     plays = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))[0] for path in PLAYBOOKS}
     asking = {name for name, play in plays.items() if "__flask_effect" in play.get("vars", {})}
-    assert asking == {"maintenance", "restore", "rollback"}
+    assert asking == {"maintenance", "remove", "restore", "rollback"}
 
 
 def test_no_task_removes_a_database():

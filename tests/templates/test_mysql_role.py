@@ -11,7 +11,7 @@ import pytest
 
 ALL = "GRANT ALL PRIVILEGES ON `blog`.* TO `blog`@`localhost`\n"
 USAGE = "GRANT USAGE ON *.* TO `blog`@`localhost` IDENTIFIED VIA unix_socket\n"
-SOCKET = "anonymous 0\ndatabase\nplugin unix_socket\n" + USAGE + ALL
+SOCKET = "anonymous 0\ndatabase\nplugin unix_socket\nconnections 0\n" + USAGE + ALL
 OTHER = {"mysql_user": "other"}
 OTHERS = SOCKET.replace("`blog`@", "`other`@")
 
@@ -22,6 +22,9 @@ ANSWERS = {
     "nothing": ("", {}, False),
     "no database": (SOCKET.replace("database\n", ""), {}, False),
     "no user": ("anonymous 0\ndatabase\n", {}, False),
+    "a bound that is not wanted": (SOCKET.replace("connections 0", "connections 60"), {}, False),
+    "no bound": (SOCKET, {"flask_database_connections": 60}, False),
+    "the bound": (SOCKET.replace("connections 0", "connections 60"), {"flask_database_connections": 60}, True),
     "no rights": (SOCKET.replace(ALL, ""), {}, False),
     "fewer rights": (SOCKET.replace("ALL PRIVILEGES", "SELECT"), {}, False),
     "rights on more": (SOCKET + "GRANT SELECT ON `shop`.* TO `blog`@`localhost`\n", {}, False),

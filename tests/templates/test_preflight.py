@@ -252,6 +252,13 @@ def test_applications_of_two_hosts_may_have_the_same_names(refusals):
     assert refusals("flask", **neighbours({}, same)) == []
 
 
+@pytest.mark.parametrize("removed, refused", [("microblog", False), ("a-former-name", False), ("shop", True), ("", False)])
+def test_the_application_of_another_host_is_not_removed_from_this_one(removed, refused, refusals):
+    given = neighbours({"flask_app": "microblog"}, {})
+    said = refusals("flask", **{**given, "flask_remove": removed, "flask_app": removed or "microblog"})
+    assert said == (["flask_remove is 'shop', the application of shop and not of blog.example.com. Add --limit shop."] if refused else [])
+
+
 LOGIN = {"distribution": "debian", "distribution_version": "12", "taken": [], "sites": []}
 SITE = {"place": "first", "kind": "application", "domain": "blog.example.com", "path": "/etc/nginx/sites-enabled/a"}
 OTHER = {**SITE, "place": "other"}

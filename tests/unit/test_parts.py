@@ -15,7 +15,9 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._parts import CHOIC
 TOP = ROLES.parent
 FOLDERS = ("roles", "playbooks", "plugins/action", "plugins/lookup")
 NAMES = re.compile(r"mysql|mariadb|postgres|supervisor|nginx|postfix|gunicorn", re.I)
-PARTS = {path.parents[1].name: yaml.safe_load(path.read_text()) for path in ROLES.glob("*/vars/part.yml")}
+DECLARED = {path.parents[1].name: yaml.safe_load(path.read_text()) for path in ROLES.glob("*/vars/part.yml")}
+ALWAYS = {name for name, declared in DECLARED.items() if declared["kind"] == "always"}  # nobody chooses them
+PARTS = {name: declared for name, declared in DECLARED.items() if name not in ALWAYS}
 
 # Which lines may name a part, and why.
 EXCEPTIONS = {
@@ -54,6 +56,10 @@ def test_each_exception_is_still_one():
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_is_of_a_kind_that_can_be_chosen(name):
     assert PARTS[name]["kind"] in CHOICES
+
+
+def test_a_role_that_nobody_chooses_says_what_it_leaves_for_an_application():
+    assert {name: set(DECLARED[name]) for name in ALWAYS} == {name: {"kind", "remains"} for name in ALWAYS}
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))

@@ -42,6 +42,7 @@ def play(tmp_path):
 
 @pytest.mark.parametrize("playbook, arguments, messages", [
     ("restore.yml", ["-e", "flask_tsl=letsencrypt"], [ASKED + " This playbook replaces the data", UNKNOWN]),
+    ("remove.yml", ["-e", "flask_remove=shop"], [ASKED + " This playbook removes an application", "Choose one, such as by --limit"]),
     ("site.yml", ["-e", "flask_version=v2 flask_tls=letsencript"], [ASKED + " -e flask_version is for all", CHOICE]),
 ])
 def test_a_play_ends_with_what_to_set_before_it_looks_for_a_login(playbook, arguments, messages, play):

@@ -24,7 +24,7 @@ FLOORS = (
     "plan deployment",
     "backup certificate",
     "access",
-    "login",
+    "removal login",
     "doctor",
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}

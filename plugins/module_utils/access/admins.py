@@ -30,6 +30,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host.accounts impor
 
 FOLDER = "/var/lib/selfhost/admins"
 SUDOERS = "/etc/sudoers.d/selfhost-admins"  # by itself, one for all applications of an earlier version
+HOST = "_host"  # whose administrators are those of the last application that was removed; the next one takes them over
 SUDO = re.compile(r"(?m)^\S+ ALL=\(ALL:ALL\) NOPASSWD: ALL\n")
 
 
@@ -50,7 +51,7 @@ class Admins:
             self.listed.setdefault(user["name"], []).extend(lines_of(user["ssh_keys"] or [], user["name"]))
         self.login = [line for line in options["login_keys"].splitlines() if key_of(line)]
         records = read_records(folder)
-        self.own = records.pop(self.owner, {})
+        self.own = {**records.pop(HOST, {}), **records.pop(self.owner, {})}
         self.others = records
         self.left = [name for name in self._known() if name not in self.listed and find_user(name)]
         self.missing = {name: self._missing_groups(name) for name in self.listed}
@@ -59,8 +60,13 @@ class Admins:
         """Who was an administrator of this application: by its record, or before there was one."""
         return list(dict.fromkeys([*self.own, *re.findall(r"(?m)^(\S+) ALL=", content(self._sudoers_path()) or "")]))
 
+    def own_paths(self, owner: str = "") -> tuple:
+        """The record and the sudoers of this application, or of another owner."""
+        owner = owner or self.owner
+        return os.path.join(self.folder, owner + ".json"), "%s-%s" % (self.sudoers, owner)
+
     def _sudoers_path(self) -> str:
-        return "%s-%s" % (self.sudoers, self.owner)
+        return self.own_paths()[1]
 
     def _missing_groups(self, name: str) -> list:
         return [group for group in self.groups if not is_member(name, group)]
@@ -109,7 +115,7 @@ class Admins:
         staying = [] if final else [line for line in SUDO.findall(content(path) or "") if line not in self.text]
         wanted[path] = self.text + "".join(staying)
         if final:
-            wanted[self.sudoers] = None
+            wanted.update(dict.fromkeys([self.sudoers, *self.own_paths(HOST)]))
         return wanted
 
     def _given(self, name: str) -> list:
@@ -128,7 +134,7 @@ class Admins:
         return [key for key in recorded if key not in given and not self._givers(name, key)]
 
     def _record_path(self) -> str:
-        return os.path.join(self.folder, self.owner + ".json")
+        return self.own_paths()[0]
 
     def _record(self, final: bool) -> str:
         """What this application gives, as its record says it."""
@@ -199,6 +205,7 @@ class Admins:
             "%s is no longer an administrator, and loses the keys, the groups and the sudo that %s gave. The account "
             "stays%s. To remove it: `sudo userdel -r %s`." % (name, self.owner, self._remains(name), name)
             for name in self.left
+            if not self._givers(name)
         ]
 
     def _stays(self, name: str) -> list:

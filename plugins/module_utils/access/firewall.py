@@ -78,6 +78,19 @@ def rule_commands(existing: dict, wanted: dict, owner: str) -> list:
     ]
 
 
+def farewell_commands(existing: dict, owner: str, is_last: bool) -> list:
+    """The commands that take away what only one application needs.
+
+    After the last one, the host still has to reach others: for updates, for its mail, for names and the time.
+    """
+    commands = []
+    for rule, comment in existing.items():
+        left = owners_of(comment) - {owner} | ({SSH} if is_last and "out" in rule else set())
+        if owner in owners_of(comment):
+            commands.append(_command(rule, left) if left else ["ufw", "--force", "delete", *rule])
+    return commands
+
+
 def both_families(rules: dict, commands: list) -> list:
     """The commands that give rules from a time without IPv6 their other half, but for those that go anyway.
 

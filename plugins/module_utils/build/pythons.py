@@ -112,13 +112,13 @@ class Pythons:
         """Sees that it is there and whole: root's, and readable for everybody."""
         make_folders(os.path.join(FOLDER, USERS))
         with locked():
-            user = os.path.join(FOLDER, USERS, re.sub(r"\W", "_", venvs))
+            user = place_of(venvs)
             if not os.path.islink(user):
                 os.symlink(venvs, user)
             home = os.path.dirname(os.path.dirname(wanted.path))
             if not runs(self.module, wanted.path):
                 self.install(wanted.version, home)
-                self.prune(os.path.basename(home))
+                prune(os.path.basename(home))
 
     def install(self, version: str, home: str) -> None:
         remove(home)
@@ -133,13 +133,26 @@ class Pythons:
         os.chmod(os.path.join(FOLDER, ".lock"), 0o600)  # uv's own, which everybody could write to
         os.sync()
 
-    def prune(self, kept: str) -> None:
-        """Removes those that no application's environment is made with any more."""
-        links = glob.glob(os.path.join(FOLDER, USERS, "*", "*", "bin", "python"))
-        used = {kept, *(os.path.relpath(os.path.realpath(link), FOLDER).split(os.sep)[0] for link in links)}
-        for path in glob.glob(os.path.join(FOLDER, "cpython-*")):
-            if os.path.basename(path) not in used:
-                remove(path)
+
+def place_of(venvs: str) -> str:
+    """The link that says which application's environments may be made with one of these."""
+    return os.path.join(FOLDER, USERS, re.sub(r"\W", "_", venvs))
+
+
+def leave_pythons(venvs: str) -> None:
+    """An application needs none of them any more."""
+    with locked():
+        remove(place_of(venvs))
+        prune()
+
+
+def prune(kept: str = "") -> None:
+    """Removes those that no application's environment is made with any more."""
+    links = glob.glob(os.path.join(FOLDER, USERS, "*", "*", "bin", "python"))
+    used = {kept, *(os.path.relpath(os.path.realpath(link), FOLDER).split(os.sep)[0] for link in links)}
+    for path in glob.glob(os.path.join(FOLDER, "cpython-*")):
+        if os.path.basename(path) not in used:
+            remove(path)
 
 
 def interpreter_of(wish: str, key: str, version: str) -> Interpreter:

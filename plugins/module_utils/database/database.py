@@ -98,6 +98,14 @@ class Database:
         """About how many bytes it has."""
         raise NotImplementedError
 
+    def is_there(self) -> bool:
+        """Whether this host's server has it, which may not be installed; CommandError where that does not answer."""
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        """Ends it for good, and what copies have left beside it."""
+        raise NotImplementedError
+
     def folders(self) -> list:
         """Where a copy needs its room, beside that of the dump."""
         return []

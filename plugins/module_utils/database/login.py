@@ -30,6 +30,10 @@ class Login:
         """These are valid from now on, the last one as the one that stays; no other is."""
         raise NotImplementedError
 
+    def remove(self) -> None:
+        """Nobody logs in with it any more."""
+        raise NotImplementedError
+
 
 class Account(NamedTuple):
     """What an application logs in with; nothing where its database is not this host's, or the account another one's."""

@@ -26,6 +26,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_logi
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 
 MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
+TRIED, RESTORED, REPLACED = "__tried", "__restored", "__replaced"  # databases that are there for a while
 LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
 SWAPS = 90
 KINDS = ("TRIGGER", "EVENT", "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY")
@@ -96,6 +97,17 @@ class MySQL(Database):
         )
         return int(float(rows[0][0]))
 
+    def is_there(self) -> bool:
+        if not shutil.which(CLIENT):
+            return False
+        query = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '%s'" % checked(self.name)
+        return ask(query, "mysql") != [["0"]]
+
+    def remove(self) -> None:
+        """The database itself last: where it is, the rest is looked for."""
+        for name in (self.name + TRIED, self.name + RESTORED, self.name + REPLACED, self.name):
+            ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
+
     def content(self) -> Iterator[bytes]:
         """The tables first; then what can't be moved between databases: views, triggers, routines."""
         common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob"]
@@ -111,7 +123,7 @@ class MySQL(Database):
 
     def load(self, dump: BinaryIO, manifest: dict, scratch: bool) -> None:
         """Into a database of its own, whose tables then take the others' places, all in one step."""
-        beside, replaced = self.name + ("__tried" if scratch else "__restored"), self.name + "__replaced"
+        beside, replaced = self.name + (TRIED if scratch else RESTORED), self.name + REPLACED
         self._make(beside)
         try:
             feed([CLIENT, beside], dump, mark=MARK)

@@ -48,6 +48,9 @@ class MySQLLogin(Login):
         for statement in (self._mariadb if is_mariadb else self._mysql)(passwords):
             self._ask("ALTER USER '%s'@'localhost' %s" % (self.name, statement))
 
+    def remove(self) -> None:
+        ask("DROP USER IF EXISTS '%s'@'localhost'" % self.name, "mysql")
+
     def _mariadb(self, passwords: tuple) -> list:
         ways = ["mysql_native_password USING '%s'" % native_hash(one) if one else "unix_socket" for one in passwords]
         return ["IDENTIFIED VIA " + " OR ".join(ways)]

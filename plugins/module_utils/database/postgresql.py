@@ -9,12 +9,14 @@ import glob
 import json
 import os
 import re
+import shutil
 from typing import BinaryIO, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import output_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import VERSION_TABLE, Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_client import (
     ADMIN,
+    CLIENT,
     EXTENSIONS,
     address,
     ask,
@@ -29,6 +31,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     HEADER,
     LISTED,
     REPLACED,
+    TRIED,
     Loader,
     Schemas,
     shown,
@@ -113,6 +116,15 @@ class PostgreSQL(Database):
 
     def size(self) -> int:
         return int(self.ask("SELECT pg_database_size(current_database())")[0][0])
+
+    def is_there(self) -> bool:
+        query = "SELECT COUNT(*) FROM pg_database WHERE datname = %s" % literal(self.name)
+        return bool(shutil.which(CLIENT)) and ask(query) != [["0"]]
+
+    def remove(self) -> None:
+        """The database itself last: where it is, the rest is looked for. Who is connected to one is cut off."""
+        for name in (self.name + TRIED, self.name):
+            ask("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quoted(name))
 
     def _extensions(self, schemas: Schemas) -> list:
         """[name, schema] of those that the database has; a schema that a restoration replaces has none from here on."""

@@ -23,11 +23,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     psql,
     quoted,
 )
+from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_login import LOADER
 
 HEADER = b"-- selfhost.flask: "
 COMPLETE = b"-- PostgreSQL database dump complete"
 LOADERS = "selfhost_loaders"  # pg_hba.conf lets the system user of an application log in as its loader
-LOADER, TRIED, REPLACED = "__loader", "__tried", "__replaced"
+TRIED, REPLACED = "__tried", "__replaced"
 LOCK_WAIT, ATTEMPTS = 2, 90  # seconds that old tables wait for who still reads them, and how often
 # The application's tables: neither the system's, nor an extension's, nor what a restoration has replaced.
 LISTED = """

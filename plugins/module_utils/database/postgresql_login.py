@@ -22,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.login impo
 from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_client import ask, literal, quoted
 
 ASKED = "selfhost_passwords"  # the group whose members are asked for their passwords
+LOADER = "__loader"  # behind its name, of the role that loads copies
 METHOD = "SCRAM-SHA-256"
 ITERATIONS = 4096
 
@@ -52,6 +53,11 @@ class PostgreSQLLogin(Login):
         statement = self._password(passwords[-1])
         verb = "GRANT %s TO %s" if is_asked else "REVOKE %s FROM %s"
         self._ask(statement + verb % (quoted(ASKED), quoted(self.name)))
+
+    def remove(self) -> None:
+        """With the role that has loaded copies for it."""
+        for name in (self.name + LOADER, self.name):
+            ask("DROP ROLE IF EXISTS %s" % quoted(name))
 
     def _password(self, password: str) -> str:
         return "ALTER ROLE %s PASSWORD %s; " % (quoted(self.name), literal(secret_of(password)) if password else "NULL")

@@ -28,9 +28,11 @@ NOT_THERE = (
     "`apt-cache search postgresql-{1}` names them."
 )
 BAD_LINE = "Line %s of pg_hba.conf is refused: %s. Nobody is let in by it. See postgresql_hba."
+UNLIMITED = -1
 RIGHTS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 ROLES = """
-SELECT rolname, rolcanlogin AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) FROM pg_roles
+SELECT rolname, rolcanlogin AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls), rolconnlimit
+FROM pg_roles
 """
 DATABASES = """
 SELECT datname, pg_get_userbyid(datdba),
@@ -56,6 +58,7 @@ class Wanted(NamedTuple):
     extensions: list
     password: str = ""
     sets_password: bool = True  # also of a role that is there already
+    connections: int = 0  # at a time; 0 for as many as the server takes
 
 
 class Step(NamedTuple):
@@ -70,7 +73,9 @@ class Setup:
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self.roles = {name: is_right == "t" for name, is_right in ask(ROLES)}
+        rows = ask(ROLES)
+        self.roles = {name: is_right == "t" for name, is_right, dummy in rows}
+        self.limits = {name: int(limit) for name, dummy, limit in rows}
         self.databases = {name: (owner, is_open == "t") for name, owner, is_open in ask(DATABASES)}
 
     def check(self) -> None:
@@ -98,6 +103,11 @@ class Setup:
             yield statement("create the role %s" % name, "CREATE ROLE %s %s" % (quoted(name), RIGHTS))
         elif not self.roles[name]:
             yield statement("take all other rights from the role %s" % name, "ALTER ROLE %s %s" % (quoted(name), RIGHTS))
+
+        limit = self.wanted.connections or UNLIMITED
+        if self.limits.get(name, UNLIMITED) != limit:
+            words = "let the role %s have %s connections at a time" % (name, self.wanted.connections or "all")
+            yield statement(words, "ALTER ROLE %s CONNECTION LIMIT %d" % (quoted(name), limit))
 
     def _password(self) -> Iterator[Step]:
         """A deployment changes that of its own application: the version that serves logs in with the old one."""

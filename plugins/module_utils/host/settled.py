@@ -9,6 +9,7 @@ right, only what to look for.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import os
@@ -36,6 +37,16 @@ def note(module: AnsibleModule) -> None:
     if read_json(path) != record:
         make_folders(FOLDER, 0o700)
         write_json(path, record)
+
+
+def records_of(patterns: list) -> list:
+    """The records of tasks that have written one of these files, or into one of these folders; patterns among them."""
+    found, patterns = [], [*patterns, *(pattern + "/*" for pattern in patterns)]
+    for path in sorted(glob.glob(FOLDER + "/*.json")):
+        written = [item["dest"] for item in (read_json(path) or {}).get("files", [])]
+        if any(fnmatch.fnmatchcase(one, pattern) for one in written for pattern in patterns):
+            found.append(path)
+    return found
 
 
 def look(module: AnsibleModule) -> dict:

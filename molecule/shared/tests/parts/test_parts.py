@@ -15,6 +15,7 @@ import pytest
 import yaml
 from machine import APP, TOP, Machine, scenario_state
 from playbook import Visitors, run, spoken
+from remains import remains_of
 
 TOYS = TOP / "tests/parts"
 STACK = {
@@ -150,3 +151,9 @@ def test_the_doctor_finds_a_slot_that_is_down(machine, play):
     answer = play("update.yml")
     assert answer.returncode == 0, spoken(answer)
     assert machine.answers()
+
+
+def test_nothing_is_left_of_an_application_that_is_removed(machine, play, tmp_path):
+    answer = play("remove.yml", "-e", "flask_remove=%s" % APP, "-e", "flask_backup_fetch=%s" % tmp_path)
+    assert answer.returncode == 0, spoken(answer)
+    assert remains_of(machine, APP) == [] and len(list(tmp_path.iterdir())) == 1

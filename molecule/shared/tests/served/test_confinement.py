@@ -58,6 +58,12 @@ def test_the_application_has_no_capabilities(host: Host) -> None:
             assert f"{kind}:\t0000000000000000" in status
 
 
+def test_the_application_can_t_take_all_processes_of_the_host(host: Host) -> None:
+    for process in processes(host, "gunicorn"):
+        limits = host.file(f"/proc/{process}/limits").content_string
+        assert re.search(r"(?m)^Max processes +1024 +1024 ", limits), limits
+
+
 @pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in READ_ONLY.items() for path in paths])
 def test_the_system_is_read_only(host: Host, name: str, path: str) -> None:
     assert "Read-only file system" in inside(host, name, f"touch {path}/intruder")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
 
 import pytest
-from machine import ADMIN, APP, ROOT
+from machine import ADMIN, APP, ROOT, Machine
 from testinfra.host import Host
 
 MODES = {
@@ -73,3 +74,71 @@ def test_settings_are_hidden_from_other_users(host: Host, user: str) -> None:
 def test_uploads_and_logs_are_hidden_from_other_users(host: Host) -> None:
     for folder in (f"{ROOT}/shared/instance", f"/var/log/{APP}", f"/var/backups/{APP}", f"/var/cache/{APP}"):
         assert host.run(f"runuser -u nobody -- ls {folder}").rc != 0
+
+
+NEIGHBOUR = "neighbour"
+# What another application of the host tries, and whether it is refused; $1 is the name of this one, $2 a process of it.
+TRIES = {
+    "read its settings": "cat /srv/$1/shared/.env /srv/$1/current/.env",
+    "read its uploads": "ls /srv/$1/shared /srv/$1/shared/instance",
+    "read its logs": "ls /var/log/$1",
+    "read its cache": "ls /var/cache/$1",
+    "read its backups": "ls /var/backups/$1",
+    "read its certificate's key": "cat /etc/ssl/selfhost/$1.key",
+    "read its environment": "cat /proc/$2/environ",
+    "look into its memory": "head -c 1 /proc/$2/mem",
+    "write to its code": "touch /srv/$1/current/intruder",
+    "write to its folder": "touch /srv/$1/intruder",
+    "write to its data": "touch /srv/$1/shared/instance/intruder",
+    "replace its socket": "ln -sfn green.sock /srv/$1/run/live.sock",
+    "open its gate": "rm -f /srv/$1/gate/site.closed",
+    "end its processes": "kill $2",
+    "connect to its socket": "python3 -c 'import socket, sys; socket.socket(1).connect(sys.argv[1])' /srv/$1/run/live.sock",
+    "speak to the process manager": "supervisorctl pid",
+    "run its commands": "/usr/local/sbin/flask-$1 --version",
+    "run them as its user": "runuser -u $1 -- true",
+    "log in to its database by its name": "mysql --no-defaults --user=$1 --execute 'SELECT 1'",
+    "use its database": "mysql --no-defaults --execute \"SHOW TABLES\" $1",
+    "see its processes' files": "ls /proc/$2/fd",
+}
+
+
+OWN_TRIES = "kill -0 $$ && cat /proc/$$/environ >/dev/null && mysql --no-defaults --execute 'SHOW TABLES' $(id -un)"
+ACCOUNT = """
+useradd --system --no-create-home --shell /usr/sbin/nologin "$1"
+mysql --execute "CREATE DATABASE $1"
+mysql --execute "CREATE USER '$1'@localhost IDENTIFIED VIA unix_socket" 2>/dev/null ||
+    mysql --execute "CREATE USER '$1'@localhost IDENTIFIED WITH auth_socket"
+mysql --execute "GRANT ALL ON $1.* TO '$1'@localhost"
+"""
+ALL = """
+user=$1 app=$2 process=$(pgrep --oldest --uid "$2" gunicorn)
+shift 2
+while [ $# -gt 0 ]; do
+    if runuser -u "$user" -- timeout 10 sh -c "$2" sh "$app" "$process" >/dev/null 2>&1; then echo "$1"; fi
+    shift 2
+done
+"""
+
+
+@pytest.fixture
+def neighbour(machine: Machine) -> Iterator[Callable[[dict[str, str]], list[str]]]:
+    """Another application's user, with a database of its own, and less around it than a process of the application server has.
+
+    Of what it tries, that in which it succeeds.
+    """
+    made = machine.inside(ACCOUNT, NEIGHBOUR)
+    assert made.returncode == 0, made.stderr
+
+    def succeed(tries: dict[str, str]) -> list[str]:
+        words = [word for pair in tries.items() for word in pair]
+        return machine.inside(ALL, NEIGHBOUR, APP, *words).stdout.splitlines()
+
+    yield succeed
+    machine.inside('mysql -e "DROP DATABASE $1; DROP USER \'$1\'@localhost"; userdel "$1"', NEIGHBOUR)
+
+
+def test_another_application_can_do_nothing_to_this_one(neighbour: Callable[[dict[str, str]], list[str]], machine: Machine) -> None:
+    """The first one is what it may do with its own, so that the others fail for what they are."""
+    assert neighbour({"use its own": OWN_TRIES, **TRIES}) == ["use its own"]
+    assert machine.answers()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import BinaryIO, Iterator
 
@@ -36,6 +37,12 @@ class FolderDatabase(Database):
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def is_there(self) -> bool:
+        return self.folder.is_dir()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
 
     def content(self) -> Iterator[bytes]:
         yield json.dumps(self._rows()).encode()

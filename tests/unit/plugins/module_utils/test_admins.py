@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.access import admins as access_admins
+from ansible_collections.selfhost.flask.plugins.module_utils.access import farewell
 from ansible_collections.selfhost.flask.plugins.module_utils.access.admins import Admins, Refused
 from ansible_collections.selfhost.flask.plugins.module_utils.host import accounts as host_accounts
 
@@ -245,3 +246,77 @@ def test_the_record_says_who_got_what(host):
     host.become(ana=[K1])
     record = json.loads((host.folder / "records/blog.json").read_text())
     assert record == {"ana": {"keys": [OLD], "groups": ["sudo"]}}
+
+
+LEAVING = "ana ALL=(ALL:ALL) NOPASSWD: ALL\n"
+
+
+@pytest.fixture
+def leave(host, monkeypatch):
+    """The application blog leaves; what is said and what is run."""
+    monkeypatch.setattr(farewell, "write_file", lambda path, data, mode, uid, gid: host.write(path, data, mode))
+    monkeypatch.setattr(farewell, "rules", lambda module: {})
+    monkeypatch.setattr(farewell, "Guard", lambda module, folder: SimpleNamespace(
+        hold=lambda: None, pending=lambda: host.pending, release=lambda: None))
+    folders = str(host.folder / "records"), str(host.folder / "sudoers.d/admins")
+    monkeypatch.setattr(farewell, "Admins", lambda module: Admins(module, *folders))
+    host.pending = False
+
+    def leave():
+        host.calls.clear()
+        parting = farewell.parting_of(SimpleNamespace(run_command=host.run_command), "blog")
+        if parting.words:
+            parting.make()
+        return parting, host.calls
+
+    return leave
+
+
+def test_an_application_that_leaves_takes_along_what_nobody_else_gives(host, leave):
+    for name in ("ana", "bob"):
+        host.add_user(name, groups=())
+    host.become(ana=[K1], bob=[K3], sudoers=LEAVING)
+    host.become("shop", bob=[K3], ana=[])
+    host.become("shop", bob=[K3])
+    for name in ("ana", "bob"):
+        host.members["sudo"].append(name)
+    parting, calls = leave()
+    assert host.keys("ana").read_text() == "" and host.keys("bob").read_text() == K3 + "\n"
+    assert calls == [["gpasswd", "-d", "ana", "sudo"]]
+    assert [note.split()[0] for note in parting.notes] == ["ana"]
+    names = {path.name for folder in ("records", "sudoers.d") for path in (host.folder / folder).iterdir()}
+    assert names == {"shop.json", "admins-shop"}
+    assert leave()[0].words == []
+
+
+def test_after_the_last_application_the_administrators_still_get_in_and_the_next_one_takes_them_over(host, leave):
+    host.add_user("ana")
+    host.become(ana=[K1], sudoers=LEAVING)
+    parting, calls = leave()
+    assert host.keys("ana").read_text() == K1 + "\n" and calls == []
+    assert parting.stays == ["the administrators ana, who are the host's now"] and parting.notes == []
+    names = {path.name for folder in ("records", "sudoers.d") for path in (host.folder / folder).iterdir()}
+    assert names == {"_host.json", "admins-_host"} and leave()[0].words == []
+    assert (host.folder / "sudoers.d/admins-_host").read_text() == LEAVING
+    host.add_user("bob")
+    admins = host.admins("shop", bob=[K3])
+    assert admins.left == ["ana"] and admins.files()[str(host.folder / "sudoers.d/admins-_host")] is None
+    assert admins.files()[str(host.keys("ana"))] == ""
+
+
+def test_administrators_of_before_there_were_records_still_get_in(host, leave):
+    host.add_user("ana")
+    (host.folder / "sudoers.d/admins-blog").write_text(LEAVING)
+    (host.folder / "records").mkdir()
+    leave()
+    assert (host.folder / "sudoers.d/admins-_host").read_text() == LEAVING
+    assert host.admins("shop", bob=[K3]).left == ["ana"]
+
+
+def test_nobody_leaves_while_a_change_waits_for_its_proof(host, leave):
+    host.add_user("ana")
+    host.become(ana=[K1], sudoers=LEAVING)
+    host.pending = True
+    with pytest.raises(Refused, match="not confirmed yet"):
+        leave()
+    assert (host.folder / "sudoers.d/admins-blog").exists()

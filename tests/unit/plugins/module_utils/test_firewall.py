@@ -130,3 +130,21 @@ def test_a_rule_that_makes_a_limit_void_is_found(words, limited):
 ])
 def test_a_limit_that_counts_is_no_finding(rules):
     assert firewall.void_limits(None, rules, [22]) == []
+
+
+OUT = ("allow", "out", "53")
+# what there is, whether blog is the last application, and the commands that take it away
+FAREWELLS = {
+    "nothing of it": ({SSH: "selfhost:ssh", WEB: "selfhost:shop", OUT: ""}, False, []),
+    "only its own": ({WEB: "selfhost:blog"}, False, ["--force delete allow 443/tcp"]),
+    "another's, too": ({WEB: "selfhost:blog,shop"}, False, ["allow 443/tcp comment selfhost:shop"]),
+    "its way out": ({OUT: "selfhost:blog"}, False, ["--force delete allow out 53"]),
+    "the host's way out": ({OUT: "selfhost:blog", SSH: "selfhost:ssh"}, True, ["allow out 53 comment selfhost:ssh"]),
+    "the last site": ({WEB: "selfhost:blog", SSH: "selfhost:ssh"}, True, ["--force delete allow 443/tcp"]),
+}
+
+
+@pytest.mark.parametrize("case", FAREWELLS)
+def test_an_application_that_leaves_takes_its_rules_along(case):
+    existing, is_last, commands = FAREWELLS[case]
+    assert [" ".join(command[1:]) for command in firewall.farewell_commands(existing, "blog", is_last)] == commands

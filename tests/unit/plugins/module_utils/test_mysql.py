@@ -194,3 +194,20 @@ def test_a_dump_that_does_not_say_that_it_is_complete_is_none(server, monkeypatc
     monkeypatch.setattr(mysql, "output_of", lambda argv, user="": iter([b"CREATE TABLE", b" posts"]))
     with pytest.raises(DatabaseError, match="did not come to its end"):
         list(MySQL("blog").content())
+
+
+def test_it_is_removed_with_what_copies_have_left(server, monkeypatch):
+    monkeypatch.setattr(mysql.shutil, "which", lambda name: "/usr/bin/" + name)
+    server.databases.update(blog__restored={}, blog__tried={}, shop={})
+    MySQL("blog").remove()
+    assert set(server.databases) == {"shop"} and server.asked[-1] == "DROP DATABASE IF EXISTS `blog`"
+    MySQL("blog").remove()
+
+
+def test_whether_it_is_there_is_asked_where_there_is_a_server(server, monkeypatch):
+    answers = {"blog": [["1"]], "shop": [["0"]]}
+    monkeypatch.setattr(mysql, "ask", lambda query, database: answers[query.split("'")[1]])
+    monkeypatch.setattr(mysql.shutil, "which", lambda name: name)
+    assert MySQL("blog").is_there() and not MySQL("shop").is_there()
+    monkeypatch.setattr(mysql.shutil, "which", lambda name: None)
+    assert not MySQL("blog").is_there()

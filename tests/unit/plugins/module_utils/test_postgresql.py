@@ -210,3 +210,18 @@ def test_only_a_server_that_was_set_up_for_it_is_copied(tmp_path, monkeypatch):
     assert data_of(site, {}).missing == ("the PostgreSQL database blog",)
     (tmp_path / "selfhost.conf").touch()
     assert data_of(site, {}).pairs() == [["postgresql", "blog"]] and data_of(site, {}).missing == ()
+
+
+def test_it_is_removed_with_what_a_drill_has_left_whoever_is_connected(server):
+    PostgreSQL("blog").remove()
+    assert [query for _, query in server.asked] == [
+        'DROP DATABASE IF EXISTS "blog__tried" WITH (FORCE)', 'DROP DATABASE IF EXISTS "blog" WITH (FORCE)',
+    ]
+
+
+def test_whether_it_is_there_is_asked_where_there_is_a_server(server, monkeypatch):
+    monkeypatch.setattr(postgresql.shutil, "which", lambda name: name)
+    monkeypatch.setattr(postgresql, "ask", lambda query: [["1" if "'blog'" in query else "0"]])
+    assert PostgreSQL("blog").is_there() and not PostgreSQL("shop").is_there()
+    monkeypatch.setattr(postgresql.shutil, "which", lambda name: None)
+    assert not PostgreSQL("blog").is_there()

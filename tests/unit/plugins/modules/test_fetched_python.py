@@ -188,3 +188,15 @@ def test_uv_is_renewed_once_a_month_because_it_is_what_knows_the_newest(venv, ho
     os.utime(host.tools / "bin/uv", (0, 0))
     host.failing = ["--target"]
     assert not venv()["changed"] and "uv can't be renewed" in warnings[0]
+
+
+def test_an_application_that_leaves_takes_along_what_no_other_needs(venv, root, host):
+    venv()
+    mine = host.folder / ".users" / "".join(sign if sign.isalnum() or sign == "_" else "_" for sign in str(root / "venvs"))
+    assert mine.is_symlink() and list(host.folder.glob("cpython-*"))
+    (host.folder / ".users/other").symlink_to(root / "venvs")
+    pythons.leave_pythons(str(root / "venvs"))
+    assert not mine.is_symlink() and list(host.folder.glob("cpython-*"))
+    (host.folder / ".users/other").unlink()
+    pythons.leave_pythons(str(root / "venvs"))
+    assert not list(host.folder.glob("cpython-*"))

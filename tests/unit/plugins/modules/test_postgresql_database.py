@@ -17,7 +17,7 @@ from ansible_collections.selfhost.flask.plugins.modules import postgresql_databa
 WANTED = {"name": "blog", "version": 15, "extensions": ["citext"]}
 CHECK = {"_ansible_check_mode": True, "_ansible_diff": True}
 BARE = {
-    "FROM pg_roles": [["postgres", "f"]],
+    "FROM pg_roles": [["postgres", "f", "-1"]],
     "FROM pg_database\n": [["postgres", "postgres", "t"], ["template1", "postgres", "t"], ["template0", "postgres", "t"]],
     "server_version_num": [["150004"]],
     "pg_available_extensions": [["citext"], ["plpgsql"]],
@@ -26,7 +26,7 @@ BARE = {
 }
 COMPLETE = {
     **BARE,
-    "FROM pg_roles": [[name, "t"] for name in ("blog", "selfhost_loaders", "selfhost_passwords")] + [["postgres", "f"]],
+    "FROM pg_roles": [[name, "t", "-1"] for name in ("blog", "selfhost_loaders", "selfhost_passwords")] + [["postgres", "f", "-1"]],
     "FROM pg_database\n": [[name, owner, "f"] for name, owner in (("blog", "blog"), ("postgres", "postgres"), ("template1", "postgres"))],
     "pg_db_role_setting": [["schema"], ["path"], ["extension citext"], ["extension plpgsql"]],
 }
@@ -82,7 +82,8 @@ def test_what_is_complete_is_left_alone(server, run):
 
 # what the server has instead, and what is done
 MISFITS = {
-    "a role that may do more": ({"FROM pg_roles": [["blog", "f"], *COMPLETE["FROM pg_roles"][1:]]}, 'ALTER ROLE "blog" LOGIN NOSUPERUSER'),
+    "a role that may do more": ({"FROM pg_roles": [["blog", "f", "-1"], *COMPLETE["FROM pg_roles"][1:]]}, 'ALTER ROLE "blog" LOGIN NOSUPERUSER'),
+    "a bound that is not wanted": ({"FROM pg_roles": [["blog", "t", "5"], *COMPLETE["FROM pg_roles"][1:]]}, '"blog" CONNECTION LIMIT -1'),
     "another's database": ({"FROM pg_database\n": [["blog", "bob", "f"], *COMPLETE["FROM pg_database\n"][1:]]}, 'OWNER TO "blog"'),
     "a database for all": ({"FROM pg_database\n": [["blog", "blog", "t"], *COMPLETE["FROM pg_database\n"][1:]]}, 'REVOKE ALL ON DATABASE "blog"'),
     "a schema for all": ({"pg_db_role_setting": [*COMPLETE["pg_db_role_setting"], ["open"]]}, "REVOKE CREATE ON SCHEMA public"),
@@ -135,3 +136,12 @@ def test_a_server_that_is_stopped_is_said(server, run, monkeypatch):
     monkeypatch.setattr(postgresql_database, "ask", ask)
     answer = run("postgresql_database", **WANTED)
     assert answer["failed"] and answer["msg"].startswith("PostgreSQL can't be asked: psql: could not connect\n`journalctl")
+
+
+@pytest.mark.parametrize("answers", [BARE, COMPLETE])
+def test_a_role_has_as_many_connections_as_it_may(answers, server, run):
+    server["answers"] = answers
+    run("postgresql_database", **WANTED, connections=60)
+    assert ("postgres", 'ALTER ROLE "blog" CONNECTION LIMIT 60') in server["made"]
+    server["answers"] = {**COMPLETE, "FROM pg_roles": [["blog", "t", "60"], *COMPLETE["FROM pg_roles"][1:]]}
+    assert not run("postgresql_database", **WANTED, connections=60)["changed"]

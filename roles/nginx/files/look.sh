@@ -1,0 +1,2 @@
+[ "$(readlink /etc/ssl/selfhost/default.pem)" != "$app.pem" ] ||
+    echo "the certificate of $app that is shown for unknown names"
