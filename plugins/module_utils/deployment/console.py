@@ -22,9 +22,14 @@ ENTRIES = 15  # of what was deployed when
 BUSY = "%(owner)s is at work on the application: %(reason)s. Nothing was changed; try again when that has ended."
 
 
+def say(lines: list) -> None:
+    """For whoever typed the command."""
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
 def say_status(site: Site, dummy: argparse.Namespace) -> None:
     """Prints what is served, and what was deployed when."""
-    print("\n".join(table(status(site, ENTRIES))))
+    say(table(status(site, ENTRIES)))
 
 
 def show_logs(site: Site, args: argparse.Namespace) -> None:
@@ -67,7 +72,8 @@ def restart_release(site: Site, dummy: argparse.Namespace) -> None:
     finally:
         Lock(site).release(own)
     slots = Slots(site)
-    print("\n".join(problems + ["%s runs anew, in the slot %s." % (site.release_name(slots.release(slots.live())), slots.live())]))
+    live = slots.live()
+    say(problems + ["%s runs anew, in the slot %s." % (site.release_name(slots.release(live)), live)])
 
 
 def parsed(argv: list) -> argparse.Namespace:
@@ -96,4 +102,4 @@ def main(argv: list) -> None:
     try:
         RUN[args.command](site, args)
     except (NotRestarted, Busy, clients.NoClient) as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from error
