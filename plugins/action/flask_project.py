@@ -80,7 +80,7 @@ def shown(project: Project, kept: list) -> list:
         "Python": found.python and "%s (%s)" % (found.python, found.python_from) or "the server's own",
         "requirements": found.requirements,
         "migrations": found.migrations and found.migrations + "/",
-        "database": found.database and "%s (%s)" % (found.database, found.database_from) or "mysql, unless you choose another",
+        "database": found.database and "%s (%s)" % (found.database, found.database_from) or "the default, unless you choose another",
         "services": ", ".join(found.services) or "none",
         "settings": ", ".join(found.settings) or "no .env.example",
     }
