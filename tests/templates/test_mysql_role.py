@@ -56,4 +56,4 @@ def test_only_a_server_that_lacks_nothing_is_left_alone(answer, given, complete,
 def test_the_question_is_one_argument_of_the_client(mysql):
     *options, query = shlex.split(mysql("__mysql_ask").partition(") ")[2])
     assert "--force" in options  # what is not there yet is no reason to say nothing of the rest
-    assert query.count(";") == 3 and "FOR 'blog'@localhost" in query
+    assert query.count(";") == 4 and "FOR 'blog'@localhost" in query
