@@ -2,7 +2,7 @@
 
 When it is loaded, the application makes links in `app/static/build` and writes beside its code. The build loads it once, so
 that the links are a part of the release, and `CONFIG_VOLUME` has all else written to `instance`. A search needs the internet.
-Its key is its own, in `instance/whoogle.key`.
+`wsgi.py` gives it the key of its `.env`; else it would make one of its own.
 """
 
 from __future__ import annotations
