@@ -35,8 +35,7 @@ if [ ! -d /var/lib/selfhost ]; then
     done
     $root nft -t list ruleset 2>/dev/null | sed 's/^/nft /'
     if systemd-detect-virt -cq 2>/dev/null; then
-        confined='-p ProtectSystem=strict -p PrivateDevices=yes'
-        $root systemd-run -q --wait $confined true >/dev/null 2>&1
+        $root systemd-run -q --wait -p ProtectSystem=strict true >/dev/null 2>&1
         [ $? != 226 ] || echo "unconfined $(systemd-detect-virt -c)"
     fi
 USED
