@@ -41,7 +41,7 @@ class Access:
         self.keys = sshd.needed_keys(module)
         self.rules = {}
         if wanted and module.params["firewall"]["take_over"]:
-            self.foreign = ForeignRules(module)
+            self.foreign = ForeignRules(module.run_command)
         self._look_at_files()
 
     def _look_at_files(self) -> None:

@@ -13,9 +13,7 @@ import os
 import re
 import shlex
 import shutil
-from typing import Iterable, NamedTuple
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Callable, Iterable, NamedTuple
 
 PROGRAMS = ("iptables", "ip6tables")
 VERDICT = re.compile(r"-j (?:ACCEPT|DROP|REJECT)\b")
@@ -81,8 +79,8 @@ def tables_of(nft: Iterable[str]) -> list:
 class ForeignRules:
     """Those of one host, and what takes them away and brings them back."""
 
-    def __init__(self, module: AnsibleModule) -> None:
-        self.module = module
+    def __init__(self, run_command: Callable) -> None:
+        self.run_command = run_command
         lines = ["%s %s" % (name, line) for name in PROGRAMS for line in self._ask(name, "-w", "-S", "INPUT").splitlines()]
         self.rules = rules_of(lines)
         self.tables = tables_of(self._ask("nft", "-t", "list", "ruleset").splitlines())
@@ -95,7 +93,7 @@ class ForeignRules:
         """What a program prints; nothing where it fails, or is not installed."""
         if not shutil.which(command[0], path=PATH):
             return ""
-        code, out, dummy = self.module.run_command(list(command))
+        code, out, dummy = self.run_command(list(command))
         return "" if code else out
 
     def commands(self) -> list:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import functools
 import json
 import os
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor import inside as doctor_inside
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, serving
@@ -232,6 +235,13 @@ def test_a_bare_host_is_left_as_it_is(tmp_path):
     inside = Inside(Settings("blog", str(tmp_path / "blog"), str(tmp_path / "log")))
     assert [one["id"] for one in inside.examine()["findings"]] == ["nothing-served"]
     assert os.listdir(tmp_path) == []
+
+
+def test_it_imports_what_a_host_has(tmp_path):
+    path = tmp_path / "doctor.pyz"
+    path.write_bytes(program.packed(f"from {program.PACKAGE}.doctor.inside import Inside\n"))
+    done = subprocess.run([sys.executable, "-I", "-S", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_check_that_breaks_is_a_finding_and_ends_nothing():

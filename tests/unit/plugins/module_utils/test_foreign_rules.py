@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.access import foreign_rules
@@ -87,7 +86,7 @@ def host(monkeypatch):
             text = answers.get(command[0] + "_" + command[-1].replace("-", "_"), answers.get(command[0], ""))
             return (0, text, "") if text else (1, "", "no such thing")
 
-        return ForeignRules(SimpleNamespace(run_command=run_command))
+        return ForeignRules(run_command)
 
     return host
 
