@@ -50,7 +50,7 @@ def test_keys_that_leave_the_list_stop_working_and_those_taken_away_by_hand_come
     assert [text.strip() for text in inside("id -nG ana; sudo -l -U ana | tail -1")] == [
         f"ana\nUser ana is not allowed to run sudo on {machine.name}." for machine in machines()
     ]
-    inside("sed -i '/ hand$/d' ~deploy/.ssh/authorized_keys; for name in ana bob; do userdel -r $name 2>/dev/null; done; true")
+    inside("sed -i '/ hand$/d' ~deploy/.ssh/authorized_keys; for name in ana bob; do userdel --force --remove $name 2>/dev/null; done")
 
 
 @pytest.mark.usefixtures("unchanged")
