@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import read_rules
