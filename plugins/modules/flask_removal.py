@@ -89,7 +89,9 @@ EXAMPLES = r"""
     name: blog
     root: /srv/blog
     log: /var/log/blog
-    remains: "{{ query('selfhost.flask.parts', 'remains', kind=['proxy', 'process', 'always'], known=true) }}"
+    remains: >-
+      {{ query("selfhost.flask.parts", "remains", kind=["proxy", "process", "always"],
+               known=true) }}
     databases: "{{ query('selfhost.flask.parts', 'databases') }}"
 """
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from machine import APP, TOP, Machine, scenario_state
+from machine import APP, TOP, Machine, machines, scenario_state
 from playbook import Visitors, run, spoken
 from remains import remains_of
 
@@ -153,7 +153,9 @@ def test_the_doctor_finds_a_slot_that_is_down(machine, play):
     assert machine.answers()
 
 
-def test_nothing_is_left_of_an_application_that_is_removed(machine, play, tmp_path):
+def test_nothing_is_left_of_an_application_that_is_removed(play, tmp_path):
+    """The last one: pytest has those first that take `machine`."""
     answer = play("remove.yml", "-e", "flask_remove=%s" % APP, "-e", "flask_backup_fetch=%s" % tmp_path)
     assert answer.returncode == 0, spoken(answer)
+    (machine,) = machines()
     assert remains_of(machine, APP) == [] and len(list(tmp_path.iterdir())) == 1
