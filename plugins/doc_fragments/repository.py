@@ -35,6 +35,29 @@ options:
     default: true
 """
 
+    RELEASE = r"""
+options:
+  entrypoint:
+    description: The application as C(module:name) or C(module:factory(\)).
+    type: str
+    required: true
+  shared:
+    description: Folders that the application writes, relative to its own; they outlive a release, as links to C(<root>/shared).
+    type: list
+    elements: str
+    default: []
+  static_folder:
+    description:
+      - Folder of the static files, relative to the application's.
+      - Without it, C(static) in the entrypoint's package, beside it or in a package beside it.
+    type: str
+    default: ""
+  static_url:
+    description: Path in the URL under which they are served.
+    type: str
+    default: /static
+"""
+
     SOURCE = r"""
 options:
   source:

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - selfhost.flask.site.migrations
   - selfhost.flask.lock
   - selfhost.flask.repository
+  - selfhost.flask.repository.release
   - selfhost.flask.repository.source
   - selfhost.flask.environment
   - selfhost.flask.environment.requirements
@@ -49,23 +50,6 @@ options:
     description: Megabytes that have to be free where the application and its backups are, beside what these need.
     type: int
     default: 500
-  entrypoint:
-    description: The application as C(module:name) or C(module:factory(\)).
-    type: str
-    required: true
-  shared:
-    description: Folders in the application that outlive its releases; links to C(<root>/shared).
-    type: list
-    elements: str
-    default: []
-  static_folder:
-    description: Folder of the static files, relative to the application's. Found where empty.
-    type: str
-    default: ""
-  static_url:
-    description: Path of the static files in URLs.
-    type: str
-    default: /static
   cache:
     description: Folder for downloaded packages. It belongs to the application's user.
     type: path
@@ -236,6 +220,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments im
     HEALTH,
     MIGRATIONS,
     RECORDS,
+    RELEASE,
     REPOSITORY,
     SITE,
     SOURCE,
@@ -267,6 +252,7 @@ def main() -> None:
             **RECORDS,
             **MIGRATIONS,
             **REPOSITORY,
+            **RELEASE,
             **SOURCE,
             **ENVIRONMENT,
             commands=dict(type="list", elements="raw", default=[]),
@@ -274,10 +260,6 @@ def main() -> None:
             **lock_options("a deployment"),
             session=dict(type="str"),
             disk_free=dict(type="int", default=500),
-            entrypoint=dict(type="str", required=True),
-            shared=dict(type="list", elements="str", default=[]),
-            static_folder=dict(type="str", default=""),
-            static_url=dict(type="str", default="/static"),
             cache=dict(type="path", required=True),
             config_files=dict(type="dict", default={}, no_log=True),
             settings=dict(type="dict", default={}, apply_defaults=True, options=SETTINGS),

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - selfhost.flask.site
   - selfhost.flask.site.migrations
   - selfhost.flask.repository
+  - selfhost.flask.repository.release
   - selfhost.flask.environment
   - selfhost.flask.environment.requirements
 attributes:
@@ -39,28 +40,9 @@ attributes:
     description: A release that was launched once is not built again while its settings stay.
     support: full
 options:
-  entrypoint:
-    description: The application as C(module:name) or C(module:factory(\)).
-    type: str
-    required: true
   user:
     description: System user who builds the release. Needed where a release is built.
     type: str
-  shared:
-    description: Folders that the application writes, relative to its own; they outlive a release.
-    type: list
-    elements: str
-    default: []
-  static_folder:
-    description:
-      - Folder of the static files, relative to the application's.
-      - Without it, C(static) in the entrypoint's package, beside it or in a package beside it.
-    type: str
-    default: ""
-  static_url:
-    description: Path in the URL under which they are served.
-    type: str
-    default: /static
   written:
     description: Paths of files that are written into the release later. The entrypoint's module may be one of them.
     type: list
@@ -143,6 +125,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.git import Gi
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import (
     ENVIRONMENT,
     MIGRATIONS,
+    RELEASE,
     REPOSITORY,
     SITE,
 )
@@ -159,12 +142,9 @@ def main() -> None:
             SITE,
             **MIGRATIONS,
             **REPOSITORY,
+            **RELEASE,
             **ENVIRONMENT,
-            entrypoint=dict(type="str", required=True),
             user=dict(type="str"),
-            shared=dict(type="list", elements="str", default=[]),
-            static_folder=dict(type="str", default=""),
-            static_url=dict(type="str", default="/static"),
             written=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,

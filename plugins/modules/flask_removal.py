@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: flask_removal
 short_description: Takes a Flask application off a host, with all that is its own
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Ends the application's programs, units and timers, and removes its files, its database, its user, its rules of the firewall,
     and what it gave to administrators. What other applications of the host need as well stays theirs.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgresql_database
 short_description: Brings an application's database on this host's PostgreSQL to what it should be
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Makes the role, its database and the extensions in it in one run, and takes from the role every right but those of the
     database's owner. Nobody else can connect to it.

@@ -38,6 +38,12 @@ REPOSITORY = dict(
     subfolder=dict(type="str", default=""),
     submodules=dict(type="raw", default=True),
 )
+RELEASE = dict(
+    entrypoint=dict(type="str", required=True),
+    shared=dict(type="list", elements="str", default=[]),
+    static_folder=dict(type="str", default=""),
+    static_url=dict(type="str", default="/static"),
+)
 SOURCE = dict(
     source=dict(
         type="dict",
