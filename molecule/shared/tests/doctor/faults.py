@@ -228,8 +228,10 @@ FAULTS = [
         **written(f"{ROOT}/gate/site.closed", '{"retry_after": 5, "message": ""}', "5 hours ago"),
     ),
     Fault("writes are refused", "writes-refused", **written(f"{ROOT}/gate/workers.closed", '{"retry_after": 5, "message": ""}')),
-    Fault("a deployment was cut off", "deployment-interrupted", left="all",
-          **written(f"{OWN}/journal.json", '{"entry": {"release": "v9"}}')),
+    Fault(  # its remedy tries again every two seconds; a try that has begun is not to outlive this
+        "a deployment was cut off", "deployment-interrupted", f"echo '{{\"entry\": {{\"release\": \"v9\"}}}}' >{OWN}/journal.json",
+        f"rm {OWN}/journal.json; systemctl stop flask-{APP}-recover", left="all",
+    ),
     Fault(
         "a dead deployment has the lock", "deployment-lock-left",
         **written(f"{OWN}/lock.json", '{"id": "x", "owner": "ana@laptop", "reason": "v9", "machine": "x", "process": 1, "started": ""}', "1 hour ago"),
