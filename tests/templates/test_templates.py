@@ -205,9 +205,10 @@ def test_the_number_of_workers_follows_cores_and_memory(cores, gigabytes, worker
 
 
 @pytest.mark.parametrize("packages, workers, threads", [
-    ([], 3, 16), (["simple_websocket"], 3, 100), (["simple_websocket", "flask_socketio"], 1, 100),
+    ([], 3, 16), (["sqlalchemy"], 3, 5), (["simple_websocket", "sqlalchemy"], 3, 100),
+    (["simple_websocket", "flask_socketio"], 1, 100),
 ])
-def test_workers_and_threads_suit_an_application_with_websockets(packages, workers, threads, render, monkeypatch):
+def test_workers_and_threads_suit_what_the_application_is_built_with(packages, workers, threads, render, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}.get)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in packages else None)
