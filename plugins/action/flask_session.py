@@ -12,6 +12,7 @@ import subprocess
 import uuid
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.selfhost.flask.plugins.plugin_utils._progress import progress_of
 
 TAKEN = (
     "%(host)s: %(owner)s is at work on %(name)s: %(reason)s, for %(since)d s. Nothing was changed. Wait until that "
@@ -29,11 +30,12 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         del tmp
         owner = owner_of(os.getppid())
-        result.update(self._ask(owner, [], task_vars))
-        holder = result.get("holder")
-        if holder and has_ended(holder):
-            result = self._ask(owner, [holder["id"]], task_vars)
+        with progress_of(self, task_vars):
+            result.update(self._ask(owner, [], task_vars))
             holder = result.get("holder")
+            if holder and has_ended(holder):
+                result = self._ask(owner, [holder["id"]], task_vars)
+                holder = result.get("holder")
         if holder:
             about = dict(holder, host=task_vars["inventory_hostname"], name=self._task.args.get("name"))
             result.update(failed=True, msg=TAKEN % about)

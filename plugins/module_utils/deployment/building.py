@@ -31,6 +31,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_file impo
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.translations import establish_translations
 from ansible_collections.selfhost.flask.plugins.module_utils.host.files import bring_about, diff_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
+from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import tell
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -88,6 +89,8 @@ class Build:
     def step(self, name: str, **params: object):
         """A step with options of its own; the module fails with its name where it does."""
         part = Part(self.module, name, dict(self.params, **params))
+        if not self.module.check_mode:
+            tell(self.site, name)
         try:
             with contextlib.nullcontext() if self.module.check_mode else step(self.site.root):
                 yield part

@@ -28,6 +28,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health i
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.shared.record import bring_shared, follow_links
+from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import tell
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import (
     ABANDONED,
     FAILED,
@@ -81,6 +82,8 @@ class Transaction:
 
     @contextlib.contextmanager
     def timed(self, step: str):
+        """Says that a step begins, and notes how long it took."""
+        tell(self.site, step)
         begin = time.monotonic()
         yield
         self.journal["entry"]["seconds"][step] = round(time.monotonic() - begin, 2)

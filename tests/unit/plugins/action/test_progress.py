@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person who waits reads what a module does meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.selfhost.flask.plugins.action.host_packages import words_of
+from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import tell
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+from ansible_collections.selfhost.flask.plugins.plugin_utils import _progress
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The lines that were shown."""
+    lines = []
+    monkeypatch.setattr(_progress.display, "display", lines.append)
+    return lines
+
+
+def on_this_machine(command):
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    return dict(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def wait_until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def action_on(root, execute=on_this_machine):
+    return SimpleNamespace(_task=SimpleNamespace(args=dict(root=str(root))), _low_level_execute_command=execute)
+
+
+def progress(action, monkeypatch):
+    monkeypatch.setattr(_progress.shown_progress.__wrapped__, "__defaults__", (str.strip, 0.05))
+    return _progress.progress_of(action, dict(inventory_hostname="blog.example.com"))
+
+
+def test_each_step_is_shown_while_it_is_done(tmp_path, shown, monkeypatch):
+    site = Site("blog", str(tmp_path), "")
+    with progress(action_on(tmp_path), monkeypatch):
+        for step, words in (("launch", "Start the release, and wait until it is healthy"), ("Compile", "Compile")):
+            tell(site, step)
+            wait_until(lambda words=words: "blog.example.com: %s (0 s)" % words in shown)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["an earlier run's", "none"])
+def test_a_line_from_before_is_not_shown(before, tmp_path, shown, monkeypatch):
+    site = Site("blog", str(tmp_path), "")
+    if before:
+        tell(site, "launch")
+        os.utime(site.own("doing"), (time.time() - 60,) * 2)
+    with progress(action_on(tmp_path), monkeypatch):
+        wait_until(lambda: shown)
+    assert set(shown) == {"blog.example.com: At work (0 s)"}
+
+
+def test_a_host_that_does_not_answer_is_the_modules_own_matter(tmp_path, shown, monkeypatch):
+    asked = threading.Event()
+
+    def execute(command):
+        asked.set()
+        raise AnsibleConnectionFailure("The host has gone")
+
+    with progress(action_on(tmp_path, execute), monkeypatch):
+        assert asked.wait(10)
+    assert shown == []
+
+
+def test_a_module_that_ends_soon_costs_nothing(tmp_path, shown):
+    asked = []
+    with _progress.progress_of(action_on(tmp_path, asked.append), dict(inventory_hostname="blog.example.com")):
+        pass
+    assert asked == shown == []
+
+
+def test_a_full_disk_does_not_keep_a_step_from_being_done(tmp_path):
+    (tmp_path / "deployment").write_text("no folder")
+    tell(Site("blog", str(tmp_path), ""), "launch")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("2026-01-31 12:00:00 status installed nginx:amd64 1.22.1-9", "installed nginx:amd64"),
+    ("2026-01-31 12:00:00 configure nginx:amd64 1.22.1-9 <none>", "configure nginx:amd64"),
+    ("2026-01-31 12:00:00 startup packages configure", "startup packages"),
+    ("", "Fetch the packages"),
+])
+def test_a_line_of_dpkgs_log_says_what_is_done_to_which_package(line, words):
+    assert words_of(line) == words
