@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,52 @@ def test_a_websocket_ends_when_writes_are_refused(streams):
     assert streams.websocket().status == 503 and streams.get("/").status == 200
     (streams.srv / "gate/blue.closed").unlink()
     assert streams.websocket().status == 101
+
+
+SLOW = """
+import time
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/whoami")
+def whoami():
+    return "well"
+
+
+@app.get("/wait/<float:seconds>")
+def wait(seconds):
+    time.sleep(seconds)
+    return "waited"
+"""
+
+
+def connections_to(live):
+    """Those that the kernel has for the server's socket, accepted or not."""
+    socket = str(live.srv / "run/blue.sock")
+    return [line for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(socket)][1:]
+
+
+def test_a_request_is_for_a_process_that_has_time(serve):
+    live = serve("busy", SLOW, gunicorn_workers=2, gunicorn_threads=1)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(live.get, "/wait/6.0")
+        wait_for(lambda: connections_to(live), "connection")
+        assert [live.get("/whoami").read() for dummy in range(20)] == [b"well"] * 20
+        assert not slow.done()
+        assert slow.result().read() == b"waited"
+
+
+def test_who_waits_for_a_connection_when_the_server_stops_is_answered(serve):
+    live = serve("leaving", SLOW, gunicorn_workers=1, gunicorn_threads=1)
+    with ThreadPoolExecutor(5) as pool:
+        waiting = [pool.submit(live.get, "/wait/0.5") for dummy in range(5)]
+        wait_for(lambda: len(connections_to(live)) >= 5, "connections")
+        live.server.terminate()
+        assert [one.result().read() for one in waiting] == [b"waited"] * 5
+    assert live.server.wait(20) == 0 and "[error]" not in live.error_log()
 
 
 def test_no_other_protocol_is_asked_of_the_application(streams):
