@@ -41,7 +41,7 @@ class Rollback:
         known = [name for name in self.records.outcomes() if self.records.is_whole(name) and self.records.served(name)]
         if wanted in known or (not wanted and candidates):
             return wanted or candidates[0]
-        said = "The release '%s' is not on this host, or it is damaged" % wanted if wanted else "There is no release to go back to"
+        said = "The release '%s' is not on this host, or it or its Python is damaged or gone" % wanted if wanted else "There is no release to go back to"
         self.deployment.module.fail_json(
             msg="%s. There are: %s. Deploy another version with update.yml. Nothing was changed."
             % (said, ", ".join(known) or "none")

@@ -84,7 +84,8 @@ class Records:
             return False
         names = [os.path.basename(venv) for venv in linked_venvs(folder)]
         for name in set(names) - set(venvs):
-            venvs[name] = is_unchanged(self.site.path("venvs", name), COMPLETE)
+            venv = self.site.path("venvs", name)
+            venvs[name] = is_unchanged(venv, COMPLETE) and not _has_lost_python(venv)
         return all(venvs[name] for name in names)
 
     def prune(self, number: int) -> list:
@@ -144,3 +145,9 @@ def reason(entry: dict) -> str:
     """Why a deployment failed, on one line, and at which step of the playbook."""
     line = (entry["problem"].strip().splitlines() or [""])[0]
     return "%s: %s" % (entry["step"], line) if entry.get("step") else line
+
+
+def _has_lost_python(venv: str) -> bool:
+    """Whether the Python that an environment was made with has gone from the host, as after an upgrade of the distribution."""
+    python = os.path.join(venv, "bin/python")
+    return os.path.islink(python) and not os.path.exists(python)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
@@ -95,7 +96,7 @@ class TestChoosing:
         assert host.steps == [] and host.look_anew() == before
 
     @pytest.mark.parametrize("deployed, named, said", [
-        (["v1", "v2"], "v7", "The release 'v7' is not on this host, or it is damaged. There are: v1, v2."),
+        (["v1", "v2"], "v7", "The release 'v7' is not on this host, or it or its Python is damaged or gone. There are: v1, v2."),
         (["v1"], "", "There is no release to go back to. There are: v1."),
         ([], "", "There is no release to go back to. There are: none."),
     ])
@@ -105,6 +106,17 @@ class TestChoosing:
         result = back(release=named)
         assert result["failed"] and result["msg"].startswith(said) and "Deploy another version" in result["msg"]
         assert host.steps == []
+
+    @pytest.mark.parametrize("python, said", [
+        (sys.executable, None),
+        ("/usr/bin/python3.1", "The release 'v1' is not on this host, or it or its Python is damaged or gone. There are: "),
+    ])
+    def test_one_whose_python_has_gone_is_none(self, python, said, releases, back, host):
+        releases("v1", "v2")
+        (host.root / "venvs/one/bin").mkdir()
+        (host.root / "venvs/one/bin/python").symlink_to(python)
+        result = back(release="v1", **CHECK)
+        assert result["msg"].startswith(said) if said else result["release"] == "v1"
 
     def test_a_named_one_that_was_never_served_is_refused_or_served(self, releases, back):
         releases("v1", "v2!", "v3!")
