@@ -291,6 +291,28 @@ def test_names_of_one_host_take_turns(shop, turns, evaluate):
     assert evaluate("flask", "__flask_turns", **neighbours({}, shop)) == turns
 
 
+SMARTHOST = {"postfix_smarthost": "[smtp.example.com]:587", "postfix_smarthost_user": "a", "postfix_smarthost_password": "b"}
+
+
+@pytest.mark.parametrize("blog, shop, name, differing", [
+    ({}, {}, "blog.example.com", []),
+    ({}, {"flask_domain": "about.example.com"}, "about.example.com", []),
+    ({}, {"flask_domain": "about.example.com", "flask_mail_enabled": False}, "blog.example.com", []),
+    ({}, {"ansible_host": "192.0.2.8", "flask_domain": "about.example.com", **SMARTHOST}, "blog.example.com", []),
+    ({"postfix_hostname": "mail.example.com"}, {"postfix_hostname": "mail.example.com"}, "mail.example.com", []),
+    ({"postfix_hostname": "mail.example.com"}, {}, "mail.example.com", ["postfix_hostname"]),
+    ({}, {"postfix_hostname": "mail.example.com"}, "blog.example.com", ["postfix_hostname"]),
+    (SMARTHOST, SMARTHOST, "blog.example.com", []),
+    (SMARTHOST, {**SMARTHOST, "postfix_smarthost_password": "c"}, "blog.example.com", ["postfix_smarthost_password"]),
+    (SMARTHOST, {}, "blog.example.com", list(SMARTHOST)),
+])
+def test_a_host_has_one_mail_server_for_all_its_applications(blog, shop, name, differing, evaluate, refusals):
+    given = neighbours({"flask_domain": "blog.example.com", **blog}, shop)
+    assert evaluate("postfix", "postfix_hostname", **given) == name
+    said = refusals("postfix", **given)
+    assert [text.startswith(" and ".join(differing) + " is another one for shop, which") for text in said] == [True] * bool(differing)
+
+
 def neighbours(blog, shop):
     """Two applications of an inventory, at one address unless the second has another."""
     hosts = {"blog.example.com": blog, "shop": {**SHOP, **shop}, "mail": {"ansible_host": SHOP["ansible_host"]}}

@@ -13,7 +13,7 @@ import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.manifest import is_unchanged
-from ansible_collections.selfhost.flask.plugins.module_utils.site.release import COMPLETE, SEAL, read_link, remove
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import COMPLETE, SEAL, lost_python, read_link, remove
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 KEPT_ENTRIES = 500
@@ -85,7 +85,7 @@ class Records:
         names = [os.path.basename(venv) for venv in linked_venvs(folder)]
         for name in set(names) - set(venvs):
             venv = self.site.path("venvs", name)
-            venvs[name] = is_unchanged(venv, COMPLETE) and not _has_lost_python(venv)
+            venvs[name] = is_unchanged(venv, COMPLETE) and not lost_python(venv)
         return all(venvs[name] for name in names)
 
     def prune(self, number: int) -> list:
@@ -145,9 +145,3 @@ def reason(entry: dict) -> str:
     """Why a deployment failed, on one line, and at which step of the playbook."""
     line = (entry["problem"].strip().splitlines() or [""])[0]
     return "%s: %s" % (entry["step"], line) if entry.get("step") else line
-
-
-def _has_lost_python(venv: str) -> bool:
-    """Whether the Python that an environment was made with has gone from the host, as after an upgrade of the distribution."""
-    python = os.path.join(venv, "bin/python")
-    return os.path.islink(python) and not os.path.exists(python)

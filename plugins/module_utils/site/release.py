@@ -27,6 +27,15 @@ def read_link(path: str) -> str:
     return os.readlink(path) if os.path.islink(path) else ""
 
 
+def lost_python(venv: str) -> str:
+    """The path of the Python that an environment was made with, if that has gone from the host; else an empty string.
+
+    An upgrade of the distribution brings another Python, and takes the one before with what nobody needs any more.
+    """
+    python = os.path.join(venv, "bin/python")
+    return "" if os.path.exists(python) else read_link(python)
+
+
 def replace_link(path: str, target: str) -> None:
     """Points a link to a target in one step: at no moment is there none."""
     temporary = path + ".new"

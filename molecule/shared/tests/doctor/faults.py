@@ -194,6 +194,11 @@ FAULTS = [
         f"cp -a {KEPT}/gunicorn.conf.py {ROOT}/slots/{SLOT}.settings/; " + restarted(f"{APP}-{SLOT}"),
     ),
     Fault(
+        "the Python of the version has gone", "python-missing",
+        f"cp -a {RELEASE}/.venv/bin/python {KEPT}/ && ln -sfn /usr/bin/python3.1 {RELEASE}/.venv/bin/python",
+        f"rm {RELEASE}/.venv/bin/python && mv {KEPT}/python {RELEASE}/.venv/bin/",
+    ),
+    Fault(
         "a module is missing", "module-missing",
         f"mv {RELEASE}/demo/extensions.py {KEPT}/; " + restarted(f"{APP}-{SLOT}"),
         f"mv {KEPT}/extensions.py {RELEASE}/demo/; " + restarted(f"{APP}-{SLOT}"),

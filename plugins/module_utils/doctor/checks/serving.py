@@ -30,7 +30,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.managers im
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxies import proxy_of
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Refusal
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import LEASE, Lock
-from ansible_collections.selfhost.flask.plugins.module_utils.site.release import read_link
+from ansible_collections.selfhost.flask.plugins.module_utils.site.release import lost_python, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
@@ -122,6 +122,14 @@ class Way:
                 "`%s`" % self.slots.processes.command("start", program) if state.phase != UNKNOWN else "Run site.yml.",
             )
             return
+        python = lost_python(os.path.join(self.slots.release(live), ".venv"))
+        if python:
+            yield Finding(
+                "python-missing",
+                "%s, which the application was deployed with, has gone from the host, as after an upgrade of the distribution."
+                % python,
+                "Run site.yml, which builds the version with the host's Python.",
+            )
         ended = self.slots.ends()[program]
         if ended >= OFTEN:
             yield Finding(
