@@ -23,6 +23,6 @@ class ActionModule(ActionBase):
 
 
 def words_of(line: str) -> str:
-    """Of a line of dpkg's log, `2026-01-31 12:00:00 status installed nginx:amd64 1.22.1-9`, what is done to which package."""
+    """Of a line of dpkg's log, `2026-01-31 12:00:00 status installed git:amd64 1:2.39.5`, what is done to which package."""
     words = line.split()[2:]
     return " ".join(words[words[:1] == ["status"]:][:2]) or "Fetch the packages"

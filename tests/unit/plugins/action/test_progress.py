@@ -92,8 +92,8 @@ def test_a_full_disk_does_not_keep_a_step_from_being_done(tmp_path):
 
 
 @pytest.mark.parametrize("line, words", [
-    ("2026-01-31 12:00:00 status installed nginx:amd64 1.22.1-9", "installed nginx:amd64"),
-    ("2026-01-31 12:00:00 configure nginx:amd64 1.22.1-9 <none>", "configure nginx:amd64"),
+    ("2026-01-31 12:00:00 status installed git:amd64 1:2.39.5", "installed git:amd64"),
+    ("2026-01-31 12:00:00 configure git:amd64 1:2.39.5 <none>", "configure git:amd64"),
     ("2026-01-31 12:00:00 startup packages configure", "startup packages"),
     ("", "Fetch the packages"),
 ])
