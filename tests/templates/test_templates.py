@@ -181,6 +181,7 @@ def gunicorn_settings(text, monkeypatch):
     dotenv.load_dotenv = lambda path: None
     workers = ModuleType("gunicorn.workers")
     workers.gthread = ModuleType("gunicorn.workers.gthread")
+    workers.gthread.ThreadWorker = object
     for name, module in (("dotenv", dotenv), ("gunicorn", ModuleType("gunicorn")), (workers.__name__, workers)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("runpy.run_path", lambda path: {"Gate": path})
