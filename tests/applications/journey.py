@@ -119,7 +119,7 @@ class Journey:
             "ansible_ssh_common_args": f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}",
             "flask_repo": f"{self.git}/{self.recipe.repository}",
             "flask_version": version,
-            "doctor_ignored": SURROUNDINGS,
+            "doctor_ignored": [*SURROUNDINGS, *self.recipe.variables.get("doctor_ignored", [])],
         }
         if self.python:
             variables["flask_python"] = PYTHON
@@ -209,7 +209,7 @@ class Journey:
         said = self.run("doctor", "-e", f"doctor_json={report}", "-e", "doctor_fail_on=never")
         findings = json.loads(report.read_text())[0]["findings"]
         if findings:
-            raise Failed("; ".join(f"{one['id']}: {one['text']}" for one in findings) or said)
+            raise Failed("; ".join(f"{one['id']}: {one['what']}" for one in findings) or said)
 
 
 def output(argv: list) -> str:

@@ -92,6 +92,12 @@ import sqlite3
 
 sqlite3.connect(":memory:").execute("CREATE TABLE words (word)")
 '''
+BY_HAND = '''
+import sqlite3
+
+sqlite3.connect("notes.db").execute("CREATE TABLE notes (text)")
+sqlite3.connect("file:words.db?mode=rwc", uri=True)
+'''
 MAIL = '''
 import socket
 
@@ -133,6 +139,11 @@ def test_an_application_that_changes_its_database_is_seen(inspect, act, url, tou
 def test_one_that_leaves_it_alone_is_not(inspect, act, url):
     answer = inspect(act, url)
     assert (answer["loads"], answer["why"], answer["touches"]) == (True, "", [])
+
+
+def test_the_files_that_it_opens_without_sqlalchemy_are_known(inspect, release):
+    assert inspect(BY_HAND)["files"] == [str(release.path / name) for name in ("notes.db", "words.db")]
+    assert inspect(IN_MEMORY)["files"] == []
 
 
 def test_one_that_ends_without_its_database_is_seen(inspect):

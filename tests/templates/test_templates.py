@@ -193,7 +193,7 @@ def gunicorn_settings(text, monkeypatch):
 
 def test_gunicorn_gets_its_settings(render, monkeypatch):
     settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2", "nasty"), monkeypatch)
-    assert (settings["workers"], settings["graceful_timeout"], settings["worker_class"]) == (3, 5, settings["ThreadWorker"])
+    assert (settings["workers"], settings["graceful_timeout"], settings["worker_class"]) == (3, 5, "gthread")
     assert (settings["worker_connections"], settings["keepalive"]) == (settings["threads"], 0)
 
 

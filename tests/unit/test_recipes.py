@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/applications"), str(TOP / "molecule/shared/tests"), str(TOP / "molecule/shared")]
@@ -82,3 +84,25 @@ def test_a_line_of_the_table_ends_where_the_application_failed():
     steps = [journey.Step("host", 1.0, ""), journey.Step("site", 2.0, "no")]
     cells = table.row(recipes(["flaskr"])[0], "debian-12", steps)
     assert cells[4:7] == ["1.0", "failed", ""] and len(cells) == 4 + len(table.COLUMNS)
+
+
+@pytest.fixture
+def trip(tmp_path):
+    """A journey of specter-desktop's, to a host that is not there."""
+    trip = journey.Journey(recipes(["specter-desktop"])[0], tmp_path, "debian-12")
+    trip.folder, trip.git = tmp_path, "git://clones"
+    trip.about = {"address": "192.0.2.7", "user": "root", "key": "key"}
+    return trip
+
+
+def test_what_the_doctor_finds_is_said(trip, monkeypatch):
+    report = [{"findings": [{"id": "disk-full", "what": "The disk is full.", "remedy": "Make room."}]}]
+    monkeypatch.setattr(trip, "run", lambda *dummy: (trip.folder / "report.json").write_text(json.dumps(report)))
+    with pytest.raises(journey.Failed, match="disk-full: The disk is full."):
+        trip.examine()
+
+
+def test_what_a_recipe_has_the_doctor_ignore_stays_ignored(trip):
+    trip.lay_over("v1")
+    (variables,) = yaml.safe_load((trip.folder / "host.yml").read_text())["all"]["hosts"].values()
+    assert set(variables["doctor_ignored"]) == {*journey.SURROUNDINGS, "scheduler-repeated"}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import git_url, project_name
 
 PLAIN = ("git", "url", "path", "directory", "editable", "virtual", "file")
@@ -58,6 +60,18 @@ def hashes_of(package: dict, lock: dict) -> str:
     files = package.get("files") or lock.get("metadata", {}).get("files", {}).get(package["name"]) or []
     found = [one["hash"] for one in files if isinstance(one, dict) and one.get("hash")]
     return "".join(" --hash=" + one for one in found) if address(package).startswith("==") else ""
+
+
+def depends_on(lock: dict, project: str) -> bool:
+    """Whether a package in a lock depends on the project that the lock is of, as plugins of it do."""
+    others = (package for package in lock.get("package", []) if project_name(package["name"]) != project)
+    return any(project in map(dependency_name, package.get("dependencies") or []) for package in others)
+
+
+def dependency_name(dependency: dict | str) -> str:
+    """A table of uv's, a requirement of PDM's, or a key of Poetry's."""
+    name = dependency["name"] if isinstance(dependency, dict) else dependency
+    return project_name(re.split(r"[^\w.-]", name, maxsplit=1)[0])
 
 
 def local_lines(lock: dict) -> list:

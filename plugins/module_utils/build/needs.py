@@ -12,7 +12,7 @@ import os
 import re
 from typing import Callable, Iterator, NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.locks import local_lines, lock_pins
+from ansible_collections.selfhost.flask.plugins.module_utils.build.locks import depends_on, local_lines, lock_pins
 from ansible_collections.selfhost.flask.plugins.module_utils.build.pipenv import pipfile_groups, pipfile_lines
 from ansible_collections.selfhost.flask.plugins.module_utils.build.projects import Project
 from ansible_collections.selfhost.flask.plugins.module_utils.build.requirements_files import included, logical_lines
@@ -58,7 +58,7 @@ def find_needs(tree: Tree, params: dict) -> Needs | None:
         needs = reader_of(path)(tree, path, list(params["extras"]), list(params["groups"]))
     except (TomlError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ReleaseError(UNREADABLE % (os.path.relpath(path, tree.folder), error)) from error
-    return needs._replace(is_package=needs.how != "files" and has_its_code_in_src(tree, needs))
+    return needs._replace(is_package=needs.is_package or (needs.how != "files" and has_its_code_in_src(tree, needs)))
 
 
 def has_its_code_in_src(tree: Tree, needs: Needs) -> bool:
@@ -140,7 +140,8 @@ def read_pyproject(tree: Tree, path: str, extras: list, groups: list) -> Needs:
 def read_uv(tree: Tree, path: str, extras: list, groups: list) -> Needs:
     lock, beside = parse_toml(read_inside(tree, path) or ""), beside_lock(tree, path, extras, groups)
     texts = dict(beside.texts, **{path: read_inside(tree, path) or ""})
-    return beside._replace(path=path, how="export", texts=texts, lines=local_lines(lock), pins=lock_pins(lock), is_dynamic=False)
+    needs = beside._replace(path=path, how="export", texts=texts, lines=local_lines(lock), pins=lock_pins(lock), is_dynamic=False)
+    return needs._replace(is_package=depends_on(lock, beside.project.name))
 
 
 def read_lock(tree: Tree, path: str, extras: list, groups: list) -> Needs:
@@ -149,7 +150,8 @@ def read_lock(tree: Tree, path: str, extras: list, groups: list) -> Needs:
     pins = lock_pins(lock)
     texts = dict(beside.texts, **{path: read_inside(tree, path) or ""})
     lines = list(without_places(beside.lines, pins))
-    return beside._replace(path=path, how="lines", texts=texts, lines=lines, pins=pins)
+    needs = beside._replace(path=path, how="lines", texts=texts, lines=lines, pins=pins)
+    return needs._replace(is_package=depends_on(lock, beside.project.name))
 
 
 def beside_lock(tree: Tree, path: str, extras: list, groups: list) -> Needs:

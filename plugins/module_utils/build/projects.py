@@ -24,6 +24,11 @@ class Project:
         self.poetry = self.tool.get("poetry", {})
 
     @property
+    def name(self) -> str:
+        """As package indexes compare it; empty where it has none."""
+        return project_name(self.project.get("name") or self.poetry.get("name") or "")
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether its build tool alone knows what it depends on."""
         return "dependencies" in self.project.get("dynamic", []) and not self.is_poetry

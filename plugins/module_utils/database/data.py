@@ -94,6 +94,13 @@ def addresses(about: dict) -> list:
     return found
 
 
+def opened(site: Site, about: dict) -> list:
+    """The SQLite files in shared/ that it opened while it was loaded, whatever it named: elsewhere it keeps no data."""
+    shared = os.path.realpath(site.path("shared")) + os.sep
+    found = [printable(str(path)) for path in about.get("files", [])]
+    return [Address("sqlite", path) for path in found if path.startswith(shared)]
+
+
 def is_without(site: Site) -> bool:
     """Whether the user says that the application has no database."""
     return driver_of(site, "database", "") == NONE
@@ -104,8 +111,8 @@ def addresses_of(site: Site, about: dict, env: Address | None) -> list:
     code, guesses = os.path.realpath(site.path("releases")) + os.sep, ["unknown"] if is_without(site) else []
     said = [one for one in addresses(about) if not one.name.startswith(code) and one.kind not in guesses]
     if env and all(one.kind == "unknown" for one in said):
-        return said + [env]
-    return said
+        said.append(env)
+    return said + [one for one in opened(site, about) if one.place not in [named.place for named in said]]
 
 
 def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
@@ -122,7 +129,8 @@ def data_of(site: Site, about: dict | None = None, path: str = "") -> Data:
     is_known = env and not (env.kind == "sqlite" and not os.path.isabs(env.name))  # where that is, the application knows
     differs = is_known and known and env.place not in [one.place for one in known]
     names = (in_words(known), env.in_words()) if differs else ()
-    unasked = bool(about) and not about.get("databases") and (about.get("loads") is False or env is not None)
+    is_silent = bool(about) and not about.get("databases") and not opened(site, about)
+    unasked = is_silent and (about.get("loads") is False or env is not None)
     is_none = is_without(site)
     database = databases_at([[one.kind, one.name] for one in here], site.name)
     return Data(database, missing, names, unasked and not is_none, in_words(found) if is_none else "")

@@ -82,9 +82,24 @@ class Change:
                 migrations.run()
             if self.command:
                 self.run_command(transaction)
+            if not self.first_run.lines:
+                self.load()
         if self.first_run.lines:
             with transaction.timed("first run"):
                 self.first_run.run(self.deployment.application(self.folder))
+                self.load()
+
+    def load(self) -> None:
+        """Loads the release for what it may do to the database then, unless it was loaded to migrate.
+
+        One that is deployed for the first time may lack what the commands of the first run make.
+        """
+        if self.loading.is_risky() and not self.is_pending and not self.is_unknown():
+            self.deployment.application(self.folder).load()
+
+    def is_unknown(self) -> bool:
+        """Whether only the loaded application can say what is pending."""
+        return self.loading.revisions is None and self.is_asked()
 
     def run_command(self, transaction: Transaction) -> None:
         """Migrates by the user's command; nobody but the database knows what that has changed."""
@@ -95,8 +110,6 @@ class Change:
         """What is pending; where only the loaded application can say so, it is loaded for that."""
         app, directory = self.deployment.application(self.folder), self.deployment.params["migrations"]
         state = self.loading.revisions
-        if state is None and self.is_asked():
+        if self.is_unknown():
             state = app.load("database", directory=directory, revision="heads")
-        elif self.loading.is_risky() and not self.is_pending:
-            app.load()
         return Migrations(app, directory, "heads", state) if state else None

@@ -201,7 +201,8 @@ class Deployment(Ending):
         loading = inspect(self.sandboxed(folder), **question)
         if loading.loads or loading.databases:
             return loading
-        return loading._replace(databases=application(self.site).get("databases", []))  # for all that is known
+        served = application(self.site)
+        return loading._replace(**{name: served.get(name, []) for name in ("databases", "files")})  # for all that is known
 
     def sandboxed(self, folder: str) -> FlaskApp:
         sandbox = sandbox_of(self.site, self.site.release_name(folder), self.database())

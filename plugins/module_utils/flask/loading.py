@@ -13,7 +13,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.application i
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.sandbox import Sandbox
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-KEPT = ("loads", "touches", "databases", "secret_key", "schedules")  # what the release's seal says of it
+KEPT = ("loads", "touches", "databases", "files", "secret_key", "schedules")  # what the release's seal says of it
 
 
 class Loading(NamedTuple):
@@ -26,6 +26,7 @@ class Loading(NamedTuple):
     why: str = ""  # it was not loaded
     revisions: dict | None = None  # between the database and the release, where that was asked for
     schedules: bool = False  # it runs a scheduler, in each process that loads it
+    files: list = []  # SQLite's that it opened meanwhile
 
     @classmethod
     def kept(cls, seal: dict) -> Loading | None:

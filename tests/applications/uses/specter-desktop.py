@@ -1,8 +1,9 @@
 """The first who comes sets a password; whoever has it adds devices, which everybody with the password sees.
 
 Until then the site is open to everybody: set `flask_basic_auth` before the first deployment, or the password right after it.
-The application keeps its data in files, and what it knows of them in memory, so it has one process. Its code is in `src`
-and is installed as a package, by `pyproject.toml`. Debian's packages are for psutil, which has to be compiled here.
+The application keeps its data in files, and what it knows of them in memory, so it has one process, in which its scheduler
+runs as well. Its code is in `src` and is installed as a package, by `pyproject.toml`. Debian's packages are for psutil, which has
+to be compiled here.
 `SKIP_HWI_INITIALISATION_AT_STARTUP` is for a server without hardware wallets; with them, add `libusb-1.0-0` to the packages.
 """
 

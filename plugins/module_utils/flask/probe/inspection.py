@@ -15,7 +15,7 @@ import traceback
 from types import CodeType, FunctionType
 from typing import Callable, Iterator
 
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.facts import facts_of
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.facts import described_file, facts_of
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.history import foreseen
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.loader import Problem, explained, load_app
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.probe.watch import Watch
@@ -55,8 +55,10 @@ def revisions_of(app: object, directory: str, current: list) -> dict:
 
 
 def describe(watch: object, app: object | None, why: str) -> dict:
-    """Whether it was loaded and why not, and what it does to databases before it answers."""
-    return {"loads": app is not None, "why": why, "touches": watch.seen + at_requests(app)}
+    """Whether it was loaded and why not, what it does to databases before it answers, and the SQLite files among them."""
+    files = filter(None, [described_file("", name) for name in watch.files])
+    said = {"loads": app is not None, "why": why, "touches": watch.seen + at_requests(app)}
+    return dict(said, files=sorted({one["name"] for one in files}))
 
 
 def give_up_in(seconds: int, act: Callable) -> None:

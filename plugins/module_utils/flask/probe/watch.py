@@ -31,6 +31,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.seen = []  # what was done, each once
+        self.files = []  # the SQLite files that were opened, as they were named
         self.engines = []  # SQLAlchemy's, those that were made meanwhile
         self.listens = False
 
@@ -56,6 +57,7 @@ class Watch:
             holds, what = EVENTS[event]
             if holds(*arguments):
                 self.note(what)
+                self.files += [os.fsdecode(arguments[0])] if event == OPENING else []
 
     def _follow_sqlalchemy(self) -> None:
         """Each engine and each of its connections, whatever its driver is."""
@@ -124,9 +126,10 @@ def migrates(program: object, arguments: object = (), *ignored: object) -> bool:
     return bool(MIGRATING & set(said.split()))
 
 
+OPENING = "sqlite3.connect"
 SERVER, PROGRAM = "connects to a server that may be a database's", "starts a program that migrates"
 EVENTS = {
-    "sqlite3.connect": (opens_file, "opens a SQLite file"),
+    OPENING: (opens_file, "opens a SQLite file"),
     "socket.connect": (may_be_database, SERVER),
     "socket.getaddrinfo": (is_at_database_port, SERVER),
     "subprocess.Popen": (migrates, PROGRAM),

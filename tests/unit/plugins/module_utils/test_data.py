@@ -77,6 +77,19 @@ def test_the_one_of_database_url_is_no_other_one(said, shop):
     assert shop.found() == ([["mysql", "shop"]], []) and shop.findings() == {}
 
 
+def test_a_file_that_it_opened_is_its_data_and_what_can_not_be_kept_is_not(shop):
+    kept = str(shop.folder / "shared/db/notes.db")
+    shop.serve("v1", files=[kept, "/tmp/words.db", str(shop.folder / "releases/v1/words.db")])
+    assert shop.found() == ([["mysql", "shop"], ["sqlite", kept]], [])
+    (shop.folder / "shared/.env").write_text("SECRET_KEY=x\n")
+    assert shop.found() == ([["sqlite", kept]], []) and shop.findings() == {}
+
+
+def test_a_file_that_it_names_and_opens_counts_once(shop):
+    shop.serve("v1", shop.file, files=[shop.file["name"]])
+    assert shop.found() == ([["sqlite", shop.file["name"]]], [])
+
+
 def test_a_release_that_was_sealed_before_is_not_asked(shop):
     shop.serve("v1")
     assert shop.found() == ([["mysql", "shop"]], []) and shop.findings() == {}

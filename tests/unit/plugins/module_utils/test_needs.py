@@ -59,6 +59,23 @@ def test_a_project_with_its_code_in_src_is_a_package_also_within_a_namespace(pac
     assert find_needs(tree, CHOICE).is_package == installed
 
 
+PLUGIN = '[[package]]\nname = "shop-plugin"\nversion = "1"\n'
+
+
+@pytest.mark.parametrize("lock, plugin", [
+    ("uv.lock", 'dependencies = [{ name = "shop" }]'),
+    ("poetry.lock", '[package.dependencies]\nShop = ">=1"'),
+    ("pdm.lock", 'dependencies = ["flask", "shop>=1"]'),
+])
+def test_a_project_that_its_own_plugins_depend_on_is_a_package(lock, plugin, tree, fill):
+    """An index may have it in another version, or not at all."""
+    own = '[[package]]\nname = "shop"\nversion = "1"\n' + plugin.replace("hop", "hop-plugin") + "\n"
+    fill(**{"pyproject.toml": PROJECT, lock: own + PLUGIN + plugin})
+    assert find_needs(tree, CHOICE).is_package
+    fill(**{lock: own + PLUGIN + plugin.replace("hop", "hop-plugin")})
+    assert not find_needs(tree, CHOICE).is_package
+
+
 @pytest.mark.parametrize("written, read", [
     ("^1.2.3", ">=1.2.3,<2"), ("^0.2.3", ">=0.2.3,<0.3"), ("^0.0.3", ">=0.0.3,<0.0.4"), ("^0", ">=0,<1"), ("^1", ">=1,<2"),
     ("~1.2.3", ">=1.2.3,<1.3"), ("~1.2", ">=1.2,<1.3"), ("~1", ">=1,<2"), ("~=1.2", "~=1.2"), ("*", ""), ("1.2.3", "==1.2.3"),

@@ -91,7 +91,7 @@ def test_a_release_is_sealed_before_it_is_started(host, deploy):
     folder.chmod(0o777)
     deploy("v1", commit="c" * 40)
     assert oct(folder.stat().st_mode)[-3:] == "755" and oct((folder / "code.py").stat().st_mode)[-3:] == "644"
-    application = {"loads": True, "touches": [], "databases": [], "secret_key": "own", "schedules": False}
+    application = {"loads": True, "touches": [], "databases": [], "files": [], "secret_key": "own", "schedules": False}
     about = json.loads((folder / ".release.json").read_text())
     assert (about["version"], about["commit"], about["application"]) == ("v1", "c" * 40, application)
 
@@ -911,9 +911,13 @@ def test_without_a_database_nothing_is_closed_copied_or_migrated(loading, withou
     assert not {"close", "dump", "load", "migrate"} & set(host.steps) and host.asked == []
 
 
-def test_one_that_it_names_all_the_same_is_not_loaded_without_a_copy(without, host, deploy):
+@pytest.mark.parametrize("named", [
+    dict(databases=[dict(kind="mysql", name="blog", host="db")]), dict(files=["%s/shared/db/notes.db"]),
+], ids=["named", "opened"])
+def test_one_that_it_uses_all_the_same_is_not_loaded_without_a_copy(named, without, host, deploy):
     host.release("v1")
     deploy("v1")
     host.release("v2")
-    host.loadings["v2"] = dict(touches=["connects to mysql"], databases=[dict(kind="mysql", name="blog", host="db")])
+    files = [path % os.path.realpath(host.root) for path in named.get("files", [])]
+    host.loadings["v2"] = dict(named, files=files, touches=["connects"])
     assert "v2 may change its database when it is loaded" in deploy("v2")["msg"]

@@ -138,6 +138,11 @@ class TestFirstRun:
         deploy("v2", first_run=["flask init-db"])
         assert len(host.lines) == 2
 
+    def test_a_release_that_lacks_what_they_make_is_loaded_after_them(self, first, host):
+        host.loadings["v1"] = dict(loads=False, why="SystemExit: no repository in instance/pages")
+        assert first()["changed"] and host.steps.count("load") == 1
+        assert host.steps.index("run") < host.steps.index("load") < host.steps.index("start blog-blue")
+
     def test_one_that_fails_is_said_and_they_run_again(self, first, host, deploy):
         result = deploy("v1", first_run=["flask init-db", "false"])
         assert "`false` ended with exit code 1. It is in flask_first_run." in result["msg"] and "its last words" in result["msg"]
