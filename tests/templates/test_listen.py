@@ -72,7 +72,10 @@ def test_the_socket_outlives_the_slots(unit):
     assert service["Unit"]["Requires"] == service["Unit"]["After"] == "flask-microblog-listen.socket"
 
 
-@pytest.mark.parametrize("listen", ["5000", "localhost:5000", "0.0.0.0", "0.0.0.0:0", "0.0.0.0:70000", "::1:5000", "0.0.0.0:5000\n", "[::]5000"])
+NO_ADDRESSES = ["5000", "localhost:5000", "0.0.0.0", "0.0.0.0:0", "0.0.0.0:70000", "::1:5000", "0.0.0.0:5000\n", "[::]5000"]
+
+
+@pytest.mark.parametrize("listen", NO_ADDRESSES)
 def test_what_is_no_address_and_port_is_refused(listen, refusals):
     (message,) = refusals("socket", **NONE, flask_listen=listen)
     assert message.startswith("flask_listen is '%s'. Set it to an address" % listen)

@@ -127,8 +127,9 @@ def sender(connection):
 
 def forget_forwarded(environ):
     """Takes away what only a proxy can know, and a visitor can claim."""
-    for name in [name for name in environ if name.startswith("HTTP_X_FORWARDED_") or name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP")]:
-        del environ[name]
+    for name in list(environ):
+        if name.startswith("HTTP_X_FORWARDED_") or name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+            del environ[name]
     environ["wsgi.url_scheme"] = "http"
 
 

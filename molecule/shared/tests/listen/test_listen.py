@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from machine import APP, Machine, Visitor
@@ -57,7 +58,8 @@ def test_it_is_served_at_its_port_and_nowhere_else(machine: Machine, host: Host,
 
 
 def test_what_passes_connections_on_can_do_nothing_else(host: Host) -> None:
-    status = dict(line.split(":\t") for line in host.check_output(f"cat /proc/$(systemctl show -P MainPID {UNIT})/status").splitlines() if ":\t" in line)
+    lines = host.check_output(f"cat /proc/$(systemctl show -P MainPID {UNIT})/status").splitlines()
+    status = dict(line.split(":\t") for line in lines if ":\t" in line)
     assert status["CapBnd"] == "0000000000000000" and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
     assert status["Uid"].split()[0] == host.check_output("id -u www-data")
 
@@ -108,14 +110,15 @@ def test_nobody_notices_a_rollback(machine: Machine) -> None:
     assert visitors.problems == [] and visitors.seen("version") == ["v2", "v1"]
 
 
-def findings(tmp_path, *arguments: str) -> list[str]:
+def findings(tmp_path: Path, *arguments: str) -> list[str]:
     """The doctor's names for what is wrong."""
     report = tmp_path / "report.json"
-    run("doctor.yml", "-e", f"doctor_json={report}", "-e", "doctor_fail_on=never", "-e", '{"doctor_ignored": ["updates-pending"]}', *arguments)
+    ignored = '{"doctor_ignored": ["updates-pending"], "doctor_fail_on": "never"}'
+    run("doctor.yml", "-e", f"doctor_json={report}", "-e", ignored, *arguments)
     return [one["id"] for one in json.loads(report.read_text())[0]["findings"]]
 
 
-def test_the_doctor_calls_it_well_and_sees_a_port_that_is_closed(machine: Machine, tmp_path) -> None:
+def test_the_doctor_calls_it_well_and_sees_a_port_that_is_closed(machine: Machine, tmp_path: Path) -> None:
     assert machine.inside(QUIET).returncode == 0
     assert findings(tmp_path) == []
     assert machine.inside(f"systemctl stop {UNIT}.socket").returncode == 0
@@ -130,7 +133,9 @@ def test_it_is_there_after_a_reboot(machine: Machine, visitor: Visitor) -> None:
     assert "changed=0 " in play("site.yml")
 
 
-def test_a_proxy_of_ones_own_is_believed_and_nobody_else_connects(machine: Machine, visitor: Visitor, host: Host, tmp_path) -> None:
+def test_a_proxy_of_ones_own_is_believed_and_nobody_else_connects(
+    machine: Machine, visitor: Visitor, host: Host, tmp_path: Path
+) -> None:
     """The tests' own address is that of the proxy, and then it is another's."""
     own, others = (json.dumps({"flask_trusted_proxies": [address]}) for address in (machine.own_address(), "192.0.2.7"))
     said = play("site.yml", "-e", own)
@@ -149,9 +154,10 @@ def test_a_proxy_of_ones_own_is_believed_and_nobody_else_connects(machine: Machi
 def test_another_address_closes_the_old_port(host: Host) -> None:
     play("site.yml", "-e", "flask_listen=127.0.0.1:8000")
     assert f":{PORT} " not in host.check_output("ss -Hltn") and "5000" not in host.check_output("ufw show added")
-    assert host.check_output("python3 -c 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:8000/healthz\").status)'") == "200"
+    get = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/healthz').status)"
+    assert host.check_output(f'python3 -c "{get}"') == "200"
 
 
-def test_nothing_of_it_is_left_when_it_is_removed(machine: Machine, tmp_path) -> None:
+def test_nothing_of_it_is_left_when_it_is_removed(machine: Machine, tmp_path: Path) -> None:
     play("remove.yml", "-e", f"flask_remove={APP}", "-e", f"flask_backup_fetch={tmp_path}")
     assert remains_of(machine, APP) == []
