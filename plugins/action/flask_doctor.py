@@ -22,7 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.login.problem impor
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
-    "health_url", "health_text", "health_status", "basic_auth", "ports", "proxy",
+    "health_url", "health_text", "health_status", "basic_auth", "ports", "proxy", "http_port",
 )
 
 
@@ -82,6 +82,7 @@ def target_of(arguments: dict) -> Target:
     if not resolved(given["address"]) and resolved(arguments["domain"]):
         given["address"] = arguments["domain"]  # the other one is known to ssh's configuration alone
     given.update(ssh_port=int(given.get("ssh_port", 22)), seconds=float(given.get("seconds", 2)))
+    given.update(http_port=int(given.get("http_port", 0)), app=arguments.get("name", ""))
     return Target(domain=arguments["domain"], **given)
 
 

@@ -94,6 +94,7 @@ class ActionModule(ActionBase):
                 site_scripts=dict(type="list", elements="str", default=[]),
                 used_scripts=dict(type="list", elements="str", default=[]),
                 open_ports=dict(type="list", elements="int", default=[]),
+                web_ports=dict(type="list", elements="int", default=[80, 443]),
             )
         )
         self._look = look_for(arguments) if arguments["app"] else ""
@@ -143,7 +144,7 @@ class ActionModule(ActionBase):
         extra = self._value(task_vars, "ansible_ssh_extra_args") or ""
         if found.login.ssh_args not in extra:
             extra = (extra + " " + found.login.ssh_args).strip()
-        answer = described(found.answer, arguments["open_ports"])
+        answer = described(found.answer, [*arguments["web_ports"], *arguments["open_ports"]])
         name = task_vars["inventory_hostname"]
         answer["warnings"] = warn_of(answer, name) if arguments["app"] else []
         if arguments["fresh"] and self._is_local():
@@ -233,7 +234,7 @@ def distribution_facts(name: str, version: str) -> dict:
 
 def look_for(arguments: dict) -> str:
     """The rest of the probe, where somebody asks for an application."""
-    return names_probe(**{name: arguments[name] for name in NAMES}) + host_probe(arguments["used_scripts"])
+    return names_probe(**{name: arguments[name] for name in NAMES}) + host_probe(arguments["used_scripts"], arguments["web_ports"])
 
 
 def described(answer: str, open_ports: list) -> dict:

@@ -97,9 +97,9 @@ options:
     elements: str
     default: []
   tls:
-    description: Where the certificate should come from.
+    description: Where the certificate should come from; V(none) where the host does not serve HTTPS.
     type: str
-    choices: [self_signed, letsencrypt, provided]
+    choices: [self_signed, letsencrypt, provided, none]
     default: self_signed
   profile:
     description: Which versions of TLS should be spoken.
@@ -125,6 +125,14 @@ options:
     description: The proxy that visitors come to.
     type: str
     default: nginx
+  http_port:
+    description: With O(tls=none), the port of HTTP that the controller should reach as visitors do; 0 where it can't.
+    type: int
+    default: 0
+  listen:
+    description: The address and port at which the application should answer on the host itself over HTTP, without a proxy.
+    type: str
+    default: ""
   ssh_port:
     description: The ssh server's port.
     type: int
@@ -239,17 +247,19 @@ OPTIONS = dict(
     backup_hours=dict(type="int", default=36),
     drill_days=dict(type="int", default=10),
     brief=dict(type="bool", default=False),
+    listen=dict(type="str", default=""),
 )
 OUTSIDE = dict(
     domain=dict(type="str"),
     address=dict(type="str"),
     aliases=dict(type="list", elements="str", default=[]),
-    tls=dict(type="str", choices=["self_signed", "letsencrypt", "provided"], default="self_signed"),
+    tls=dict(type="str", choices=["self_signed", "letsencrypt", "provided", "none"], default="self_signed"),
     profile=dict(type="str", choices=["modern", "intermediate"], default="intermediate"),
     headers=dict(type="list", elements="str", default=[]),
     seconds=dict(type="float", default=2),
     basic_auth=dict(type="dict", default={}, no_log=True),
     proxy=dict(type="str", default="nginx"),
+    http_port=dict(type="int", default=0),
     ssh_port=dict(type="int", default=22),
     ssh_user=dict(type="str", default="root"),
     ssh_args=dict(type="str", default=""),

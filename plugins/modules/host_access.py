@@ -90,7 +90,9 @@ options:
         type: str
         required: true
       incoming:
-        description: What is open to everybody, such as V(443/tcp). The port of ssh always is.
+        description: >-
+          What is open to everybody, such as V(443/tcp), or to one network, such as V(8000/tcp from 192.0.2.0/24). The port of
+          ssh always is.
         type: list
         elements: str
         default: []

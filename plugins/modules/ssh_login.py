@@ -90,6 +90,11 @@ options:
     type: list
     elements: int
     default: []
+  web_ports:
+    description: The ports that visitors come to. They are open, too, and whoever has them is said.
+    type: list
+    elements: int
+    default: [80, 443]
   since:
     description:
       - With O(fresh), a connection will do that was opened for another inventory name of this host after this moment,
@@ -211,7 +216,7 @@ new:
   type: bool
   returned: success
 listeners:
-  description: What others can connect to by now, and could not if the firewall had O(open_ports) alone.
+  description: What others can connect to by now, and could not if the firewall had O(open_ports) and O(web_ports) alone.
   type: list
   elements: dict
   returned: success
@@ -247,13 +252,13 @@ blocked:
   elements: str
   returned: success
 web:
-  description: Who listens at the ports of a web server.
+  description: Who listens at O(web_ports).
   type: list
   elements: dict
   returned: success
   contains:
     port:
-      description: V(80) or V(443).
+      description: The port, such as V(443).
       type: str
     unit:
       description: The unit of systemd.

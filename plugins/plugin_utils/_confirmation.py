@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 # What one application is, and what is chosen for it. On the command line it is for all of the play.
 OF_ONE = (
-    *("flask_app", "flask_repo", "flask_version", "flask_entrypoint", "flask_subfolder", "flask_domain"),
+    *("flask_app", "flask_listen", "flask_repo", "flask_version", "flask_entrypoint", "flask_subfolder", "flask_domain"),
     *("flask_aliases", "flask_env", "flask_database", "flask_database_password", "flask_workers", "flask_hooks"),
     *("flask_health_url", "flask_health_text", "flask_health_status", "flask_health_redirect"),
     *("flask_web_include", "flask_basic_auth", "flask_noindex", "flask_devices", "flask_private_folders"),

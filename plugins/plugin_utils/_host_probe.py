@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import read_rules
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.host import listeners
@@ -21,7 +22,7 @@ df -Pk / /var /srv 2>/dev/null | while read -r dummy dummy dummy free dummy moun
 done
 $root ss -Hltnp 2>/dev/null | while read -r dummy dummy dummy place dummy users; do
     port=${place##*:} pid=${users#*pid=} pid=${pid%%,*}
-    [ "$port" = 80 ] || [ "$port" = 443 ] || continue
+    case ' PORTS ' in *" $port "*) ;; *) continue ;; esac
     unit=$(sed -n 's,^\(0:\|[0-9]*:name=systemd\):,,p' "/proc/$pid/cgroup" 2>/dev/null)
     case $unit in /user.slice/*) unit=/user.slice ;; esac
     [ -z "$unit" ] || echo "web $port ${unit##*/}"
@@ -49,14 +50,14 @@ PASSES = (
 )
 
 
-def host_probe(used_scripts: list[str]) -> str:
+def host_probe(used_scripts: list[str], web_ports: Iterable[int] = (80, 443)) -> str:
     """What to run on the host in a shell; the scripts of the parts have $root before what only root can do."""
-    return PROBE.replace("USED", "\n".join([":", *used_scripts]))
+    return PROBE.replace("PORTS", " ".join(map(str, web_ports))).replace("USED", "\n".join([":", *used_scripts]))
 
 
 def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
     """The results, from the values that the probe printed for each name."""
-    allowed = [80, 443, *open_ports, *map(int, filter(None, values.get("port", [])))]
+    allowed = [*open_ports, *map(int, filter(None, values.get("port", [])))]
     found = [one for one in listeners("\n".join(values.get("listens", [])), allowed) if one["program"] not in QUIET]
     room = [line.partition(" ") for line in values.get("room", [])]
     return dict(

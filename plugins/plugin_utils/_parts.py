@@ -38,6 +38,11 @@ class Part(NamedTuple):
     declaration: dict
 
     @property
+    def choice(self) -> str:
+        """What one writes to choose it: the role's name, unless it declares another one."""
+        return self.declaration.get("name", self.name)
+
+    @property
     def role(self) -> str:
         """What include_role finds it by."""
         return COLLECTION + self.name if self.folder.parent == ROLES else str(self.folder)
@@ -56,7 +61,7 @@ class Parts:
         problems = list(self.find_problems(kind))
         if problems:
             raise AnsibleError(" ".join(problems))
-        return [self._read(name) for name in self.names(kind)]
+        return [self._find(kind, name) for name in self.names(kind)]
 
     def find_known(self, kind: str) -> list[Part]:
         """All parts of a kind that there are roles for, whether they are in use or not."""
@@ -66,8 +71,7 @@ class Parts:
     def find_problems(self, kind: str) -> Iterator[str]:
         """What is wrong with the choice of a kind, and what to set."""
         for name in self.names(kind):
-            part = self._read(name)
-            if not part or part.declaration.get("kind") != kind:
+            if not self._find(kind, name):
                 yield WRONG % (CHOICES[kind], name, self._shown(kind))
 
     def names(self, kind: str) -> list[str]:
@@ -82,7 +86,7 @@ class Parts:
 
     def _shown(self, kind: str) -> str:
         """The names that would have been right."""
-        right = [part.name for part in self.find_known(kind)]
+        right = sorted(part.choice for part in self.find_known(kind))
         if not right:
             return "nothing: there is none"
         return right[0] if len(right) == 1 else "%s or %s" % (", ".join(right[:-1]), right[-1])
@@ -95,8 +99,15 @@ class Parts:
         own = [self.variables.get("inventory_dir"), self.loader.get_basedir()]
         return [ROLES, *(Path(folder, "roles") for folder in own if folder), *map(Path, C.DEFAULT_ROLES_PATH)]
 
+    def _find(self, kind: str, name: Any) -> Part | None:
+        """The part of a kind that is chosen by a name; mostly its role has the same."""
+        part = self._read(name)
+        if part and part.declaration.get("kind") == kind and part.choice == name:
+            return part
+        return next((part for part in self.find_known(kind) if part.choice == name), None)
+
     def _read(self, name: Any) -> Part | None:
-        """The part of a name."""
+        """The part that a role declares."""
         if not isinstance(name, str) or "/" in name:
             return None
         for folder in self._folders():

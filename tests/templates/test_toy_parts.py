@@ -144,7 +144,9 @@ def test_only_the_parts_in_use_are_asked(evaluate):
     ("flask_database", "oracle", "external, mysql, none, postgresql or sqlite"),
     ("flask_database", "nginx", "external, mysql, none, postgresql or sqlite"),
     ("flask_database", "../mysql", "external, mysql, none, postgresql or sqlite"),
-    ("flask_web_server", "apache", "nginx"),
+    ("flask_web_server", "apache", "nginx or none"),
+    ("flask_web_server", "socket", "nginx or none"),
+    ("flask_database", "socket", "external, mysql, none, postgresql or sqlite"),
     ("flask_services", ["toy_companion"], "elasticsearch, memcached, rabbitmq or redis"),
 ])
 def test_a_part_that_there_is_not_is_an_error_with_those_that_there_are(name, value, right, evaluate):

@@ -27,7 +27,7 @@ EXCEPTIONS = {
     "playbooks/update.yml": (r"tags: \[.*\]$", "likewise"),
 }
 # What a part can declare; each is read somewhere outside of its role.
-FIELDS = {field for declared in PARTS.values() for field in declared} - {"kind"}
+FIELDS = {field for declared in PARTS.values() for field in declared} - {"kind", "name"}
 
 
 def names(path: Path) -> list[str]:
@@ -73,3 +73,8 @@ def test_each_choice_has_its_default_among_the_parts():
     for kind, variable in CHOICES.items():
         chosen = defaults[variable] if isinstance(defaults[variable], list) else [defaults[variable]]
         assert [PARTS[name]["kind"] for name in chosen] == [kind] * len(chosen)
+
+
+def test_the_parts_of_a_kind_are_chosen_by_names_of_their_own():
+    chosen = [(declared["kind"], declared.get("name", role)) for role, declared in PARTS.items()]
+    assert len(set(chosen)) == len(chosen) and {("database", "none"), ("proxy", "none")} < set(chosen)

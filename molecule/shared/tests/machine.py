@@ -61,16 +61,17 @@ class AnyCertificate(HTTPAdapter):
 class Visitor(requests.Session):
     """A browser that takes any certificate; tests of their own look at the certificate."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, origin: str = "") -> None:
         super().__init__()
         self.address = address
+        self.origin = origin or f"https://{address}"
         self.verify = False
         self.trust_env = False
         self.mount("https://", AnyCertificate())
 
     def request(self, method: str, url: str, **options: object) -> requests.Response:
         if url.startswith("/"):
-            url = f"https://{self.address}{url}"
+            url = self.origin + url
         return super().request(method, url, **{"timeout": 20, **options})
 
 

@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
 
 
 class Traffic:
-    """Requests to a host, from the beginning of the block to its end.
+    """Requests to a host, from the beginning of the block to its end; at another port than HTTPS' they are plain.
 
     With a rate, so many in a second, whether or not the earlier ones have been answered; without
     one, as many as the given number of visitors get answered. Every fifth is a POST, every fourth
@@ -180,18 +180,20 @@ class Traffic:
     """
 
     def __init__(
-        self, address: str, rate: float | None = 40, visitors: int = 16, prefix: str = ""
+        self, address: str, rate: float | None = 40, visitors: int = 16, prefix: str = "", port: int = 443
     ) -> None:
         self.address = address
+        self.port = port
         self.rate = rate
         self.visitors = visitors
         self.prefix = prefix or uuid.uuid4().hex[:8]
         self.found = Report()
         self.idle: list[Connection] = []
         self.ending = False
-        self.tls = ssl.create_default_context()
-        self.tls.check_hostname = False
-        self.tls.verify_mode = ssl.CERT_NONE
+        self.tls = ssl.create_default_context() if port == 443 else None
+        if self.tls:
+            self.tls.check_hostname = False
+            self.tls.verify_mode = ssl.CERT_NONE
         self.thread = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Traffic:
@@ -270,7 +272,7 @@ class Traffic:
                 if not again:
                     raise
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self.address, 443, ssl=self.tls)
+        _, connection = await loop.create_connection(Connection, self.address, self.port, ssl=self.tls)
         return await self._ask(connection, request, keep=not newcomer)
 
     def _open_connection(self) -> Connection | None:

@@ -74,7 +74,10 @@ class Access:
             return []
         if not self.has_ufw and not self.module.check_mode:
             raise Refused("ufw is not installed")
-        wanted = firewall.wanted_rules(options, ports)
+        try:
+            wanted = firewall.wanted_rules(options, ports)
+        except ValueError as error:  # no network, which its pattern does not tell
+            raise Refused(error) from error
         self.rules = self._rules()
         commands = firewall.rule_commands(self.rules, wanted, options["owner"])
         commands = firewall.both_families(self.without_ipv6, commands) + commands

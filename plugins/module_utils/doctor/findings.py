@@ -139,7 +139,8 @@ def _failed(units: Iterable[str]) -> tuple:
 _ANSWERS = ("health-error", "health-text", "health-slow", "proxy-errors", "application-errors", "header-missing")
 _PROXY = _ANSWERS + (
     "https-unreachable", "http-unreachable", "http-not-redirected", "journal-errors",
-    "certificate-not-loaded", "static-refused", "server-version-shown", "tls-profile", *_failed(proxy.unit for proxy in PROXIES.values()),
+    "certificate-not-loaded", "static-refused", "server-version-shown", "tls-profile",
+    *_failed(proxy.unit for proxy in PROXIES.values() if proxy.unit),
 )
 _SLOT = _ANSWERS + ("journal-errors", "slot-crashing", "slot-restarted", "application-error")
 

@@ -54,6 +54,7 @@ class Settings(NamedTuple):
     backup_hours: int = 36
     drill_days: int = 10
     brief: bool = False
+    listen: str = ""
 
 
 class Inside:
@@ -73,6 +74,7 @@ class Inside:
         s, site = self.settings, self.site
         checks = [
             ("The way of a request: proxy, live slot, application", self.way.look),
+            ("The application's port", lambda: self.way.port(s.listen)),
             ("Host name of the site: nobody else has it", self.namesakes),
             ("Background workers", lambda: doctor_workers.workers(self.way.slots)),
             ("Scheduled jobs", lambda: doctor_jobs.jobs(site, s.jobs)),
@@ -146,7 +148,7 @@ class Inside:
 
     def units(self) -> Iterator[Finding]:
         jobs = [doctor_jobs.unit_of(self.site, name, "service") for name in self.settings.jobs]
-        yield from doctor_host.units(self.site.name, [*self.settings.services, *jobs])
+        yield from doctor_host.units(self.site.name, [*self.settings.services, *jobs, self.way.server.unit])
 
     def disks(self) -> Iterator[Finding]:
         own = (self.site.path("shared"), self.site.log, os.path.join("/var/backups", self.site.name))

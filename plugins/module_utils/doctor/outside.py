@@ -28,12 +28,21 @@ class Outside:
     def checks(self) -> list:
         return [
             ("Names", self.names.unresolved),
-            ("HTTPS: certificate, health, headers", self.web.https),
-            ("HTTP leads to HTTPS", self.web.http),
-            ("Versions of TLS", self.web.tls),
+            *(self.secure() if self.target.secure else self.plain()),
             ("Password login is refused", self.exposure.ssh),
             ("Open ports", lambda: self.exposure.ports(USUAL)),
         ]
+
+    def secure(self) -> list:
+        return [
+            ("HTTPS: certificate, health, headers", self.web.https),
+            ("HTTP leads to HTTPS", self.web.http),
+            ("Versions of TLS", self.web.tls),
+        ]
+
+    def plain(self) -> list:
+        """Without a proxy here; behind one elsewhere, only that can ask."""
+        return [("HTTP: health, headers", self.web.health)] if self.target.http_port else []
 
     def begin(self, pool: concurrent.futures.Executor) -> list:
         """Starts them; (title, future) each."""
@@ -71,7 +80,8 @@ class Outside:
                 % (one["program"], one["protocol"], one["port"]),
                 "Bind it to 127.0.0.1, or add the port to doctor_ports if it is meant to be.", subject=str(one["port"]),
             )
-        yield from self.names.elsewhere(facts, self.web.certificate.fingerprint if self.web.certificate else "")
+        if self.target.secure or self.target.http_port:  # else the names are those of a proxy that is elsewhere
+            yield from self.names.elsewhere(facts, self.web.certificate.fingerprint if self.web.certificate else "")
 
 
 def together(outside: Outside, examine: Callable) -> tuple:

@@ -31,11 +31,23 @@ class Target(NamedTuple):
     ssh_user: str = "root"
     ssh_args: str = ""
     proxy: str = "nginx"
+    app: str = ""
+    http_port: int = 0  # with `tls` none, where visitors come by themselves; 0 where they can't
 
     @property
     def server(self) -> Proxy:
         """What visitors come to."""
-        return PROXIES[self.proxy]()
+        return PROXIES[self.proxy](self.app)
+
+    @property
+    def secure(self) -> bool:
+        """Whether the host serves HTTPS."""
+        return self.tls != "none"
+
+    @property
+    def url(self) -> str:
+        """Where the pages are."""
+        return "https://" + self.domain if self.secure else "http://%s:%d" % (self.domain, self.http_port)
 
 
 def seen(name: str, what: str, remedy: str, subject: str = "") -> Finding:

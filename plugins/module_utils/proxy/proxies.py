@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx import Nginx
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.none import NoProxy
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.selfhost.flask.plugins.module_utils.site.drivers import driver_of
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-PROXIES = {"nginx": Nginx}
+PROXIES = {"nginx": Nginx, "none": NoProxy}
 
 
 def proxy_of(site: Site) -> Proxy:
     """The one that visitors of an application come to."""
-    return PROXIES[driver_of(site, "proxy", "nginx")]()
+    return PROXIES[driver_of(site, "proxy", "nginx")](site.name)

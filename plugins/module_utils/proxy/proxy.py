@@ -20,6 +20,9 @@ class Refusal(NamedTuple):
 class Proxy:
     """What the descriptions of all proxies have. They read files, and change nothing."""
 
+    def __init__(self, app: str = "") -> None:
+        self.app = app  # of one that has a unit for each application
+
     name = ""  # as people call it
     unit = ""  # of systemd's, which runs it
     test = ()  # the command that ends with another code than 0 where the configuration would be refused

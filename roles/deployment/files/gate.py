@@ -1,5 +1,5 @@
-"""In front of the application in each of its processes: says which release answers, and refuses
-requests while the site is updated or maintained.
+"""In front of the application in each of its processes: says which release answers, believes who may
+be believed, and refuses requests while the site is updated or maintained.
 
 Whoever updates the site puts a file <name>.closed into this folder. A request that writes shares the
 folder's lock for as long as it takes, so that those in flight can be waited for. What comes over a
@@ -11,12 +11,16 @@ import fcntl
 import json
 import os
 import socket
+import struct
 import threading
 import time
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 MESSAGE = "This site is being updated. Please try again in a moment."
 LOOKS = 0.5  # seconds between two looks whether WebSockets have to end
+ROOT = 0
+# The group nogroup: who connects as it passes on what visitors say of themselves.
+UNBELIEVED = 65534
 RESTARTED = b"\x88\x02" + (1012).to_bytes(2, "big")  # the frame that ends a WebSocket, and why
 
 
@@ -36,13 +40,20 @@ class Gate:
         self.closed_for_writes = (os.environ.get("FLASK_SLOT", "") + ".closed", "writes.closed")
 
     def __call__(self, environ, start_response):
+        user, group = sender(self.connection_of(environ))
+        if group == UNBELIEVED:
+            forget_forwarded(environ)
+        if user not in (ROOT, None):  # the deployment is root's
+            environ.pop("HTTP_X_RELEASE", None)
+        released = [] if group == UNBELIEVED else [("X-Release", self.release)]
+
         def start(status, headers, *rest):
-            return start_response(status, [*headers, *streaming(headers), ("X-Release", self.release)], *rest)
+            return start_response(status, [*headers, *streaming(headers), *released], *rest)
 
         if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
             return self.converse(environ, start)
         reads = environ["REQUEST_METHOD"] in SAFE
-        # The deployment asks for the release by name; the proxy lets no visitor do that.
+        # The deployment asks for the release by name, and no visitor.
         if self.is_closed("site.closed") and not (reads and environ.get("HTTP_X_RELEASE") == self.release):
             return self.refuse("site.closed", start)
         return self.read(environ, start) if reads else self.write(environ, start)
@@ -104,6 +115,22 @@ class Gate:
         ]
         start("503 Service Unavailable", headers)
         return [text]
+
+
+def sender(connection):
+    """The user and the group of the process that has connected; None for both if the server gives no connection."""
+    try:
+        return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1:]
+    except (AttributeError, OSError):
+        return None, None
+
+
+def forget_forwarded(environ):
+    """Takes away what only a proxy can know, and a visitor can claim."""
+    for name in list(environ):
+        if name.startswith("HTTP_X_FORWARDED_") or name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+            del environ[name]
+    environ["wsgi.url_scheme"] = "http"
 
 
 def streaming(headers):

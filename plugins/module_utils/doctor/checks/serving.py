@@ -35,6 +35,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 LATELY = 30  # seconds; gunicorn's socket also takes connections while its workers end at their start
 CLOSED_HOURS = 4  # after which maintenance was rather forgotten
+HERE = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}  # where the host itself is reached that listens at all addresses
 PATIENCE = 5  # seconds that the application has to answer
 
 
@@ -92,6 +93,24 @@ class Way:
             yield self.nothing(live, states)
         else:
             yield from self.slot(live, states[live])
+
+    def port(self, listen: str) -> Iterator[Finding]:
+        """Whether the application is reached at an address of the host, for one that has no proxy."""
+        if not listen:
+            return
+        address, dummy, port = listen.rpartition(":")
+        address = HERE.get(address, address.strip("[]"))
+        connection = http.client.HTTPConnection(address, int(port), timeout=PATIENCE)
+        try:
+            connection.request("GET", self.health.url, headers={"Host": self.health.host})
+            connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            yield Finding(
+                "health-error", "http://%s%s gives no answer on the host itself (%s)." % (listen, self.health.url, error),
+                "See `systemctl status %s`, and run site.yml." % self.server.name,
+            )
+        finally:
+            connection.close()
 
     def unmanaged(self, error: ProcessError) -> Finding:
         manager = self.slots.processes

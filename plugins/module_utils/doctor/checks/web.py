@@ -22,6 +22,7 @@ TIMEOUT = 8  # seconds for an answer
 CLOCK = 60
 AGENT = "selfhost.flask doctor"
 VERSION = re.compile(r"/\d")
+LOOK_AT = "See on the host `systemctl status %s` and `sudo ufw status`, and the application's log."
 
 
 class Reply(NamedTuple):
@@ -68,8 +69,8 @@ class Web:
         except (OSError, http.client.HTTPException) as error:
             yield seen(
                 "health-error",
-                "https://%s%s gives no answer (%s)." % (target.domain, target.health_url, explained(error)),
-                "Look at the application's and the proxy's logs on the host.",
+                "%s%s gives no answer (%s)." % (target.url, target.health_url, explained(error)),
+                "Look at the application's and the proxy's logs on the host." if target.secure else LOOK_AT % target.server.name,
             )
             return
         yield from self.judged(reply)
@@ -77,7 +78,7 @@ class Web:
 
     def judged(self, reply: Reply) -> Iterator[Finding]:
         """The health URL's answer."""
-        url = "https://%s%s" % (self.target.domain, self.target.health_url)
+        url = self.target.url + self.target.health_url
         if not self.is_well(reply):
             yield seen(
                 "health-error",
@@ -176,14 +177,15 @@ class Web:
             return {}
         return {"Authorization": "Basic " + base64.b64encode(":".join(self.target.basic_auth).encode()).decode()}
 
-    def get(self, path: str, secure: bool = True) -> Reply:
-        """Asks the host, whatever its name leads to."""
+    def get(self, path: str, secure: bool | None = None) -> Reply:
+        """Asks the host, whatever its name leads to; as its visitors do where nothing else is said."""
         target, begin = self.target, time.monotonic()
+        secure = target.secure if secure is None else secure
         connection = http.client.HTTPConnection(target.domain, timeout=TIMEOUT)
         if secure:
             connection.sock = doctor_tls.handshake(target.address, target.domain, timeout=TIMEOUT)
         else:
-            connection.sock = socket.create_connection((target.address, 80), TIMEOUT)
+            connection.sock = socket.create_connection((target.address, target.http_port or 80), TIMEOUT)
         try:
             connection.request("GET", path, headers={"Host": target.domain, "User-Agent": AGENT, **self.login(secure)})
             answer = connection.getresponse()

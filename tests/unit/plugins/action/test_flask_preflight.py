@@ -124,7 +124,7 @@ VALUES = {
     "nothing": ({"flask_aliases": None}, "flask_aliases has no value. Set it to a list, or take it out."),
     "a template": ({"flask_tls": trust_as_template("{{ 'letsencrypt' ~ 'x' }}")}, "flask_tls is 'letsencryptx'. Set it to"),
     "no part of the stack": ({"flask_database": "oracle"}, "flask_database is 'oracle'. Set it to external, mysql, none, postgresql or sqlite."),
-    "a part of another kind": ({"flask_web_server": "postfix"}, "flask_web_server is 'postfix'. Set it to nginx."),
+    "a part of another kind": ({"flask_web_server": "postfix"}, "flask_web_server is 'postfix'. Set it to nginx or none."),
     "a companion that there is not": (
         {"flask_services": ["reddis"]},
         "flask_services is 'reddis'. Set it to elasticsearch, memcached, rabbitmq or redis.",

@@ -79,7 +79,7 @@ DESCRIBED = dict(
 
 
 def test_an_answer_becomes_results():
-    assert ssh_login.described(ANSWER, [8443]) == DESCRIBED
+    assert ssh_login.described(ANSWER, [80, 443, 8443]) == DESCRIBED
 
 
 def test_a_host_that_lacks_nothing():
@@ -264,7 +264,7 @@ def test_what_the_inventory_says_by_other_variables_is_resolved():
     made = ssh_login.ActionModule(None, None, PlayContext(), None, templar, None)
     given = {"ansible_ssh_extra_args": trust_as_template("-i {{ key }}"), "inventory_hostname": "blog"}
     found = Attempt(Login("deploy", "-o IdentitiesOnly=yes"), 22, "login works", "", None)
-    assert made._described(found, dict(app="", open_ports=[], fresh=False), given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
+    assert made._described(found, dict(app="", open_ports=[], web_ports=[], fresh=False), given)["ssh_extra_args"] == "-i /keys/ana -o IdentitiesOnly=yes"
 
 
 @pytest.fixture

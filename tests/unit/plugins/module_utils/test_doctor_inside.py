@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import functools
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor import inside as doctor_inside
@@ -470,3 +473,32 @@ def test_a_broken_file_of_nginx_is_never_a_reason_to_restart_it(path, moves, sit
     assert "Do not restart nginx." in found.remedy and "`sudo systemctl restart nginx`" not in found.remedy
     assert ("`sudo mv %s /root/`" % path in found.remedy) == moves
     assert ("Run site.yml" in found.remedy) != moves
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
+def test_without_a_proxy_the_port_is_asked_on_the_host_itself(address, site):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(503)  # what it answers is looked at elsewhere
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    write_json(site.path("deployment/drivers.json"), {"proxy": "none"})
+    way = serving.Way(site, Health("/", "blog"))
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        listen = "%s:%d" % (address, server.server_port)
+        assert list(way.port(listen)) == [] == list(way.port(""))
+        thread.join(5)
+    (found,) = way.port(listen)
+    assert found.id == "health-error" and "flask-blog-listen.socket" in found.remedy
+
+
+@pytest.mark.parametrize("state, expected", [("active", []), ("failed", ["proxy-stopped"])])
+def test_without_a_proxy_systemd_has_to_listen(state, expected, site, monkeypatch):
+    write_json(site.path("deployment/drivers.json"), {"proxy": "none"})
+    monkeypatch.setattr(serving, "state_of", lambda unit: state if unit == "flask-blog-listen.socket" else "unknown")
+    assert ids(serving.Way(site, Health("/", "blog")).proxy()) == expected

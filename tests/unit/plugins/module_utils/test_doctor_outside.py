@@ -67,3 +67,16 @@ def test_others_are_asked_about_where_the_host_itself_knows_of_no_password_login
     for dummy, look in one.after(dict(guessable=["bob"]), said)[:1]:
         list(look())
     assert seen == asked
+
+
+@pytest.mark.parametrize("port, asked", [(5000, ["HTTP: health, headers"]), (0, [])])
+def test_without_a_proxy_nothing_is_asked_over_https(port, asked):
+    one = Outside(Target("192.0.2.1", "blog", tls="none", http_port=port, proxy="none", app="blog"))
+    assert [title for title, dummy in one.checks() if "HTTP" in title or "TLS" in title] == asked
+
+
+@pytest.mark.parametrize("port, asked", [(5000, True), (0, False)])
+def test_a_name_may_lead_to_a_proxy_elsewhere(port, asked, monkeypatch):
+    one, seen = Outside(Target("192.0.2.1", "blog.example.com", tls="none", http_port=port, proxy="none", app="blog")), []
+    monkeypatch.setattr(one.names, "elsewhere", lambda facts, served: seen.append(facts) or [])
+    assert list(one.compared({})) == [] and bool(seen) == asked

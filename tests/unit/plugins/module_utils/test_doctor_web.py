@@ -101,3 +101,22 @@ def test_static_files(answer, expected, web):
     assert ids(one.static("/static/a.css")) == []  # where nothing answers, that is said already
     one.reply = reply()
     assert ids(one.static("/static/a.css")) == expected and ids(one.static("")) == []
+
+
+PLAIN = dict(tls="none", http_port=5000, proxy="none", app="blog")
+
+
+def test_without_a_proxy_the_application_is_asked_over_http_at_its_port(web):
+    (finding,) = web(reply(503), **PLAIN).health()
+    assert finding.what.startswith("http://blog.example.com:5000/ answers 503")
+
+
+def test_a_port_that_nobody_listens_at_is_said_with_the_unit(monkeypatch):
+    def refused(address, timeout):
+        assert address == ("192.0.2.1", 5000)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    one = Web(Target("192.0.2.1", "blog.example.com", **PLAIN))
+    monkeypatch.setattr("socket.create_connection", refused)
+    (finding,) = one.health()
+    assert finding.id == "health-error" and "flask-blog-listen.socket" in finding.remedy and "Connection refused" in finding.what

@@ -62,6 +62,21 @@ def test_the_port_of_ssh_has_one_rule():
     assert firewall.wanted_rules(OPTIONS, [22]) == {SSH: "ssh", ("allow", "443/udp"): "blog"}
 
 
+@pytest.mark.parametrize("source, shown", [
+    ("192.0.2.7", "192.0.2.7"), ("192.0.2.7/32", "192.0.2.7"), ("192.0.2.7/24", "192.0.2.0/24"), ("2001:DB8::/32", "2001:db8::/32"),
+])
+def test_a_port_can_be_open_to_one_network_alone(source, shown, monkeypatch, tmp_path):
+    monkeypatch.setattr(firewall, "ADDRESSES", str(tmp_path))
+    rules = firewall.wanted_rules(dict(OPTIONS, incoming=["5000/tcp from " + source]), [22])
+    added = "ufw allow from %s to any port 5000 proto tcp comment 'selfhost:blog'" % shown
+    assert {rule: "selfhost:" + owner for rule, owner in rules.items() if rule != SSH} == firewall.rules_of(added)
+
+
+def test_a_kernel_without_ipv6_lets_in_none_of_its_networks(monkeypatch, tmp_path):
+    monkeypatch.setattr(firewall, "ADDRESSES", str(tmp_path / "none"))
+    assert firewall.wanted_rules(dict(OPTIONS, incoming=["5000/tcp from 2001:db8::/32"]), [22]) == {SSH: "ssh"}
+
+
 def test_rules_for_outgoing_connections_are_there_if_not_all_are_allowed():
     rules = firewall.wanted_rules(dict(OPTIONS, outgoing_policy="deny", ssh_limit=False), [22])
     assert rules == {("allow", "22/tcp"): "ssh", ("allow", "443/udp"): "blog", ("allow", "out", "53"): "blog"}

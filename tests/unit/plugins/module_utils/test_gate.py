@@ -9,6 +9,8 @@ import fcntl
 import os
 import runpy
 import shutil
+import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -33,6 +35,7 @@ class Application:
 
     def __call__(self, environ, start_response):
         self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        self.environ = environ
         self.started.set()
         if self.wait:
             assert self.go_on.wait(5)
@@ -256,3 +259,57 @@ def test_the_folder_is_made_where_it_is_missing_and_everybody_reads_it(tmp_path)
     Gate(Site("blog", str(tmp_path), "")).close("blue", 5, patience=1)
     assert oct((tmp_path / "gate").stat().st_mode)[-3:] == "755"
     assert oct((tmp_path / "gate/blue.closed").stat().st_mode)[-3:] == "644"
+
+
+CLAIMED = {
+    "HTTP_X_FORWARDED_FOR": "192.0.2.1", "HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_HOST": "evil.example", "HTTP_X_FORWARDED_SSL": "on",
+    "HTTP_X_FORWARDED_PREFIX": "/x", "HTTP_FORWARDED": "for=192.0.2.1", "HTTP_X_REAL_IP": "192.0.2.1",
+}
+ROOT, PROXY, UNBELIEVED = (0, 0), (33, 33), (33, 65534)
+
+
+@pytest.fixture
+def ask_as(tmp_path, gate, application, monkeypatch):
+    """Asks as a process of a user and a group does that has connected."""
+    monkeypatch.setenv("FLASK_RELEASE", "v1")
+    shutil.copy(PROGRAM, tmp_path / "gate/gate.py")
+
+    class Connection:
+        def __init__(self, owner):
+            self.owner = owner
+
+        def getsockopt(self, level, option, size):
+            assert (level, option, size) == (socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return struct.pack("3i", 4711, *self.owner)
+
+    def ask_as(owner, method="GET", **headers):
+        begun = []
+        served = runpy.run_path(str(tmp_path / "gate/gate.py"))["Gate"](application, connection_of=lambda environ: Connection(owner))
+        environ = dict(headers, REQUEST_METHOD=method, PATH_INFO="/", HTTP_HOST="blog", **{"wsgi.url_scheme": "https"})
+        b"".join(served(environ, lambda *arguments: begun.append(arguments)))
+        return int(begun[0][0][:3]), dict(begun[0][1])
+
+    return ask_as
+
+
+@pytest.mark.parametrize("owner, kept, scheme", [(ROOT, CLAIMED, "https"), (PROXY, CLAIMED, "https"), (UNBELIEVED, {}, "http")])
+def test_only_a_proxy_that_is_believed_says_who_the_visitor_is(owner, kept, scheme, ask_as, application):
+    assert ask_as(owner, **CLAIMED)[0] == 200
+    assert {name: application.environ[name] for name in CLAIMED if name in application.environ} == kept
+    assert (application.environ["wsgi.url_scheme"], application.environ["HTTP_HOST"]) == (scheme, "blog")
+
+
+@pytest.mark.parametrize("owner, status, said", [(ROOT, 200, "v1"), (PROXY, 503, "v1"), (UNBELIEVED, 503, None)])
+def test_nobody_but_root_passes_a_closed_gate_by_the_releases_name(owner, status, said, gate, ask_as):
+    gate.refuse("site", 5)
+    found, headers = ask_as(owner, HTTP_X_RELEASE="v1")
+    assert (found, headers.get("X-Release")) == (status, said)
+
+
+def test_the_connection_of_a_process_says_whose_it_is(tmp_path):
+    """What the kernel says, not a stand-in."""
+    sender = runpy.run_path(str(PROGRAM))["sender"]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert sender(ours) == (os.getuid(), os.getgid())
+    assert sender(None) == (None, None)
