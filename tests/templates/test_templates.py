@@ -263,6 +263,7 @@ def test_the_database_server_reads_its_section(render):
     parser.read_string(render("mysql", "selfhost.cnf.j2"))
     section = dict(parser["mysqld"])
     assert (section["bind-address"], section["character-set-server"]) == ("127.0.0.1", "utf8mb4")
+    assert section["loose-innodb-snapshot-isolation"] == "OFF"
 
 
 @pytest.mark.parametrize("user, policy", [("microblog", "on_create"), ("wiki", "always")])

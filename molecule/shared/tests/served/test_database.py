@@ -59,6 +59,19 @@ def test_not_even_the_server_s_root_reads_files_of_the_host(host: Host) -> None:
     assert "--secure-file-priv" in refusal
 
 
+def test_a_transaction_may_write_to_a_row_that_another_one_has_changed_meanwhile(host: Host) -> None:
+    """MariaDB from 11.6 on refuses that by itself, which few applications expect."""
+    statements = (
+        "CREATE DATABASE herons; USE herons; CREATE TABLE nests (eggs INT); INSERT INTO nests VALUES (1);",
+        "START TRANSACTION; SELECT eggs FROM nests;",
+        'system mysql herons -e "UPDATE nests SET eggs = 5"',
+        "UPDATE nests SET eggs = eggs + 1; COMMIT; SELECT eggs FROM nests; DROP DATABASE herons;",
+    )
+    answer = host.run("printf '%%s\\n' %s %s %s %s | mysql --skip-column-names", *statements)
+    host.run("mysql -e 'DROP DATABASE IF EXISTS herons'")
+    assert answer.stdout.split() == ["1", "6"], answer.stderr
+
+
 def test_application_does_not_see_which_databases_there_are(host: Host) -> None:
     assert re.search("command denied|Access denied", as_application(host, "SHOW DATABASES"))
 
