@@ -9,6 +9,7 @@ export DEBIAN_FRONTEND=noninteractive
 folder=/home/ubuntu/site
 
 adduser --gecos "" --disabled-password ubuntu
+chmod 755 /home/ubuntu  # so that nginx reads the static files
 apt-get update
 apt-get -y install python3 python3-venv python3-dev nginx git postfix
 [ "$manager" != supervisor ] || apt-get -y install supervisor

@@ -15,7 +15,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.sqlite_own
 
 # What is made again, or is of no use elsewhere.
 LEFT_OUT = re.compile(
-    r"(^|/)(__pycache__|node_modules|bower_components|\.git|\.idea|\.vscode|\.\w+_cache|\.webassets-cache|logs?|[^/]+\.egg-info)(/|$)"
+    r"(^|/)(__pycache__|node_modules|bower_components|\.git|\.idea|\.vscode|\.\w+_cache|\.webassets-cache)(/|$)"
+    r"|(^|/)(logs?|[^/]+\.egg-info)(/|$)"
     r"|\.(py[co]|mo|log(\.\d+)?|pid|sock|swp)$|~$|(^|/)(\.DS_Store|\.coverage|\.flaskenv|\.env(\.[\w.-]+)?)$"
 )
 COMPANIONS = ("-wal", "-shm", "-journal")

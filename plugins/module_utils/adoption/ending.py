@@ -50,8 +50,8 @@ class Ending:
     def files(self) -> list:
         """What describes its programs and sites, where it is now."""
         paths = [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
-        away = [path for path in glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True) if not is_folder(path)]
-        return paths + away
+        away = glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True)
+        return paths + [path for path in away if not is_folder(path)]
 
     def folder(self) -> str:
         """Its folder, if that is there and its own alone."""

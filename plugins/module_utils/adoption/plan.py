@@ -41,31 +41,35 @@ ELSEWHERE = (
     "Its data is in %s, which is not on its host, and stays there. Set flask_database to external, and DATABASE_URL in flask_env "
     "to what its .env has."
 )
-NO_FILE = "Its database is the SQLite file %s, and there is none of that name in %s. Put its whole path into DATABASE_URL of its .env."
+NO_FILE = (
+    "Its database is the SQLite file %s, and there is none of that name in %s. Put its whole path into DATABASE_URL of its .env."
+)
 NO_DRIVER = "It keeps its data in %s, which this collection does not copy. Set flask_database to external, and move it yourself."
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
 OTHER_KEY = (
-    "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the new one "
-    "finds its own."
+    "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
+    "new one finds its own."
 )
 UNSHARED = (
-    "%s is not in flask_shared_paths, so the new one could not write there. Add %s to flask_shared_paths to move it; or name it in "
-    "flask_adopt_left_out to leave it."
+    "%s is not in flask_shared_paths, so the new one could not write there. Add %s to flask_shared_paths to move it; or "
+    "name it in flask_adopt_left_out to leave it."
 )
 LOOSE = (
     "git does not know %s, which lies among the source. Commit it, move it to a folder of flask_shared_paths, or name it in "
     "flask_adopt_left_out to leave it."
 )
 AMONG_SOURCE = (
-    "%s lies among the source, where nothing can be written here. Let the application keep it in a folder of flask_shared_paths; or "
-    "name it in flask_adopt_left_out to leave it."
+    "%s lies among the source, where nothing can be written here. Let the application keep it in a folder of "
+    "flask_shared_paths; or name it in flask_adopt_left_out to leave it."
 )
 MAIL = (
     "Its mail goes through %s, and the new one would send through its own server. Set flask_mail_enabled to false, and its "
     "settings of mail stay as they are."
 )
 CHANGED = "These files of the repository were changed there, and the new one has what is committed: %s. Commit what you need."
-UNKNOWN_FILES = "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
+UNKNOWN_FILES = (
+    "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
+)
 CRON = "The crontab of %s has %d lines for it. They are not moved: make them flask_jobs, and remove them there."
 CERTIFICATE = "The certificate in %s is not moved: flask_tls says where the new one's comes from."
 NO_GIT = "Its folder is no git repository, so data was found by the names of folders alone. Look whether something is missing."
@@ -169,7 +173,8 @@ def of_database(found: Installation, address: Address | None, database: Database
 def of_data(data: Data, address: Address | None, found: Installation, wishes: Wishes) -> list:
     """What would be lost unseen."""
     own = os.path.relpath(address.name, found.folder) if address and address.kind == "sqlite" and found.folder else ""
-    paths = [path for path in data.files + data.databases if path != own and not is_inside(path, [*wishes.shared, *wishes.left_out])]
+    known = [own, *wishes.shared, *wishes.left_out]
+    paths = [path for path in data.files + data.databases if not is_inside(path, known)]
     folders = [path.rstrip("/") for path in paths if path.endswith("/")]
     others = [path for path in paths if not path.endswith("/") and not is_inside(path, folders)]
     problems = [UNSHARED % (folder, folder) for folder in folders]

@@ -10,7 +10,7 @@ import os
 import ssl
 import time
 
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import count_files
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import COMPANIONS, count_files
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import MANIFEST
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json
@@ -35,9 +35,11 @@ def compare_all(site: Site, archive: str) -> dict:
                 raise AdoptionError("The new application has no %s database, which %s was." % (part["kind"], part["database"]))
             compare(part, one.tables(), one.revision())
             rows += sum(one.tables().values())
-    kept = [path + end for path in filter(None, (inside(site, one) for one in members_of(database))) for end in ("", "-wal", "-shm")]
+    own = filter(None, (inside(site, one) for one in members_of(database)))
+    kept = [path + end for path in own for end in ("", *COMPANIONS)]
     now = count_files(site.path("shared"), manifest.get("places", []), kept)
-    wrong = [DIFFERS % (place, *now[place], *before) for place, before in manifest.get("counts", {}).items() if now[place] != before]
+    before = manifest.get("counts", {})
+    wrong = [DIFFERS % (place, *now[place], *before[place]) for place in before if now[place] != before[place]]
     if wrong:
         raise AdoptionError(" ".join(wrong))
     return dict(rows=rows, files=sum(files for files, dummy in now.values()))

@@ -132,7 +132,8 @@ def test_a_plan_says_what_is_moved_and_no_secret(found, folder, monkeypatch):
 
 def test_what_would_be_lost_stands_in_the_way(found):
     assert [one for one in make_plan(found, WISHES).obstacles if "Add app/static/uploads to flask_shared_paths" in one]
-    assert not [one for one in make_plan(found, WISHES._replace(left_out=("app/static/uploads", "certs"))).obstacles if "uploads" in one]
+    left = WISHES._replace(left_out=("app/static/uploads", "certs"))
+    assert not [one for one in make_plan(found, left).obstacles if "uploads" in one]
 
 
 @pytest.mark.parametrize("settings, wishes, said", [
