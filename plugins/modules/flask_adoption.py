@@ -31,13 +31,14 @@ options:
       - V(found) looks, and changes nothing.
       - V(read) returns the settings that are taken over, which are secrets.
       - V(moved) stops the old installation and archives its data.
-      - V(returned) starts it again as it was.
+      - V(settled) notes that visitors have the new application, so that the data is not moved another time.
+      - V(returned) starts the old installation again as it was.
       - V(equal) compares what the new application has with the archive, on the new one's host.
       - V(served) asks the new application as a visitor of its host does.
       - V(packed) makes one file of all that V(absent) removes.
       - V(absent) removes what was moved, with its database and its database user.
     type: str
-    choices: [found, read, moved, returned, equal, served, packed, absent]
+    choices: [found, read, moved, settled, returned, equal, served, packed, absent]
     default: found
   name:
     description: Name of the new application.
@@ -122,7 +123,7 @@ notes:
   elements: str
   returned: with O(state=found)
 stage:
-  description: How far an adoption has come; empty, V(begun), V(moved) or V(returned).
+  description: How far an adoption has come; empty, V(begun), V(moved), V(served) or V(returned).
   type: str
   returned: with O(state=found)
 managers:
@@ -193,13 +194,14 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 INTERRUPTED = (
-    "An earlier run was interrupted while it stopped the old installation of %s. Start that again by -e flask_adopt=back."
+    "An earlier run was interrupted while it moved the old installation of %s. Start that again by -e flask_adopt=back, and move "
+    "it anew."
 )
 GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
 NOTHING = "There is nothing to start again: no old installation of %s was stopped on this host."
@@ -213,7 +215,7 @@ def wishes_of(module: AnsibleModule) -> Wishes:
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
     """AdoptionError where nothing is found, or more than one, or only a part of it since a run was interrupted."""
-    if store.state.get("stage") == BEGUN:
+    if store.state.get("stage") in (BEGUN, MOVED):
         raise AdoptionError(INTERRUPTED % module.params["name"])
     found = choose(find_installations(), module.params["program"], platform.node())
     return make_plan(found, wishes_of(module))
@@ -221,9 +223,9 @@ def plan_of(module: AnsibleModule, store: Store) -> Plan:
 
 def look(module: AnsibleModule, store: Store) -> dict:
     """What there is; of one that was moved already, what remains."""
-    if store.state.get("stage") == MOVED:
+    if store.state.get("stage") == SERVED:
         lines = [GONE % module.params["name"], *Ending(store, module.params["name"]).found()]
-        return dict(stage=MOVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[])
+        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[])
     plan = plan_of(module, store)
     found, database = plan.installation, None if plan.obstacles else plan.database
     return dict(
@@ -235,20 +237,30 @@ def look(module: AnsibleModule, store: Store) -> dict:
 
 
 def read(module: AnsibleModule, store: Store) -> dict:
-    return dict(settings={} if store.state.get("stage") == MOVED else plan_of(module, store).taken(wishes_of(module)))
+    return dict(settings=plan_of(module, store).taken(wishes_of(module)))
 
 
 def move(module: AnsibleModule, store: Store) -> dict:
-    """Stops and archives, unless an earlier run has."""
+    """Stops and archives. What was moved is not moved again: it would take the place of what came since."""
     params = module.params
-    if store.state.get("stage") == MOVED:
-        return dict(changed=False, backup=store.state["backup"], path=store.archive(), stopped=store.state["stopped"])
+    if store.state.get("stage") == SERVED:
+        raise AdoptionError(GONE % params["name"])
     plan = plan_of(module, store)
     if plan.obstacles:
         raise AdoptionError(" ".join(plan.obstacles))
     if not module.check_mode:
         hand_over(plan, store, params["name"], plan.taken(wishes_of(module)), params["same_host"])
     return dict(changed=True, backup=store.state.get("backup", ""), path=store.archive(), stopped=store.state.get("stopped", 0))
+
+
+def settle(module: AnsibleModule, store: Store) -> dict:
+    """From here on, visitors write to the new one."""
+    if store.state.get("stage") not in (MOVED, SERVED):
+        raise AdoptionError(NOTHING % module.params["name"])
+    changed = store.state["stage"] != SERVED
+    if changed and not module.check_mode:
+        store.note(stage=SERVED)
+    return dict(changed=changed)
 
 
 def return_(module: AnsibleModule, store: Store) -> dict:
@@ -283,7 +295,7 @@ def remove(module: AnsibleModule, store: Store) -> dict:
 
 
 STATES = dict(
-    found=look, read=read, moved=move, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
+    found=look, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
 )
 
 

@@ -11,7 +11,7 @@ import pwd
 import shutil
 
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import MOVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
@@ -33,7 +33,7 @@ class Ending:
     """What remains of an old installation that was moved away; AdoptionError where it was not."""
 
     def __init__(self, store: Store, name: str) -> None:
-        if store.state.get("stage") != MOVED:
+        if store.state.get("stage") != SERVED:
             raise AdoptionError(NOT_MOVED % name)
         self.store, self.state = store, store.state
         address = self.state["address"]

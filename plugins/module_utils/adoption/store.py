@@ -11,7 +11,8 @@ import shutil
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json, write_json
 
 FOLDER = "/var/lib/selfhost-adoption"
-BEGUN, MOVED, RETURNED = "begun", "moved", "returned"
+# It is being stopped; its data is archived, and on its way; visitors have the new one; it was started again.
+BEGUN, MOVED, SERVED, RETURNED = "begun", "moved", "served", "returned"
 
 
 class Store:

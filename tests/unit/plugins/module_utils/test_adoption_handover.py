@@ -21,7 +21,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending imp
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError, Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Foreigners
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
 
@@ -133,6 +133,8 @@ def test_what_was_not_moved_is_not_removed(host):
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(Store("blog"), "blog")
     host.move()
+    with pytest.raises(AdoptionError, match="was not moved"):
+        Ending(host.store, "blog")
     give_back(host.store)
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(host.store, "blog")
@@ -140,6 +142,7 @@ def test_what_was_not_moved_is_not_removed(host):
 
 def test_all_of_it_is_packed_and_removed(host):
     host.move()
+    host.store.note(stage=SERVED)
     (host.folder / "venv/bin").mkdir(parents=True)
     (host.folder / "venv/bin/python").write_text("")
     ending = Ending(host.store, "blog")
@@ -153,6 +156,7 @@ def test_all_of_it_is_packed_and_removed(host):
 
 def test_a_home_is_never_removed(host, monkeypatch):
     host.move()
+    host.store.note(stage=SERVED)
     monkeypatch.setattr(ending_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(host.folder))])
     ending = Ending(host.store, "blog")
     assert ending.folder() == "" and ending.remove() == ["the folder %s, which has more than the application" % host.folder]
