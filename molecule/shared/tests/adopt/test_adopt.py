@@ -146,8 +146,10 @@ def test_visitors_find_all_that_they_had(machine: Machine) -> None:
     assert answer.returncode == 0, said(answer)
     report = traffic.report()
     outage = float(re.search(r"no answer for about ([\d.]+) s", said(answer)).group(1))
-    print(f"{MANAGER}, {DATABASE}: {report.failed_gets + report.failed_posts + report.refused} of {report.requests} requests failed; "
-          f"the outage by the playbook {outage} s, by a visitor {watch.outages()} s, {len(watch.failed)} of {watch.asked}")
+    figures = (f"{MANAGER}, {DATABASE}: {report.failed_gets + report.failed_posts + report.refused} of {report.requests} requests failed; "
+               f"the outage by the playbook {outage} s, by a visitor {watch.outages()} s, {len(watch.failed)} of {watch.asked}\n")
+    with open(STATE / "adopt.txt", "a") as file:
+        file.write(figures)
     bodies = machine.inside(POSTS[DATABASE].format(APP)).stdout.splitlines()
     assert settle(report, set(bodies)) == []
     assert {f"before the move, {number}" for number in range(20)} < set(bodies)
