@@ -210,7 +210,7 @@ NOTHING = "There is nothing to start again: no old installation of %s was stoppe
 def wishes_of(module: AnsibleModule) -> Wishes:
     params = module.params
     lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
-    return Wishes(params["database"], *lists)
+    return Wishes(params["database"], *lists, params["same_host"])
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:

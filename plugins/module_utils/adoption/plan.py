@@ -45,6 +45,10 @@ NO_FILE = (
     "Its database is the SQLite file %s, and there is none of that name in %s. Put its whole path into DATABASE_URL of its .env."
 )
 NO_DRIVER = "It keeps its data in %s, which this collection does not copy. Set flask_database to external, and move it yourself."
+SHUT_OUT = (
+    "It keeps its data in %s, whose server lets in nobody but applications of this collection once the new one is set up: the "
+    "old one would fail before its data is moved. Move it to another host."
+)
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
 OTHER_KEY = (
     "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
@@ -84,6 +88,7 @@ class Wishes(NamedTuple):
     left_out: tuple = ()
     given: tuple = ()  # names of settings that the user sets
     own: tuple = ()  # names of settings that the collection sets itself
+    same_host: bool = False  # whether the new application is on the old one's host
 
 
 class Plan(NamedTuple):
@@ -161,6 +166,8 @@ def of_database(found: Installation, address: Address | None, database: Database
         return [ELSEWHERE % address.in_words()]
     if address.kind != wishes.database:
         return [OTHER_KIND % (address.in_words(), wishes.database, address.kind)]
+    if wishes.same_host and DRIVERS[address.kind].is_closed_to_others:
+        return [SHUT_OUT % address.in_words()]
     key = found.database_key()
     problems = [OTHER_KEY % dict(key=key)] if key not in ("", "DATABASE_URL", *wishes.given) else []
     try:

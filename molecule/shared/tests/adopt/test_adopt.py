@@ -23,8 +23,8 @@ DATABASE = os.environ.get("ADOPT_DATABASE", "mysql")
 SECRETS = ("pelican4711", "heron4711")
 POSTS = {
     "mysql": "mysql -N {0} -e 'SELECT body FROM posts'",
-    "postgresql": "cd /; runuser -u postgres -- psql -XAtqd {0} -c 'SELECT body FROM posts'",
-    "sqlite": f"sqlite3 {ROOT}/shared/instance/{APP}.db 'SELECT body FROM posts'",
+    "sqlite": f"python3 -c \"import sqlite3; [print(*row) for row in sqlite3.connect('{ROOT}/shared/instance/{APP}.db')"
+    ".execute('SELECT body FROM posts')]\"",
 }
 IS_OLD_UP = {"supervisor": "pgrep -u ubuntu gunicorn", "systemd": "systemctl is-active site"}
 OLD_FOLDER = "/home/ubuntu/site"
@@ -146,8 +146,9 @@ def test_visitors_find_all_that_they_had(machine: Machine) -> None:
     assert answer.returncode == 0, said(answer)
     report = traffic.report()
     outage = float(re.search(r"no answer for about ([\d.]+) s", said(answer)).group(1))
-    figures = (f"{MANAGER}, {DATABASE}: {report.failed_gets + report.failed_posts + report.refused} of {report.requests} requests failed; "
-               f"the outage by the playbook {outage} s, by a visitor {watch.outages()} s, {len(watch.failed)} of {watch.asked}\n")
+    failed = report.failed_gets + report.failed_posts + report.refused
+    figures = f"{MANAGER}, {DATABASE}: {failed} of {report.requests} requests failed; the outage by the playbook {outage} s, "
+    figures += f"by a visitor {watch.outages()} s, {len(watch.failed)} of {watch.asked}\n"
     with open(STATE / "adopt.txt", "a") as file:
         file.write(figures)
     bodies = machine.inside(POSTS[DATABASE].format(APP)).stdout.splitlines()
