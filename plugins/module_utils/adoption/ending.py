@@ -51,7 +51,7 @@ class Ending:
         """What describes its programs and sites, where it is now."""
         paths = [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
         away = glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True)
-        return paths + [path for path in away if not is_folder(path)]
+        return paths + [path for path in away if os.path.lexists(path) and not is_folder(path)]
 
     def folder(self) -> str:
         """Its folder, if that is there and its own alone."""
