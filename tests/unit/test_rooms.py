@@ -24,7 +24,7 @@ FLOORS = (
     "plan deployment",
     "backup certificate",
     "access",
-    "removal login",
+    "removal login adoption",
     "doctor",
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}
@@ -70,8 +70,10 @@ OWN = {"mysql": "database/mysql", "mariadb": "database/mysql", "postgres": "data
 REASONS = {
     "database/drivers": "the registry",
     "process/managers": "the registry, and the default of hosts from before there was a choice",
+    "process/foreign": "the registry of what others have set up",
     "proxy/proxies": "the same",
     "doctor/target": "the same",
+    "proxy/foreign": "the registry of what others have set up",
     "database/url": "reads the URLs of databases that this host has no driver for",
     "flask/probe/facts": "the same, of what an application says",
     "flask/probe/watch": "the packages that applications reach databases with",

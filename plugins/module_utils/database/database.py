@@ -34,6 +34,7 @@ class Database:
 
     kind = ""  # as URLs have it, without the name of a Python package
     units = ()  # of systemd's, one of which runs its server
+    is_closed_to_others = False  # whether its role lets in nobody but the applications of this collection
     login = None  # the class of its accounts, where it has a password for each
 
     def __init__(self, name: str, user: str = "") -> None:

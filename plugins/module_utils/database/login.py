@@ -30,6 +30,10 @@ class Login:
         """These are valid from now on, the last one as the one that stays; no other is."""
         raise NotImplementedError
 
+    def has_rights(self) -> bool:
+        """Whether it may do something on one of the server's databases, so that its removal would break that."""
+        return False
+
     def remove(self) -> None:
         """Nobody logs in with it any more."""
         raise NotImplementedError

@@ -48,6 +48,14 @@ class MySQLLogin(Login):
         for statement in (self._mariadb if is_mariadb else self._mysql)(passwords):
             self._ask("ALTER USER '%s'@'localhost' %s" % (self.name, statement))
 
+    def has_rights(self) -> bool:
+        """What was granted on a database that is gone stays, and counts for none."""
+        rows = ask(
+            "SELECT COUNT(*) FROM db WHERE User = '%s' AND Host = 'localhost' AND EXISTS "
+            "(SELECT 1 FROM information_schema.schemata WHERE schema_name LIKE Db)" % self.name, "mysql",
+        )
+        return rows != [["0"]]
+
     def remove(self) -> None:
         ask("DROP USER IF EXISTS '%s'@'localhost'" % self.name, "mysql")
 

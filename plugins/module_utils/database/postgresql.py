@@ -63,6 +63,7 @@ class PostgreSQL(Database):
 
     kind = "postgresql"
     units = tuple(map(unit_of, sorted(MAJORS, key=has_cluster, reverse=True)))
+    is_closed_to_others = True
     login = PostgreSQLLogin
 
     @classmethod

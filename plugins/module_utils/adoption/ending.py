@@ -1,0 +1,135 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of an old installation: it is packed as a whole, so that it can be brought home, and then removed."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import shutil
+
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
+from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
+
+PACKED = "old.tar.gz"
+MADE_AGAIN = ("__pycache__", "node_modules", ".venv", "venv")  # what nobody needs a copy of
+NOT_MOVED = (
+    "The old installation of %s was not moved from this host, so nothing of it is removed. Move it by -e flask_adopt=start first."
+)
+TOO_MUCH = "the folder %s, which has more than the application"
+IN_USE = "the database user %s, who has rights on other databases as well"
+UNKNOWN = "the database user %s, whom this collection has not looked at"
+
+
+class Ending:
+    """What remains of an old installation that was moved away; AdoptionError where it was not."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        if store.state.get("stage") != SERVED:
+            raise AdoptionError(NOT_MOVED % name)
+        self.store, self.state = store, store.state
+        address = self.state["address"]
+        self.address = Address(*address) if address else None
+
+    def database(self) -> Database | None:
+        """Its database on this host's server; a SQLite file is in its folder."""
+        found = self.address
+        if found is None or found.kind == "sqlite" or found.kind not in DRIVERS or not found.is_local():
+            return None
+        database = DRIVERS[found.kind](found.name, found.user)
+        return database if database.is_there() else None
+
+    def files(self) -> list:
+        """What describes its programs and sites, where it is now."""
+        paths = [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
+        away = glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True)
+        return paths + [path for path in away if os.path.lexists(path) and not is_folder(path)]
+
+    def folder(self) -> str:
+        """Its folder, if that is there and its own alone."""
+        return self.state["folder"] if os.path.isdir(self.state["folder"]) and not self.is_more() else ""
+
+    def is_more(self) -> bool:
+        """Whether its folder is a home, a system's folder, or has another file system in it."""
+        real = os.path.realpath(self.state["folder"])
+        homes = {os.path.realpath(one.pw_dir) for one in pwd.getpwall()}
+        return real in homes or real.count(os.sep) < 2 or real in ("/var/www", "/var/www/html") or bool(mounts_below(real))
+
+    def found(self) -> list:
+        """In words."""
+        database = self.database()
+        said = ["file %s" % path for path in self.files()]
+        said += ["folder %s" % self.folder()] if self.folder() else []
+        return said + (["%s and its user" % self.address.in_words()] if database and self.address.user else [])
+
+    def pack(self) -> str:
+        """One file with all that is removed, but for what can be made again."""
+        target = self.store.path(PACKED)
+        members = [path for path in [*self.files(), self.folder(), self.store.archive()] if path]
+        argv = ["tar", "--create", "--gzip", "--file", target + ".new", "--directory", "/"]
+        argv += ["--exclude=*/" + name for name in MADE_AGAIN]
+        run(["install", "-m", "0600", "/dev/null", target + ".new"])
+        run([*argv, "--", *(path.lstrip("/") for path in members)])
+        os.replace(target + ".new", target)
+        return target
+
+    def remove(self) -> list:
+        """Removes it; what stays, in words."""
+        stays = [TOO_MUCH % self.state["folder"]] if os.path.isdir(self.state["folder"]) and self.is_more() else []
+        for path in self.files():
+            remove_path(path)
+        if any(path.startswith(UNITS) for path in self.state["files"]):
+            run(["systemctl", "daemon-reload"])
+        for kind in SITES:
+            if self.state["sites"] and not self.state["same_host"]:
+                run(list(kind.test))
+                run(["systemctl", "try-reload-or-restart", kind.unit])
+        stays += self.remove_database()
+        if self.folder():
+            shutil.rmtree(self.folder())
+        self.store.remove()
+        return stays
+
+    def remove_database(self) -> list:
+        """The database goes before its account, by which it is found."""
+        database = self.database()
+        if database is None:
+            return []
+        account = database.login(self.address.user) if database.login and self.address.user else None
+        database.remove()
+        if account is None:
+            return []
+        if not account.is_there():
+            return [UNKNOWN % self.address.user]
+        if account.has_rights():
+            return [IN_USE % self.address.user]
+        try:
+            account.remove()
+        except (CommandError, DatabaseError):
+            return [IN_USE % self.address.user]
+        return []
+
+
+def is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def remove_path(path: str) -> None:
+    if is_folder(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def mounts_below(folder: str) -> list:
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        points = [line.split()[4].encode().decode("unicode_escape") for line in file]
+    return [point for point in points if point == folder or point.startswith(folder + os.sep)]

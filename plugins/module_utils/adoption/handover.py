@@ -1,0 +1,166 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An installation stops and its data is archived, or it is started again with all that it had.
+
+What is done is noted first, so that whatever was interrupted can be undone.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import time
+
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.archive import make_archive
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import check_room
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Was
+from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
+
+PATIENCE = 30  # seconds that a program has to end, or to start
+STILL_UP = "%s is still running %d s after it was stopped."
+NOT_UP = "%s was started, and does not run after %d s. Its log says why."
+
+
+def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bool) -> dict:
+    """Stops the installation, and archives its data; what the archive says of itself, with the time of the stop."""
+    found = plan.installation
+    size = plan.database.size() if plan.database else 0
+    os.makedirs(store.folder, mode=0o700, exist_ok=True)
+    check_room(store.folder, size, "the archive")
+    about = dict(
+        programs=[note_of(one) for one in found.programs],
+        files=[path for one in found.programs for path in MANAGERS[one.manager]().files(one)],
+        sites=[path for proxy, site in found.sites for path in proxy().files(site)],
+        away=[site.path for dummy, site in found.sites] if same_host else [],
+        folder=found.folder, user=found.user, address=list(plan.address or ()), same_host=same_host, places=plan.places,
+    )
+    if store.state.get("stage") != BEGUN:
+        shutil.rmtree(store.path("before"), ignore_errors=True)
+    store.note(stage=BEGUN, stopped=time.time(), **about)
+    try:
+        if same_host:
+            keep_configuration(store, plan)
+        stop(store, found.programs)
+        manifest = make_archive(plan, name, settings, store.folder)
+        for path in store.state["away"]:
+            put_away(store, path)
+    except BaseException:
+        give_back(store)
+        raise
+    store.note(stage=MOVED, backup=manifest["backup"])
+    return manifest
+
+
+def keep_configuration(store: Store, plan: Plan) -> None:
+    """Copies what this collection's roles are going to change, unless an earlier run has."""
+    kinds = {MANAGERS[one.manager] for one in plan.installation.programs} | {proxy for proxy, dummy in plan.installation.sites}
+    changed = sorted(path for kind in kinds for path in kind.changed)
+    if not os.path.isdir(store.path("before")):
+        shutil.rmtree(store.path("before.new"), ignore_errors=True)
+        os.makedirs(store.path("before.new"))
+        for path in filter(os.path.exists, changed):
+            copy_tree(path, store.path("before.new", path.lstrip("/")))
+        os.rename(store.path("before.new"), store.path("before"))
+    store.note(changed=changed, units=sorted(kind.unit for kind in kinds if kind.unit))
+
+
+def copy_tree(source: str, target: str) -> None:
+    """With owners and modes."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    run(["cp", "--archive", "--no-target-directory", source, target])
+
+
+def stop(store: Store, programs: tuple) -> None:
+    """Those that work beside it first, so that none of them meets an application that is gone."""
+    for one in reversed(programs):
+        MANAGERS[one.manager]().stop(one, {path: store.away(path) for path in MANAGERS[one.manager]().files(one)})
+    for one in programs:
+        wait_for(one, False, STILL_UP)
+
+
+def wait_for(program: ForeignProgram, is_up: bool, problem: str) -> None:
+    """AdoptionError where a program does not come, or go, in time."""
+    end = time.monotonic() + PATIENCE
+    while MANAGERS[program.manager]().is_up(program) != is_up:
+        if time.monotonic() > end:
+            raise AdoptionError(problem % (program.name, PATIENCE))
+        time.sleep(0.2)
+
+
+def put_away(store: Store, path: str) -> None:
+    """A site's file; the proxy reads it no more when it reads its configuration the next time."""
+    target = store.away(path)
+    if os.path.lexists(path):
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        shutil.move(path, target)
+
+
+def give_back(store: Store) -> list:
+    """Starts the installation again, as it was; the units that had to be started anew for that."""
+    renewed = give_configuration_back(store) if store.state.get("same_host") else []
+    for path in store.state.get("away", []):
+        if os.path.lexists(store.away(path)) and not os.path.lexists(path):
+            shutil.move(store.away(path), path)
+    programs = programs_of(store)
+    for one, was in programs:
+        files = {path: store.away(path) for path in MANAGERS[one.manager]().files(one)}
+        MANAGERS[one.manager]().start(one, files, was)
+    for one, was in programs:
+        if was.up:
+            wait_for(one, True, NOT_UP)
+    store.note(stage=RETURNED)
+    for kind in SITES:
+        if store.state.get("same_host") and kind.unit in store.state.get("units", []):
+            run(list(kind.test))
+            run(["systemctl", "reload-or-restart", kind.unit])
+    return renewed
+
+
+def note_of(program: ForeignProgram) -> dict:
+    """What is to be known of a program to start it again as it was."""
+    manager = MANAGERS[program.manager]()
+    was = dict(up=manager.is_up(program), boots=manager.boots(program))
+    return dict(was, name=program.name, manager=program.manager, file=program.file)
+
+
+def programs_of(store: Store) -> list:
+    """The programs that were stopped, each with what it was like."""
+    noted = store.state.get("programs", [])
+    return [(ForeignProgram(one["name"], one["manager"], one["file"], ""), Was(one["up"], one["boots"])) for one in noted]
+
+
+def give_configuration_back(store: Store) -> list:
+    """Brings the host's own configuration back; the units that read another one by then are started anew."""
+    if not os.path.isdir(store.path("before")):
+        return []
+    changed = [path for path in store.state.get("changed", []) if listing(path) != listing(store.before(path))]
+    for path in changed:
+        shutil.rmtree(path, ignore_errors=True)
+        if os.path.isdir(store.before(path)):
+            copy_tree(store.before(path), path)
+    if not changed:
+        return []
+    run(["systemctl", "daemon-reload"])
+    units = [unit for unit in store.state.get("units", []) if any(unit + ".d" in path for path in changed)]
+    for unit in units:
+        run(["systemctl", "restart", unit])
+    return units
+
+
+def listing(folder: str) -> dict:
+    """The files of a folder, with their content or target."""
+    found = {}
+    for path in glob.glob(os.path.join(glob.escape(folder), "**"), recursive=True):
+        if os.path.islink(path):
+            found[os.path.relpath(path, folder)] = os.readlink(path)
+        elif os.path.isfile(path):
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = file.read()
+    return found

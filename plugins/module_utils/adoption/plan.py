@@ -1,0 +1,232 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of an installation would be moved, and what can't be, with what to do instead."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import (
+    Data,
+    count_files,
+    find_data,
+    is_inside,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import BY_HAND, Installation
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.data import NONE
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
+from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
+
+EXTERNAL, LOGS = "external", "logs"
+CRONTABS = "/var/spool/cron/crontabs/"
+
+NO_SERVICE = (
+    "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
+)
+NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
+SHARED_FILE = "%s also has %s, which is no part of this application and would end with it. Put that into a file of its own."
+OTHER_KIND = "It keeps its data in %s, and flask_database is %s. Set flask_database to %s: data is moved to the same kind only."
+NO_DATABASE = (
+    "No setting names its database, and flask_database is %s. If it has one, put DATABASE_URL into its .env; if not, set "
+    "flask_database to none."
+)
+ELSEWHERE = (
+    "Its data is in %s, which is not on its host, and stays there. Set flask_database to external, and DATABASE_URL in flask_env "
+    "to what its .env has."
+)
+NO_FILE = (
+    "Its database is the SQLite file %s, and there is none of that name in %s. Put its whole path into DATABASE_URL of its .env."
+)
+NO_DRIVER = "It keeps its data in %s, which this collection does not copy. Set flask_database to external, and move it yourself."
+SHUT_OUT = (
+    "It keeps its data in %s, whose server lets in nobody but applications of this collection once the new one is set up: the "
+    "old one would fail before its data is moved. Move it to another host."
+)
+NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
+OTHER_KEY = (
+    "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
+    "new one finds its own."
+)
+UNSHARED = (
+    "%s is not in flask_shared_paths, so the new one could not write there. Add %s to flask_shared_paths to move it; or "
+    "name it in flask_adopt_left_out to leave it."
+)
+LOOSE = (
+    "git does not know %s, which lies among the source. Commit it, move it to a folder of flask_shared_paths, or name it in "
+    "flask_adopt_left_out to leave it."
+)
+AMONG_SOURCE = (
+    "%s lies among the source, where nothing can be written here. Let the application keep it in a folder of "
+    "flask_shared_paths; or name it in flask_adopt_left_out to leave it."
+)
+MAIL = (
+    "Its mail goes through %s, and the new one would send through its own server. Set flask_mail_enabled to false, and its "
+    "settings of mail stay as they are."
+)
+CHANGED = "These files of the repository were changed there, and the new one has what is committed: %s. Commit what you need."
+UNKNOWN_FILES = (
+    "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
+)
+CRON = "The crontab of %s has %d lines for it. They are not moved: make them flask_jobs, and remove them there."
+CERTIFICATE = "The certificate in %s is not moved: flask_tls says where the new one's comes from."
+NO_GIT = "Its folder is no git repository, so data was found by the names of folders alone. Look whether something is missing."
+MANY = 6  # names that a line has
+
+
+class Wishes(NamedTuple):
+    """What the inventory says of the new application, as far as the old one has to suit it."""
+
+    database: str = ""  # a kind, or one of none and external
+    shared: tuple = ()  # flask_shared_paths and the like
+    left_out: tuple = ()
+    given: tuple = ()  # names of settings that the user sets
+    own: tuple = ()  # names of settings that the collection sets itself
+    same_host: bool = False  # whether the new application is on the old one's host
+
+
+class Plan(NamedTuple):
+    """What was found and what follows from it."""
+
+    installation: Installation
+    data: Data
+    address: Address | None
+    database: Database | None
+    places: list  # the folders that are moved
+    kept: list  # files in them that are not: the database itself
+    obstacles: list
+    notes: list
+    lines: list
+
+    def taken(self, wishes: Wishes) -> dict:
+        """The settings that the new one gets; secrets."""
+        names = [key for key in self.installation.taken(list(wishes.own)) if key not in wishes.given]
+        return {key: self.installation.settings[key] for key in names}
+
+
+def make_plan(found: Installation, wishes: Wishes) -> Plan:
+    """Looks at all of it, and changes nothing."""
+    certificates = [path for dummy, site in found.sites for path in site.certificates]
+    data = find_data(found.folder, certificates) if found.folder else Data()
+    address = found.address(list(data.databases))
+    database = database_at(address, found.user)
+    places = [place for place in wishes.shared if place != LOGS and os.path.isdir(os.path.join(found.folder, place))]
+    kept = kept_files(found.folder, address)
+    obstacles = [*of_programs(found), *of_database(found, address, database, wishes)]
+    obstacles += [*of_data(data, address, found, wishes), *of_settings(found, wishes)]
+    plan = Plan(found, data, address, database, places, kept, obstacles, list(notes_of(found, data, wishes)), [])
+    return plan._replace(lines=list(lines_of(plan, wishes)))
+
+
+def database_at(address: Address | None, user: str) -> Database | None:
+    """What can be copied on this host."""
+    if address is None or address.kind not in DRIVERS or not address.is_local():
+        return None
+    if address.kind == "sqlite" and not os.path.exists(address.name):
+        return None
+    return DRIVERS[address.kind](address.name, user)
+
+
+def kept_files(folder: str, address: Address | None) -> list:
+    """The database, relative to the folder, where it is a file of it."""
+    if address is None or address.kind != "sqlite" or not address.is_local():
+        return []
+    name = os.path.relpath(address.name, folder)
+    return [name + end for end in ("", "-wal", "-shm", "-journal")]
+
+
+def of_programs(found: Installation) -> list:
+    """Whether it can be stopped, so that no boot starts it again."""
+    problems = [NO_FOLDER % (one.name, one.file) for one in found.programs if not one.folder]
+    problems += [NO_SERVICE % (one.name, one.folder) for one in found.programs if one.manager == BY_HAND]
+    own, files = [one.name for one in found.programs], {}
+    for one in found.programs:
+        if one.manager in MANAGERS:
+            files[one.file] = [name for name in MANAGERS[one.manager]().shared_with(one) if name not in own]
+    return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
+
+
+def of_database(found: Installation, address: Address | None, database: Database | None, wishes: Wishes) -> list:
+    """Whether its data fits where the new one will look for it."""
+    if address is None:
+        return [NO_DATABASE % wishes.database] if wishes.database != NONE else []
+    if wishes.database == EXTERNAL:
+        return []
+    if address.kind == "sqlite" and database is None:
+        return [NO_FILE % (address.name, found.folder)]
+    if address.kind not in DRIVERS:
+        return [NO_DRIVER % address.in_words()]
+    if not address.is_local():
+        return [ELSEWHERE % address.in_words()]
+    if address.kind != wishes.database:
+        return [OTHER_KIND % (address.in_words(), wishes.database, address.kind)]
+    if wishes.same_host and DRIVERS[address.kind].is_closed_to_others:
+        return [SHUT_OUT % address.in_words()]
+    key = found.database_key()
+    problems = [OTHER_KEY % dict(key=key)] if key not in ("", "DATABASE_URL", *wishes.given) else []
+    try:
+        database.check()
+    except (CommandError, DatabaseError, OSError, ValueError) as error:
+        problems.append(NO_ACCESS % (address.in_words(), str(error).rstrip(".")))
+    return problems
+
+
+def of_data(data: Data, address: Address | None, found: Installation, wishes: Wishes) -> list:
+    """What would be lost unseen."""
+    own = os.path.relpath(address.name, found.folder) if address and address.kind == "sqlite" and found.folder else ""
+    known = [own, *wishes.shared, *wishes.left_out]
+    paths = [path for path in data.files + data.databases if not is_inside(path, known)]
+    folders = [path.rstrip("/") for path in paths if path.endswith("/")]
+    others = [path for path in paths if not path.endswith("/") and not is_inside(path, folders)]
+    problems = [UNSHARED % (folder, folder) for folder in folders]
+    problems += [AMONG_SOURCE % path for path in others if path in data.databases]
+    return problems + [LOOSE % path for path in others if path not in data.databases and "/" in path]
+
+
+def of_settings(found: Installation, wishes: Wishes) -> list:
+    lost = found.mail_server() and "MAIL_SERVER" in wishes.own and "MAIL_SERVER" not in wishes.given
+    return [MAIL % found.mail_server()] if lost else []
+
+
+def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
+    """What does not stand in the way, and has to be known."""
+    notes = [] if data.commit or not found.folder else [NO_GIT]
+    notes += [CHANGED % shown(data.changed)] if data.changed else []
+    loose = [path for path in data.files if "/" not in path and not is_inside(path, wishes.left_out)]
+    notes += [UNKNOWN_FILES % shown(loose)] if loose else []
+    lines = [line for line in text_of(CRONTABS + found.user).splitlines() if found.folder in line and not line.startswith("#")]
+    notes += [CRON % (found.user, len(lines))] if lines and found.folder else []
+    certificates = [path for dummy, site in found.sites for path in site.certificates if not re.search(r"key", path)]
+    return notes + ([CERTIFICATE % shown(dict.fromkeys(certificates))] if certificates else [])
+
+
+def shown(names) -> str:
+    names = list(names)
+    more = " and %d more" % (len(names) - MANY) if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more
+
+
+def lines_of(plan: Plan, wishes: Wishes) -> list:
+    """What there is and would be moved, for a person."""
+    found, data = plan.installation, plan.data
+    at = ", at %s" % (data.version or data.commit[:10]) if data.commit else ""
+    programs = ", ".join("%s (%s)" % (one.name, one.manager) for one in found.programs)
+    lines = ["%s: %s as %s%s." % (programs, found.folder or "an unknown folder", found.user, at)]
+    lines += ["Site: %s for %s." % (site.path, " ".join(site.names) or "no name") for dummy, site in found.sites]
+    if plan.database and wishes.database == plan.address.kind and not plan.obstacles:
+        tables = plan.database.tables()
+        lines.append("Moves %s: %d tables, %d rows." % (plan.address.in_words(), len(tables), sum(tables.values())))
+    elif plan.address:
+        lines.append("Its data: %s." % plan.address.in_words())
+    counts = count_files(found.folder, plan.places, plan.kept) if plan.places else {}
+    lines += ["Moves the folder %s: %d files, %d bytes." % (place, *counts[place]) for place in plan.places]
+    taken = plan.taken(wishes)
+    lines.append("Takes over the settings %s." % ", ".join(sorted(taken)) if taken else "Takes over no settings.")
+    replaced = sorted({found.database_key(), *wishes.own, *wishes.given} & set(found.settings))
+    return lines + (["The new one has its own %s." % ", ".join(replaced)] if replaced else [])

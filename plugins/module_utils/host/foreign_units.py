@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services that somebody has written for systemd, also those that a socket starts."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import (
+    ForeignProgram,
+    Foreigners,
+    Was,
+    folder_of,
+    split_pairs,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
+
+LINE = re.compile(r"^\s*(\w+)\s*=\s*(.*?)\s*$")
+PREFIX = re.compile(r"^[-@:+!]+")
+
+
+def read_unit(text: str) -> dict:
+    """The settings of a unit's sections, each as a list. An empty value forgets those before it, as for systemd."""
+    found = {}
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        match = LINE.match(line)
+        if match and not line.lstrip().startswith(("#", ";")):
+            found[match.group(1)] = found.get(match.group(1), []) + [match.group(2)] if match.group(2) else []
+    return found
+
+
+class ForeignUnits(Foreigners):
+    """Units in the administrator's own folder. Their files stay where they are."""
+
+    kind = "systemd"
+
+    def programs(self) -> list:
+        paths = [path for path in sorted(glob.glob(UNITS + "*.service")) if not os.path.islink(path)]
+        return list(filter(None, map(self._read, paths)))
+
+    def _read(self, path: str) -> ForeignProgram | None:
+        texts = [text_of(one) for one in [path] + sorted(glob.glob(glob.escape(path) + ".d/*.conf"))]
+        unit = read_unit("\n".join(texts))
+        command = PREFIX.sub("", (unit.get("ExecStart") or [""])[-1])
+        if not command:
+            return None
+        environment = {key: value for text in unit.get("Environment", []) for key, value in split_pairs(text, " ").items()}
+        files = tuple(PREFIX.sub("", one) for one in unit.get("EnvironmentFile", []))
+        folder = PREFIX.sub("", (unit.get("WorkingDirectory") or [""])[-1])
+        user = (unit.get("User") or ["root"])[-1]
+        if folder == "~":
+            folder = os.path.expanduser("~" + user)
+        socket = read_unit(text_of(path[:-len("service")] + "socket"))
+        return ForeignProgram(
+            os.path.basename(path), "systemd", path, command, folder_of(command, folder), user, environment, files,
+            tuple(socket.get("ListenStream", [])),
+        )
+
+    def units(self, program: ForeignProgram) -> list:
+        """The service, and the socket that would start it."""
+        socket = program.file[:-len("service")] + "socket"
+        return [program.name] + ([os.path.basename(socket)] if os.path.exists(socket) else [])
+
+    def files(self, program: ForeignProgram) -> list:
+        found = [UNITS + name for name in self.units(program)]
+        return found + [path + ".d" for path in found if os.path.isdir(path + ".d")]
+
+    def is_up(self, program: ForeignProgram) -> bool:
+        return any(self._says("is-active", name) in ("active", "activating") for name in self.units(program))
+
+    def _says(self, verb: str, name: str) -> str:
+        try:
+            return run(["systemctl", verb, name]).decode().strip()
+        except CommandError:
+            return ""
+
+    def shared_with(self, program: ForeignProgram) -> list:
+        return []
+
+    def stop(self, program: ForeignProgram, put_away: dict) -> None:
+        """The socket first, or it would start the service again."""
+        run(["systemctl", "disable", "--now", *reversed(self.units(program))])
+
+    def boots(self, program: ForeignProgram) -> bool:
+        return any(self._says("is-enabled", name) == "enabled" for name in self.units(program))
+
+    def start(self, program: ForeignProgram, put_away: dict, was: Was) -> None:
+        if was.boots:
+            run(["systemctl", "enable", *self.units(program)])
+        if was.up:
+            run(["systemctl", "start", *reversed(self.units(program))])

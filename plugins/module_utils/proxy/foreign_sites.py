@@ -1,0 +1,33 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sites of a proxy that somebody else has set up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ForeignSite(NamedTuple):
+    """A site, its host names, and the files of its certificate and key."""
+
+    path: str
+    names: tuple = ()
+    certificates: tuple = ()
+
+
+class ForeignSites:
+    """What the proxies have in common."""
+
+    kind = ""  # as people call the proxy
+    unit = ""  # of systemd's, which runs it
+    test = ()  # the command that refuses a configuration
+    changed = ()  # files and folders of the host that this collection's roles change, and on which the sites depend
+
+    def find(self, places: list, folder: str) -> list:
+        """The sites that lead to one of an application's ports or sockets, or have files of its folder."""
+        raise NotImplementedError
+
+    def files(self, site: ForeignSite) -> list:
+        """All files that make it a site."""
+        return [site.path]

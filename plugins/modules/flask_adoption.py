@@ -1,0 +1,329 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flask_adoption
+short_description: Finds, moves and removes a Flask application that was installed by hand
+version_added: 1.0.0
+description:
+  - Finds an application that somebody has installed as the tutorials have it, by the programs of supervisor, the units of
+    systemd and the processes that answer requests, and says what of it can be moved to an application of this collection.
+  - Its data is archived in the form of a backup, so that M(selfhost.flask.flask_backup) restores it into the new one.
+  - The old installation is left whole. It is stopped so that no boot starts it again, until it is started again or removed.
+author: The selfhost.flask developers (@selfhost)
+attributes:
+  check_mode:
+    description: Says what there is, and changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  idempotent:
+    description: A second run with the same O(state) finds nothing to do, or does it again with the same result.
+    support: full
+options:
+  state:
+    description:
+      - V(found) looks, and changes nothing.
+      - V(read) returns the settings that are taken over, which are secrets.
+      - V(moved) stops the old installation and archives its data.
+      - V(settled) notes that visitors have the new application, so that the data is not moved another time.
+      - V(returned) starts the old installation again as it was.
+      - V(equal) compares what the new application has with the archive, on the new one's host.
+      - V(served) asks the new application as a visitor of its host does.
+      - V(packed) makes one file of all that V(absent) removes.
+      - V(absent) removes what was moved, with its database and its database user.
+    type: str
+    choices: [found, read, moved, settled, returned, equal, served, packed, absent]
+    default: found
+  name:
+    description: Name of the new application.
+    type: str
+    required: true
+  program:
+    description: Which program is meant, if there are several applications.
+    type: str
+    default: ""
+  database:
+    description: Kind of the new application's database, or V(none) or V(external).
+    type: str
+    default: ""
+  shared:
+    description: The folders of the new application that are moved, relative to its own.
+    type: list
+    elements: str
+    default: []
+  left_out:
+    description: Paths, relative to the old installation's folder, that are not moved.
+    type: list
+    elements: str
+    default: []
+  given:
+    description: Names of the settings that the user gives the new application.
+    type: list
+    elements: str
+    default: []
+  own:
+    description: Names of the settings that this collection gives it.
+    type: list
+    elements: str
+    default: []
+  same_host:
+    description: Whether the new application is on the old one's host, whose configuration changes then.
+    type: bool
+    default: false
+  archive:
+    description: The folder of the archive, with V(equal).
+    type: path
+  root:
+    description: The new application's folder, with V(equal).
+    type: path
+    default: /
+  domain:
+    description: The new application's host name, with V(served).
+    type: str
+    default: localhost
+  url:
+    description: The path that is asked for, with V(served).
+    type: str
+    default: /
+  accepted:
+    description: The statuses that are healthy, with V(served). Without any, those below 400.
+    type: list
+    elements: int
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Look for the old installation
+  selfhost.flask.flask_adoption:
+    name: blog
+    database: mysql
+    shared: [instance]
+"""
+
+RETURN = r"""
+lines:
+  description: What was found and would be moved, or what remains, in words.
+  type: list
+  elements: str
+  returned: with O(state=found), O(state=packed) and O(state=absent)
+obstacles:
+  description: What stands in the way, each with what to do.
+  type: list
+  elements: str
+  returned: with O(state=found)
+notes:
+  description: What is not moved, and what to do instead.
+  type: list
+  elements: str
+  returned: with O(state=found)
+stage:
+  description: How far an adoption has come; empty, V(begun), V(moved), V(served) or V(returned).
+  type: str
+  returned: with O(state=found)
+managers:
+  description: What runs its programs.
+  type: list
+  elements: str
+  returned: with O(state=found)
+files:
+  description: The files that describe its programs and sites.
+  type: list
+  elements: str
+  returned: with O(state=found)
+databases:
+  description: The names of its databases on this host's server.
+  type: list
+  elements: str
+  returned: with O(state=found)
+revision:
+  description: The revision of its database.
+  type: list
+  elements: str
+  returned: with O(state=found)
+settings:
+  description: The settings that are taken over. They are secrets.
+  type: dict
+  returned: with O(state=read)
+backup:
+  description: Name of the archive.
+  type: str
+  returned: with O(state=moved)
+path:
+  description: The archive's folder, or the file with all that is removed.
+  type: str
+  returned: with O(state=moved) and O(state=packed)
+stopped:
+  description: When it was stopped, in seconds since 1970.
+  type: float
+  returned: with O(state=moved)
+rows:
+  description: How many rows the new application's database has.
+  type: int
+  returned: with O(state=equal)
+count:
+  description: How many files the new application has in the folders that were moved.
+  type: int
+  returned: with O(state=equal)
+seconds:
+  description: How long nobody had an answer, as far as this host can tell.
+  type: float
+  returned: with O(state=served)
+stays:
+  description: What is not removed, in words.
+  type: list
+  elements: str
+  returned: with O(state=absent)
+"""
+
+import platform
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
+    AdoptionError,
+    choose,
+    find_installations,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
+from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+INTERRUPTED = (
+    "An earlier run was interrupted while it moved the old installation of %s. Start that again by -e flask_adopt=back, and move "
+    "it anew."
+)
+GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
+NOTHING = "There is nothing to start again: no old installation of %s was stopped on this host."
+
+
+def wishes_of(module: AnsibleModule) -> Wishes:
+    params = module.params
+    lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
+    return Wishes(params["database"], *lists, params["same_host"])
+
+
+def plan_of(module: AnsibleModule, store: Store) -> Plan:
+    """AdoptionError where nothing is found, or more than one, or only a part of it since a run was interrupted."""
+    if store.state.get("stage") in (BEGUN, MOVED):
+        raise AdoptionError(INTERRUPTED % module.params["name"])
+    found = choose(find_installations(), module.params["program"], platform.node())
+    return make_plan(found, wishes_of(module))
+
+
+def look(module: AnsibleModule, store: Store) -> dict:
+    """What there is; of one that was moved already, what remains."""
+    if store.state.get("stage") == SERVED:
+        lines = [GONE % module.params["name"], *Ending(store, module.params["name"]).found()]
+        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[])
+    plan = plan_of(module, store)
+    found, database = plan.installation, None if plan.obstacles else plan.database
+    return dict(
+        stage=store.state.get("stage", ""), lines=plan.lines, obstacles=plan.obstacles, notes=plan.notes,
+        managers=sorted({one.manager for one in found.programs}),
+        files=[one.file for one in found.programs] + [path for proxy, site in found.sites for path in proxy().files(site)],
+        databases=[plan.address.name] if plan.address else [], revision=database.revision() if database else [],
+    )
+
+
+def read(module: AnsibleModule, store: Store) -> dict:
+    return dict(settings=plan_of(module, store).taken(wishes_of(module)))
+
+
+def move(module: AnsibleModule, store: Store) -> dict:
+    """Stops and archives. What was moved is not moved again: it would take the place of what came since."""
+    params = module.params
+    if store.state.get("stage") == SERVED:
+        raise AdoptionError(GONE % params["name"])
+    plan = plan_of(module, store)
+    if plan.obstacles:
+        raise AdoptionError(" ".join(plan.obstacles))
+    if not module.check_mode:
+        hand_over(plan, store, params["name"], plan.taken(wishes_of(module)), params["same_host"])
+    return dict(changed=True, backup=store.state.get("backup", ""), path=store.archive(), stopped=store.state.get("stopped", 0))
+
+
+def settle(module: AnsibleModule, store: Store) -> dict:
+    """From here on, visitors write to the new one."""
+    if store.state.get("stage") not in (MOVED, SERVED):
+        raise AdoptionError(NOTHING % module.params["name"])
+    changed = store.state["stage"] != SERVED
+    if changed and not module.check_mode:
+        store.note(stage=SERVED)
+    return dict(changed=changed)
+
+
+def return_(module: AnsibleModule, store: Store) -> dict:
+    if not store.state.get("programs"):
+        raise AdoptionError(NOTHING % module.params["name"])
+    if not module.check_mode:
+        give_back(store)
+    return dict(changed=True)
+
+
+def compare(module: AnsibleModule, store: Store) -> dict:
+    params = module.params
+    found = compare_all(Site(params["name"], params["root"], ""), params["archive"])
+    return dict(rows=found["rows"], count=found["files"])
+
+
+def serve(module: AnsibleModule, store: Store) -> dict:
+    params = module.params
+    ask(params["domain"], params["url"], params["accepted"])
+    return dict(seconds=round(time.time() - store.state["stopped"], 1) if "stopped" in store.state else 0)
+
+
+def pack(module: AnsibleModule, store: Store) -> dict:
+    ending = Ending(store, module.params["name"])
+    return dict(lines=ending.found(), path="" if module.check_mode else ending.pack())
+
+
+def remove(module: AnsibleModule, store: Store) -> dict:
+    ending = Ending(store, module.params["name"])
+    lines = ending.found()
+    return dict(changed=bool(lines), lines=lines, stays=[] if module.check_mode else ending.remove())
+
+
+STATES = dict(
+    found=look, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
+)
+
+
+def main() -> None:
+    texts = {name: dict(type="list", elements="str", default=[]) for name in ("shared", "left_out", "given", "own")}
+    module = AnsibleModule(
+        argument_spec=dict(
+            state=dict(type="str", choices=list(STATES), default="found"),
+            name=dict(type="str", required=True),
+            program=dict(type="str", default=""),
+            database=dict(type="str", default=""),
+            same_host=dict(type="bool", default=False),
+            archive=dict(type="path"),
+            root=dict(type="path", default="/"),
+            domain=dict(type="str", default="localhost"),
+            url=dict(type="str", default="/"),
+            accepted=dict(type="list", elements="int", default=[]),
+            **texts,
+        ),
+        required_if=[("state", "equal", ("archive",))],
+        supports_check_mode=True,
+    )
+    try:
+        result = STATES[module.params["state"]](module, Store(module.params["name"]))
+    except (AdoptionError, ProcessError, *PROBLEMS) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**dict(dict(changed=False), **result))
+
+
+if __name__ == "__main__":
+    main()

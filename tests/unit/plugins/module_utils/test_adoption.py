@@ -1,0 +1,177 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of an installation by hand is found, what would be moved, and what stands in the way."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sqlite3
+import subprocess
+
+import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import data as data_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import installation as installation_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import plan as plan_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import count_files, find_data, read_status
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
+    AdoptionError,
+    Installation,
+    choose,
+    installation,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
+
+MAIL = ("MAIL_SERVER", "MAIL_PORT")
+WISHES = Wishes("sqlite", ("instance", "logs"), (), (), ("DATABASE_URL", *MAIL))
+
+
+def database(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE posts (id INTEGER)")
+        connection.execute("INSERT INTO posts VALUES (1), (2)")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A clone as an application leaves it: settings, a virtual environment, logs, uploads, a database."""
+    folder = tmp_path / "microblog"
+    folder.mkdir()
+    (folder / "microblog.py").write_text("app = None\n")
+    (folder / "app/static").mkdir(parents=True)
+    (folder / "app/static/style.css").write_text("body {}\n")
+    (folder / ".gitignore").write_text("venv/\napp.db\nlogs/\n")
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    for name in ("venv/pyvenv.cfg", "logs/microblog.log", "app/__pycache__/x.pyc", "app/static/uploads/cat.jpg", "certs/key.pem"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x" * 10)
+    (folder / ".env").write_text("SECRET_KEY='a # b'\nMAIL_SERVER=localhost\nMS_TRANSLATOR_KEY=x\n")
+    (folder / "notes.txt").write_text("what to do\n")
+    (folder / "app/static/style.css").write_text("body { color: red }\n")
+    database(folder / "app.db")
+    return folder
+
+
+def program(folder, name="microblog", manager="supervisor", command="gunicorn -b localhost:8000 x:app", **about):
+    return ForeignProgram(name, manager, "/etc/%s.conf" % name, command, str(folder), getpass.getuser(), **about)
+
+
+@pytest.fixture
+def found(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(plan_module, "MANAGERS", {})
+    return installation([program(folder)], [program(folder), program(folder, "tasks", command="rq worker")])
+
+
+def test_what_git_does_not_know_is_data_unless_it_is_made_again(folder):
+    data = find_data(str(folder), [str(folder / "certs/key.pem")])
+    assert data.files == ("app/static/uploads/", "notes.txt") and data.databases == ("app.db",)
+    assert data.version == "v1" and len(data.commit) == 40 and data.changed == ("app/static/style.css",)
+
+
+def test_without_git_data_is_found_by_names(folder):
+    subprocess.run(["rm", "-r", str(folder / ".git")], check=True)
+    data = find_data(str(folder), [])
+    assert data.commit == "" and data.files == ("app/static/uploads/",) and data.databases == ("app.db",)
+
+
+def test_an_application_in_a_subfolder_has_only_what_is_in_it():
+    entries = ["?? web/uploads/", " M web/app.py", "!! docs/x.db", "?? web/", ""]
+    assert read_status(entries, "web/") == (["uploads/"], ["app.py"])
+
+
+def test_settings_come_from_the_dotenv_file_and_the_program_wins(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    (folder / "more.env").write_text("MAIL_PORT=587\n")
+    about = dict(environment={"SECRET_KEY": "b"}, environment_files=(str(folder / "more.env"),))
+    found = installation([program(folder, **about)], [])
+    assert found.settings == {"SECRET_KEY": "b", "MAIL_SERVER": "localhost", "MS_TRANSLATOR_KEY": "x", "MAIL_PORT": "587"}
+    assert found.taken(["DATABASE_URL", *MAIL]) == ["SECRET_KEY", "MS_TRANSLATOR_KEY"]
+
+
+@pytest.mark.parametrize("settings, key, address", [
+    ({"DATABASE_URL": "mysql+pymysql://microblog:pw@localhost:3306/microblog"}, "DATABASE_URL", ("mysql", "microblog")),
+    ({"DATABASE_URL": "postgres://u:p@localhost/x"}, "DATABASE_URL", ("postgresql", "x")),
+    ({"SQLALCHEMY_DATABASE_URI": "postgresql+psycopg2://u:p@localhost/x"}, "SQLALCHEMY_DATABASE_URI", ("postgresql", "x")),
+    ({"REDIS_URL": "redis://localhost/0", "SHOP_DB": "mysql://u:p@localhost/y"}, "SHOP_DB", ("mysql", "y")),
+    ({"DATABASE_URL": "sqlite:///app.db"}, "DATABASE_URL", ("sqlite", "/x/instance/app.db")),
+    ({"REDIS_URL": "redis://localhost/0"}, "", ("sqlite", "/x/instance/app.db")),
+])
+def test_where_its_data_is(settings, key, address):
+    found = Installation((program("/x"),), "/x", "ana", settings)
+    assert found.database_key() == key
+    assert found.address(["instance/app.db"])[:2] == address
+
+
+def test_of_several_applications_one_has_to_be_named(folder):
+    found = [Installation((program(folder, name),), str(folder), "ana", {}) for name in ("blog", "shop")]
+    with pytest.raises(AdoptionError, match="2 applications: blog in .*; shop in .*Set flask_adopt_program"):
+        choose(found, "", "old")
+    with pytest.raises(AdoptionError, match="flask_adopt_program is 'x', which is none"):
+        choose(found, "x", "old")
+    assert choose(found, "shop", "old").name == "shop"
+    with pytest.raises(AdoptionError, match="No application of Flask was found on old"):
+        choose([], "", "old")
+
+
+def test_a_plan_says_what_is_moved_and_no_secret(found, folder, monkeypatch):
+    monkeypatch.setattr(plan_module.DRIVERS["sqlite"], "_about", lambda self: {"tables": {"posts": 2}, "revision": []})
+    plan = make_plan(found, WISHES._replace(shared=("instance", "app/static/uploads"), left_out=("certs",)))
+    assert plan.obstacles == [] and plan.places == ["app/static/uploads"]
+    assert "Moves the SQLite file %s: 1 tables, 2 rows." % (folder / "app.db") in plan.lines
+    assert "Moves the folder app/static/uploads: 1 files, 10 bytes." in plan.lines
+    assert "Takes over the settings MS_TRANSLATOR_KEY, SECRET_KEY." in plan.lines
+    assert plan.taken(WISHES) == {"SECRET_KEY": "a # b", "MS_TRANSLATOR_KEY": "x"}
+    assert "a # b" not in str(plan.lines + plan.notes)
+
+
+def test_what_would_be_lost_stands_in_the_way(found):
+    assert [one for one in make_plan(found, WISHES).obstacles if "Add app/static/uploads to flask_shared_paths" in one]
+    left = WISHES._replace(left_out=("app/static/uploads", "certs"))
+    assert not [one for one in make_plan(found, left).obstacles if "uploads" in one]
+
+
+@pytest.mark.parametrize("settings, wishes, said", [
+    ({"DATABASE_URL": "mysql://u:p@localhost/x"}, {"database": "postgresql"}, "Set flask_database to mysql"),
+    ({"DATABASE_URL": "mysql://u:p@db.example.com/x"}, {"database": "mysql"}, "Set flask_database to external"),
+    ({"DATABASE_URL": "postgresql://u:p@localhost/x"}, {"database": "postgresql", "same_host": True}, "Move it to another host"),
+    ({"DATABASE_URL": "mssql://u:p@localhost/x"}, {"database": "mysql"}, "which this collection does not copy"),
+    ({"DATABASE_URL": "sqlite:///none.db"}, {"database": "sqlite"}, "there is none of that name"),
+    ({"MAIL_SERVER": "smtp.example.com"}, {}, "Set flask_mail_enabled to false"),
+])
+def test_what_does_not_fit_is_said_with_what_to_do(found, settings, wishes, said):
+    obstacles = make_plan(found._replace(settings=settings), WISHES._replace(**wishes)).obstacles
+    assert [one for one in obstacles if said in one], obstacles
+
+
+def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):
+    found = found._replace(settings={"MAIL_SERVER": "smtp.example.com"})
+    for wishes in (WISHES._replace(own=("DATABASE_URL",)), WISHES._replace(given=MAIL)):
+        assert not [one for one in make_plan(found, wishes).obstacles if "mail" in one]
+
+
+def test_a_program_that_nobody_would_start_again_is_not_stopped(folder):
+    plan = make_plan(Installation((program(folder, manager="by hand"),), str(folder), "ana", {}), WISHES)
+    assert [one for one in plan.obstacles if "was started in a session" in one]
+
+
+def test_files_are_counted_without_the_database_and_without_following_links(folder):
+    database(folder / "instance/app.db")
+    database(folder / "instance/other.db")
+    (folder / "instance/other.db-wal").write_text("x")
+    (folder / "instance/a").write_text("abc")
+    (folder / "instance/link").symlink_to("/etc/passwd")
+    assert count_files(str(folder), ["instance"], ["instance/app.db"]) == {"instance": [2, 3]}
+
+
+def test_git_is_asked_as_the_owner_of_the_folder(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(data_module, "run", lambda argv, user="": asked.append((argv[:3], user)) or b"")
+    data_module.git(str(folder), "ana", "status")
+    data_module.git(str(folder), "root", "status")
+    assert [user for dummy, user in asked] == ["ana", ""] and os.path.isdir(folder)

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An installation is stopped and archived, started again with all that it had, and removed; programs are only noted."""
+
+from __future__ import annotations
+
+import getpass
+import gzip
+import json
+import os
+import tarfile
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError, Installation
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Foreigners
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
+
+
+class Host:
+    """An installation in a folder, with a worker that was down, a site, and what the roles change."""
+
+    def __init__(self, top, monkeypatch):
+        self.up, self.told = {"web"}, []
+        self.folder, self.configuration = top / "home/microblog", top / "etc/manager.service.d"
+        (self.folder / "uploads").mkdir(parents=True)
+        (self.folder / "uploads/cat.jpg").write_text("cat")
+        for name in ("etc/web.conf", "etc/worker.conf", "etc/sites/microblog", "etc/proxy/proxy.conf"):
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text("old")
+        host = self
+
+        class Manager(Foreigners):
+            kind, unit, changed = "manager", "manager.service", (str(host.configuration),)
+
+            def programs(self):
+                return host.programs
+
+            def is_up(self, program):
+                return program.name in host.up
+
+            def stop(self, program, put_away):
+                host.up.discard(program.name)
+                os.makedirs(os.path.dirname(put_away[program.file]), exist_ok=True)
+                os.rename(program.file, put_away[program.file])
+
+            def start(self, program, put_away, was):
+                if os.path.exists(put_away[program.file]):
+                    os.rename(put_away[program.file], program.file)
+                host.up |= {program.name} if was.up else set()
+
+        class Sites(ForeignSites):
+            kind, unit, test, changed = "proxy", "proxy.service", ("proxy", "-t"), (str(top / "etc/proxy"),)
+
+        self.programs = tuple(
+            ForeignProgram(name, "manager", str(top / "etc" / (name + ".conf")), "", str(self.folder), getpass.getuser())
+            for name in ("web", "worker")
+        )
+        self.site = top / "etc/sites/microblog"
+        sites = ((Sites, ForeignSite(str(self.site))),)
+        found = Installation(self.programs, str(self.folder), getpass.getuser(), {"SECRET_KEY": "a"}, sites)
+        self.plan = Plan(found, Data(), None, None, ["uploads"], [], [], [], [])
+        run = handover.run
+        monkeypatch.setattr(store_module, "FOLDER", str(top / "store"))
+        monkeypatch.setattr(handover, "run", lambda argv: self.told.append(" ".join(argv)) if argv[0] != "cp" else run(argv))
+        monkeypatch.setattr(handover, "MANAGERS", {"manager": Manager})
+        monkeypatch.setattr(handover, "SITES", (Sites,))
+        monkeypatch.setattr(ending_module, "SITES", ())
+        self.store = Store("blog")
+
+    def move(self):
+        return hand_over(self.plan, self.store, "blog", {"SECRET_KEY": "a"}, True)
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    return Host(tmp_path, monkeypatch)
+
+
+def test_it_is_stopped_and_archived_as_a_backup_of_the_new_application(host):
+    manifest = host.move()
+    assert host.up == set() and not host.site.exists() and not os.path.exists(host.programs[0].file)
+    archive = host.store.archive()
+    about = json.loads(open(os.path.join(archive, "manifest.json")).read())
+    assert (about["name"], about["places"], about["counts"]) == ("blog", ["uploads"], {"uploads": [1, 3]})
+    assert about["database"] is None and set(about["files"]) == {"settings.env", "shared.tar.gz"}
+    with gzip.open(os.path.join(archive, "shared.tar.gz")) as file, tarfile.open(fileobj=file) as packed:
+        assert packed.getnames() == ["uploads/cat.jpg"]
+    assert os.stat(archive).st_mode & 0o77 == 0 and manifest["backup"] == os.path.basename(archive)
+
+
+def test_what_fails_starts_it_again(host, monkeypatch):
+    monkeypatch.setattr(handover, "make_archive", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no room")))
+    with pytest.raises(AdoptionError, match="no room"):
+        host.move()
+    assert host.up == {"web"} and host.site.exists() and os.path.exists(host.programs[1].file)
+    assert host.store.state["stage"] == "returned"
+
+
+def test_it_is_started_again_with_the_configuration_that_it_had(host):
+    host.move()
+    host.configuration.mkdir()
+    (host.configuration / "selfhost.conf").write_text("confined")
+    (host.configuration.parent / "proxy/proxy.conf").write_text("new")
+    give_back(Store("blog"))
+    assert host.up == {"web"} and host.site.exists() and not host.configuration.exists()
+    assert (host.configuration.parent / "proxy/proxy.conf").read_text() == "old"
+    assert "systemctl restart manager.service" in host.told and "systemctl reload-or-restart proxy.service" in host.told
+    assert "systemctl restart proxy.service" not in host.told
+
+
+def test_another_move_archives_what_came_since(host):
+    host.move()
+    give_back(host.store)
+    (host.folder / "uploads/dog.jpg").write_text("dogs")
+    host.store.note(backup="")
+    for path in os.listdir(host.store.folder):
+        if path.endswith("Z"):
+            os.rename(host.store.path(path), host.store.path("earlier"))
+    assert host.move()["counts"] == {"uploads": [2, 7]}
+
+
+def test_what_was_not_moved_is_not_removed(host):
+    with pytest.raises(AdoptionError, match="was not moved"):
+        Ending(Store("blog"), "blog")
+    host.move()
+    with pytest.raises(AdoptionError, match="was not moved"):
+        Ending(host.store, "blog")
+    give_back(host.store)
+    with pytest.raises(AdoptionError, match="was not moved"):
+        Ending(host.store, "blog")
+
+
+def test_all_of_it_is_packed_and_removed(host):
+    host.move()
+    host.store.note(stage=SERVED)
+    (host.folder / "venv/bin").mkdir(parents=True)
+    (host.folder / "venv/bin/python").write_text("")
+    ending = Ending(host.store, "blog")
+    assert "folder %s" % host.folder in ending.found() and len(ending.found()) == 4
+    with tarfile.open(ending.pack()) as packed:
+        names = [os.path.basename(name) for name in packed.getnames()]
+    assert {"cat.jpg", "web.conf", "worker.conf", "microblog", "manifest.json"} <= set(names) and "python" not in names
+    assert ending.remove() == []
+    assert not host.folder.exists() and not os.path.exists(host.store.folder) and not host.site.exists()
+
+
+def test_a_home_is_never_removed(host, monkeypatch):
+    host.move()
+    host.store.note(stage=SERVED)
+    monkeypatch.setattr(ending_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(host.folder))])
+    ending = Ending(host.store, "blog")
+    assert ending.folder() == "" and ending.remove() == ["the folder %s, which has more than the application" % host.folder]
+    assert (host.folder / "uploads/cat.jpg").exists()

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs and sites that somebody has set up, in the forms that the tutorials have."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign_units
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import split_pairs
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_units import ForeignUnits, read_unit
+from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import read_programs
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_foreign
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx_foreign import NginxForeignSites, leads_to
+
+MEGA_TUTORIAL = """[program:microblog]
+command=/home/ubuntu/microblog/venv/bin/gunicorn -b localhost:8000 -w 4 microblog:app
+directory=/home/ubuntu/microblog
+user=ubuntu
+autostart=true
+autorestart=true
+stopasgroup=true
+killasgroup=true
+"""
+TASKS = """[program:microblog-tasks]
+command=/home/ubuntu/microblog/venv/bin/rq worker microblog-tasks
+numprocs=1 ; one is enough
+directory=/home/ubuntu/microblog
+user=ubuntu
+process_name=%(program_name)s-%(process_num)s
+environment=REDIS_URL="redis://:p%%40ss@localhost/0",LANG='C.UTF-8',EMPTY=
+"""
+DIGITALOCEAN = """[Unit]
+Description=Gunicorn instance to serve myproject
+After=network.target
+
+[Service]
+User=sammy
+Group=www-data
+WorkingDirectory=/home/sammy/myproject
+Environment="PATH=/home/sammy/myproject/myprojectenv/bin" "NAME=My site"
+EnvironmentFile=-/etc/default/myproject
+# ExecStart=/bin/false
+ExecStart=/home/sammy/myproject/myprojectenv/bin/gunicorn --workers 3 \\
+    --bind unix:myproject.sock -m 007 wsgi:app
+
+[Install]
+WantedBy=multi-user.target
+"""
+SITE = """server {
+    listen 443 ssl;
+    server_name blog.example.com www.blog.example.com;
+    ssl_certificate /etc/letsencrypt/live/blog.example.com/fullchain.pem; # managed by Certbot
+    ssl_certificate_key /etc/letsencrypt/live/blog.example.com/privkey.pem;
+    location / { proxy_pass http://localhost:8000; }
+}
+"""
+
+
+def test_the_mega_tutorials_program():
+    (program,) = read_programs("/etc/supervisor/conf.d/microblog.conf", MEGA_TUTORIAL)
+    assert (program.name, program.folder, program.user) == ("microblog", "/home/ubuntu/microblog", "ubuntu")
+    assert program.is_server() and program.binds() == ["8000"]
+
+
+def test_a_worker_is_no_server_and_its_environment_is_read_as_its_manager_does():
+    (program,) = read_programs("/etc/supervisor/conf.d/tasks.conf", TASKS)
+    assert not program.is_server() and program.binds() == []
+    assert program.environment == {"REDIS_URL": "redis://:p%40ss@localhost/0", "LANG": "C.UTF-8", "EMPTY": ""}
+
+
+def test_a_file_has_several_programs_and_groups_are_none():
+    text = MEGA_TUTORIAL + TASKS + "[group:all]\nprograms=microblog,microblog-tasks\n"
+    assert [one.name for one in read_programs("/x.conf", text)] == ["microblog", "microblog-tasks"]
+
+
+def test_a_file_that_cannot_be_read_has_no_programs():
+    assert read_programs("/x.conf", "command=without a section\n") == []
+
+
+@pytest.mark.parametrize("command, server, binds", [
+    ("/srv/x/venv/bin/gunicorn --bind=0.0.0.0:5000 wsgi:app", True, ["5000"]),
+    ("/srv/x/venv/bin/gunicorn --bind unix:x.sock wsgi", True, ["/srv/x/x.sock"]),
+    ("/srv/x/venv/bin/gunicorn --bind unix:/run/x.sock wsgi", True, ["/run/x.sock"]),
+    ("/usr/bin/python3 -m flask run --host 0.0.0.0", True, ["5000"]),
+    ("/srv/x/venv/bin/flask --app x run", True, ["5000"]),
+    ("/srv/x/venv/bin/waitress-serve --listen=127.0.0.1:8080 x:app", True, ["8080"]),
+    ("/srv/x/venv/bin/uwsgi --http 127.0.0.1:9090 --module x:app", True, ["9090"]),
+    ("/srv/x/venv/bin/flask send-reminders", False, []),
+    ("/srv/x/venv/bin/celery -A x worker", False, []),
+    ("/usr/bin/python3 /opt/gunicornish/run.py", False, []),
+])
+def test_what_answers_requests_and_where(command, server, binds):
+    (program,) = read_programs("/x.conf", "[program:x]\ndirectory=/srv/x\ncommand=%s\n" % command)
+    assert (program.is_server(), program.binds()) == (server, binds)
+
+
+def test_an_ini_file_says_where_uwsgi_listens(tmp_path):
+    (tmp_path / "x.ini").write_text("[uwsgi]\nmodule = wsgi:app\nsocket = x.sock\n")
+    (program,) = read_programs("/x.conf", "[program:x]\ndirectory=%s\ncommand=/v/bin/uwsgi --ini x.ini\n" % tmp_path)
+    assert program.binds() == [str(tmp_path / "x.sock")]
+
+
+def test_digitaloceans_unit(tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign_units, "UNITS", str(tmp_path) + "/")
+    (tmp_path / "myproject.service").write_text(DIGITALOCEAN)
+    (tmp_path / "myproject.socket").write_text("[Socket]\nListenStream=/run/x.sock\n")
+    (tmp_path / "alias.service").symlink_to("myproject.service")
+    (program,) = ForeignUnits().programs()
+    assert (program.name, program.folder, program.user) == ("myproject.service", "/home/sammy/myproject", "sammy")
+    assert program.is_server() and program.binds() == ["/run/x.sock", "/home/sammy/myproject/myproject.sock"]
+    assert program.environment == {"PATH": "/home/sammy/myproject/myprojectenv/bin", "NAME": "My site"}
+    assert program.environment_files == ("/etc/default/myproject",)
+    assert program.listens == ("/run/x.sock",)
+    assert ForeignUnits().units(program) == ["myproject.service", "myproject.socket"]
+
+
+def test_a_drop_in_wins_over_the_unit(tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign_units, "UNITS", str(tmp_path) + "/")
+    (tmp_path / "x.service").write_text(DIGITALOCEAN)
+    (tmp_path / "x.service.d").mkdir()
+    (tmp_path / "x.service.d/own.conf").write_text("[Service]\nExecStart=\nExecStart=/v/bin/gunicorn -b :9000 x\nUser=ana\n")
+    (program,) = ForeignUnits().programs()
+    assert (program.user, program.binds()) == ("ana", ["9000"])
+
+
+def test_an_empty_value_forgets_those_before_it():
+    assert read_unit("[Service]\nA=1\nA=2\nB=1\nA=\n") == {"A": [], "B": ["1"]}
+
+
+def test_variables_without_a_closed_quote_are_none():
+    assert split_pairs('A="1') == {}
+
+
+def test_a_site_is_found_by_what_it_leads_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(nginx_foreign, "SITES", (str(tmp_path / "*"),))
+    (tmp_path / "microblog").write_text(SITE)
+    (tmp_path / "other").write_text(SITE.replace("8000", "80001").replace("blog", "shop"))
+    (site,) = NginxForeignSites().find(["8000"], "/home/ubuntu/microblog")
+    assert site.names == ("blog.example.com", "www.blog.example.com")
+    assert site.certificates[0] == "/etc/letsencrypt/live/blog.example.com/fullchain.pem"
+
+
+@pytest.mark.parametrize("text, found", [
+    ("proxy_pass http://unix:/home/sammy/x/x.sock;", True),
+    ("uwsgi_pass unix:/home/sammy/x/x.sock;", True),
+    ("alias /home/sammy/x/static;", True),
+    ("alias /home/sammy/xy/static;", False),
+    ("proxy_pass http://unix:/home/sammy/x.socket;", False),
+])
+def test_a_site_leads_to_a_socket_or_to_files_of_the_folder(text, found):
+    assert leads_to(text, ["/home/sammy/x/x.sock"], "/home/sammy/x") is found

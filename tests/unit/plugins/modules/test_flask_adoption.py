@@ -1,0 +1,90 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module answers at each stage of an adoption."""
+
+from __future__ import annotations
+
+import getpass
+import json
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import Store
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
+from ansible_collections.selfhost.flask.plugins.modules import flask_adoption
+
+NOTED = dict(files=[], sites=[], folder="/nowhere/microblog", address=[], same_host=True)
+
+
+@pytest.fixture
+def adopt(tmp_path, monkeypatch, capsys):
+    """What the module answers of an application without a database."""
+    monkeypatch.setattr(store_module, "FOLDER", str(tmp_path / "store"))
+    folder = tmp_path / "microblog"
+    folder.mkdir()
+    program = ForeignProgram("microblog", "systemd", "/nowhere/microblog.service", "gunicorn x", str(folder), getpass.getuser())
+    found = Installation((program,), str(folder), getpass.getuser(), {"SECRET_KEY": "heron4711"})
+    monkeypatch.setattr(flask_adoption, "find_installations", lambda: [found])
+    moved = []
+    monkeypatch.setattr(flask_adoption, "hand_over", lambda plan, store, *about: moved.append(about))
+
+    def adopt(state="found", check=False, **given):
+        about = dict(name="blog", state=state, database="none", **given)
+        with patch_module_args({**about, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            flask_adoption.main()
+        return dict(json.loads(capsys.readouterr().out), moves=len(moved))
+
+    return adopt
+
+
+def test_a_look_changes_nothing_and_has_no_secret(adopt):
+    said = adopt()
+    assert not said["changed"] and said["obstacles"] == [] and said["managers"] == ["systemd"]
+    assert "Takes over the settings SECRET_KEY." in said["lines"] and "heron4711" not in str(said)
+
+
+def test_settings_are_read_apart(adopt):
+    assert adopt("read")["settings"] == {"SECRET_KEY": "heron4711"}
+    assert adopt("read", given=["SECRET_KEY"])["settings"] == {}
+
+
+def test_what_has_an_obstacle_is_not_moved(adopt):
+    said = adopt("moved", program="other")
+    assert said["failed"] and said["moves"] == 0
+    assert adopt("moved")["moves"] == 1
+
+
+def test_check_mode_moves_nothing(adopt):
+    said = adopt("moved", check=True)
+    assert said["changed"] and said["moves"] == 0
+
+
+@pytest.mark.parametrize("stage", ["begun", "moved"])
+@pytest.mark.parametrize("state", ["found", "read", "moved"])
+def test_what_was_interrupted_is_started_again_first(adopt, stage, state):
+    Store("blog").note(stage=stage, **NOTED)
+    said = adopt(state)
+    assert said["failed"] and "-e flask_adopt=back" in said["msg"] and said["moves"] == 0
+
+
+def test_what_was_moved_is_not_moved_over_what_came_since(adopt):
+    Store("blog").note(stage="served", **NOTED)
+    assert adopt()["lines"] == ["The old installation of blog is stopped: its data was moved by an earlier run."]
+    said = adopt("moved")
+    assert said["failed"] and said["moves"] == 0
+
+
+def test_visitors_are_noted_once(adopt):
+    assert adopt("settled")["failed"]
+    Store("blog").note(stage="moved", **NOTED)
+    assert [adopt("settled")["changed"], adopt("settled")["changed"]] == [True, False]
+
+
+@pytest.mark.parametrize("state, said", [
+    ("returned", "nothing to start again"), ("absent", "was not moved"), ("packed", "was not moved"),
+])
+def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said):
+    assert said in adopt(state)["msg"]
