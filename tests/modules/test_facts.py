@@ -212,6 +212,7 @@ def test_a_scheduler_that_runs_in_each_process(line, schedules, venv, facts, tmp
 @pytest.mark.parametrize("key, state", [
     ("dev", "weak"), ("you-will-never-guess", "weak"), ("super secret key", "weak"), ("x" * 40, "weak"),
     ("0123456789abcde", "weak"), (STRONG, "foreign"), ("9" + STRONG, "own"),
+    ("9" + STRONG + "#permissions", "own"),
 ])
 def test_what_the_secret_key_is(key, state, venv, facts):
     found = facts(venv, sets(key, "SECRET_KEY"), frame=APP, env="SECRET_KEY='9%s'\n" % STRONG)

@@ -170,7 +170,8 @@ def key_state(app: object | None) -> str:
     text = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
     if len(text) < LENGTH or len(set(text)) < VARIETY or re.sub(r"[^a-z0-9]", "", text.lower()) in WELL_KNOWN:
         return "weak"
-    return "own" if text in settings() else "foreign"
+    found = [value for value in settings() if value and (value == text or (len(value) >= LENGTH and value in text))]
+    return "own" if found else "foreign"  # it may have added something to its own
 
 
 def runs_scheduler() -> bool:
