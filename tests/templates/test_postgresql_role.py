@@ -90,6 +90,7 @@ def test_extensions_bring_their_packages():
 
 
 REFUSALS = {
+    "a name whose loader has a name of the server's": ({"flask_app": "pg"}, "PostgreSQL keeps names that begin with pg_ for itself"),
     "a name of the server's": ({"flask_app": "pg_blog"}, "PostgreSQL keeps names that begin with pg_ for itself"),
     "a database of the server's": ({"postgresql_database": "template1"}, "postgresql_database is 'template1', the server's own"),
     "another's database": ({"postgresql_database": "wiki"}, "the application would still log in with that name"),

@@ -263,7 +263,14 @@ def test_the_database_server_reads_its_section(render):
     parser.read_string(render("mysql", "selfhost.cnf.j2"))
     section = dict(parser["mysqld"])
     assert (section["bind-address"], section["character-set-server"]) == ("127.0.0.1", "utf8mb4")
-    assert section["loose-innodb-snapshot-isolation"] == "OFF"
+
+
+@pytest.mark.parametrize("version, setting", [("12", None), ("13", "OFF")])
+def test_a_database_server_is_told_only_what_it_does_not_do_itself(version, setting, render):
+    facts = {"distribution": "Debian", "distribution_major_version": version}
+    parser = configparser.RawConfigParser(allow_no_value=True)
+    parser.read_string(render("mysql", "selfhost.cnf.j2", ansible_facts=facts))
+    assert parser["mysqld"].get("loose-innodb-snapshot-isolation") == setting
 
 
 @pytest.mark.parametrize("user, policy", [("microblog", "on_create"), ("wiki", "always")])
