@@ -48,7 +48,7 @@ def shown_progress(
             with contextlib.suppress(AnsibleError, OSError):  # the module's own connection says what is wrong
                 said = action._low_level_execute_command(command)
                 seconds = time.monotonic() - begun
-                age, dummy, line = said["stdout"].strip().partition("\n")
+                age, line = [*said["stdout"].splitlines(), "", ""][:2]  # a terminal ends them by a carriage return as well
                 is_known = said["rc"] == 0 and age.lstrip("-").isdigit() and int(age) <= seconds
                 if not ended.is_set():
                     display.display("%s: %s (%d s)" % (host, words(line if is_known else "") or "At work", seconds))

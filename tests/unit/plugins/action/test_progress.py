@@ -32,6 +32,11 @@ def on_this_machine(command):
     return dict(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
+def in_a_terminal(command):
+    said = on_this_machine(command)
+    return dict(said, stdout=said["stdout"].replace("\n", "\r\n"))
+
+
 def wait_until(condition):
     end = time.monotonic() + 10
     while not condition():
@@ -48,9 +53,10 @@ def progress(action, monkeypatch):
     return _progress.progress_of(action, dict(inventory_hostname="blog.example.com"))
 
 
-def test_each_step_is_shown_while_it_is_done(tmp_path, shown, monkeypatch):
+@pytest.mark.parametrize("execute", [on_this_machine, in_a_terminal])
+def test_each_step_is_shown_while_it_is_done(execute, tmp_path, shown, monkeypatch):
     site = Site("blog", str(tmp_path), "")
-    with progress(action_on(tmp_path), monkeypatch):
+    with progress(action_on(tmp_path, execute), monkeypatch):
         for step, words in (("launch", "Start the release, and wait until it is healthy"), ("Compile", "Compile")):
             tell(site, step)
             wait_until(lambda words=words: "blog.example.com: %s (0 s)" % words in shown)
