@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import FILE
+from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import FILE, FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ display = Display()
 
 
 def progress_of(action: ActionBase, task_vars: dict) -> contextlib.AbstractContextManager:
-    """The steps of a module that changes what is served; the folder of the application is its option `root`."""
-    path = os.path.join(action._task.args.get("root") or "", "deployment", FILE)
+    """The steps of a module that changes what is served; the application is its option `name`."""
+    path = os.path.join(FOLDER, FILE % action._task.args.get("name"))
     return shown_progress(action, task_vars["inventory_hostname"], path)
 
 
@@ -39,6 +39,7 @@ def shown_progress(
     """Shows the last line of a file on the host every so many seconds, in these words, until the block ends.
 
     A module that ends earlier costs nothing: nobody asks the host before. A line from before the block says nothing of it.
+    The user who has logged in asks, without sudo, whose state the module's own command has.
     """
     ended, begun = threading.Event(), time.monotonic()
     command = ASK % {"path": shlex.quote(path)}
@@ -46,7 +47,7 @@ def shown_progress(
     def ask() -> None:
         while not ended.wait(interval):
             with contextlib.suppress(AnsibleError, OSError):  # the module's own connection says what is wrong
-                said = action._low_level_execute_command(command)
+                said = action._low_level_execute_command(command, sudoable=False)
                 seconds = time.monotonic() - begun
                 age, line = [*said["stdout"].splitlines(), "", ""][:2]  # a terminal ends them by a carriage return as well
                 is_known = said["rc"] == 0 and age.lstrip("-").isdigit() and int(age) <= seconds

@@ -28,7 +28,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
-from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import parts_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.database import members_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one
 from ansible_collections.selfhost.flask.plugins.module_utils.shared.files import count
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, locked
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -121,7 +123,9 @@ def _drill(settings: Settings, name: str, report: dict) -> None:
         database = database_of(site)
         if database is None:
             raise BackupError("The backup has a database, and the application has none on this host.")
-        database.restore(os.path.join(path, DATABASE), scratch=True)
+        members = members_of(database)
+        copied = [one for one in match(parts_of(manifest["database"]), members) if one]  # it may use more since then
+        as_one(copied or members).restore(os.path.join(path, DATABASE), scratch=True)
         report["rows"] = sum(after for dummy, after in manifest["database"]["tables"].values())
     restic = restic_of(site)
     if restic:

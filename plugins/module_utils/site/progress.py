@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-FILE = "doing"  # in the folder that is the deployment's own
+FOLDER = "/run"
+FILE = "flask-%s.doing"  # everybody can read it: it names no more than steps
 STEPS = {
     "stop writes": "Stop the requests that write, and the workers",
     "dump": "Copy the database",
@@ -27,5 +29,7 @@ STEPS = {
 def tell(site: Site, step: str) -> None:
     """Says what begins now. Nothing depends on it: a disk that is full does not keep a step from being done."""
     with contextlib.suppress(OSError):
-        with open(site.own(FILE), "w", encoding="utf-8") as file:
+        path = os.path.join(FOLDER, FILE % site.name)
+        with open(path, "w", encoding="utf-8") as file:
             file.write("%s\n" % STEPS.get(step, step))
+            os.fchmod(file.fileno(), 0o644)

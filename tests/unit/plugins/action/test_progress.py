@@ -14,9 +14,17 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.selfhost.flask.plugins.action.host_packages import words_of
+from ansible_collections.selfhost.flask.plugins.module_utils.site import progress
 from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import tell
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 from ansible_collections.selfhost.flask.plugins.plugin_utils import _progress
+
+
+@pytest.fixture(autouse=True)
+def run_folder(tmp_path, monkeypatch):
+    """In place of /run."""
+    for module in (progress, _progress):
+        monkeypatch.setattr(module, "FOLDER", str(tmp_path))
 
 
 @pytest.fixture
@@ -27,13 +35,14 @@ def shown(monkeypatch):
     return lines
 
 
-def on_this_machine(command):
+def on_this_machine(command, sudoable):
+    assert not sudoable
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     return dict(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
-def in_a_terminal(command):
-    said = on_this_machine(command)
+def in_a_terminal(command, sudoable):
+    said = on_this_machine(command, sudoable)
     return dict(said, stdout=said["stdout"].replace("\n", "\r\n"))
 
 
@@ -44,11 +53,11 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def action_on(root, execute=on_this_machine):
-    return SimpleNamespace(_task=SimpleNamespace(args=dict(root=str(root))), _low_level_execute_command=execute)
+def action_on(execute=on_this_machine):
+    return SimpleNamespace(_task=SimpleNamespace(args=dict(name="blog")), _low_level_execute_command=execute)
 
 
-def progress(action, monkeypatch):
+def watched(action, monkeypatch):
     monkeypatch.setattr(_progress.shown_progress.__wrapped__, "__defaults__", (str.strip, 0.05))
     return _progress.progress_of(action, dict(inventory_hostname="blog.example.com"))
 
@@ -56,7 +65,7 @@ def progress(action, monkeypatch):
 @pytest.mark.parametrize("execute", [on_this_machine, in_a_terminal])
 def test_each_step_is_shown_while_it_is_done(execute, tmp_path, shown, monkeypatch):
     site = Site("blog", str(tmp_path), "")
-    with progress(action_on(tmp_path, execute), monkeypatch):
+    with watched(action_on(execute), monkeypatch):
         for step, words in (("launch", "Start the release, and wait until it is healthy"), ("Compile", "Compile")):
             tell(site, step)
             wait_until(lambda words=words: "blog.example.com: %s (0 s)" % words in shown)
@@ -67,8 +76,8 @@ def test_a_line_from_before_is_not_shown(before, tmp_path, shown, monkeypatch):
     site = Site("blog", str(tmp_path), "")
     if before:
         tell(site, "launch")
-        os.utime(site.own("doing"), (time.time() - 60,) * 2)
-    with progress(action_on(tmp_path), monkeypatch):
+        os.utime(tmp_path / "flask-blog.doing", (time.time() - 60,) * 2)
+    with watched(action_on(), monkeypatch):
         wait_until(lambda: shown)
     assert set(shown) == {"blog.example.com: At work (0 s)"}
 
@@ -76,24 +85,24 @@ def test_a_line_from_before_is_not_shown(before, tmp_path, shown, monkeypatch):
 def test_a_host_that_does_not_answer_is_the_modules_own_matter(tmp_path, shown, monkeypatch):
     asked = threading.Event()
 
-    def execute(command):
+    def execute(command, sudoable):
         asked.set()
         raise AnsibleConnectionFailure("The host has gone")
 
-    with progress(action_on(tmp_path, execute), monkeypatch):
+    with watched(action_on(execute), monkeypatch):
         assert asked.wait(10)
     assert shown == []
 
 
 def test_a_module_that_ends_soon_costs_nothing(tmp_path, shown):
     asked = []
-    with _progress.progress_of(action_on(tmp_path, asked.append), dict(inventory_hostname="blog.example.com")):
+    with _progress.progress_of(action_on(asked.append), dict(inventory_hostname="blog.example.com")):
         pass
     assert asked == shown == []
 
 
 def test_a_full_disk_does_not_keep_a_step_from_being_done(tmp_path):
-    (tmp_path / "deployment").write_text("no folder")
+    (tmp_path / "flask-blog.doing").mkdir()
     tell(Site("blog", str(tmp_path), ""), "launch")
 
 

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -15,6 +17,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError, backups, described, verify
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import digest_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import databases_at
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment import program as deployment_program
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy
 
@@ -39,6 +42,16 @@ def test_a_drill_loads_the_backup_and_touches_nothing(blog):
     assert (report["ok"], report["backup"], report["rows"]) == (True, path.name, 3)
     assert blog.posts() == ["one", "two", "three"]
     assert blog.report("drill.json") == report
+
+
+def test_a_drill_of_a_backup_from_before_the_application_had_another_database(blog, monkeypatch):
+    blog.make()
+    other = blog.shared / "instance/cache.db"
+    with contextlib.closing(sqlite3.connect(other)) as connection, connection:
+        connection.execute("CREATE TABLE kept (name TEXT)")
+    both = [["sqlite", str(blog.database)], ["sqlite", str(other)]]
+    monkeypatch.setattr(backup, "database_of", lambda site: databases_at(both, site.name))
+    assert backup.drill(settings(blog))["rows"] == 3
 
 
 def test_a_drill_says_what_the_backup_has_not_and_which_of_its_files_are_databases(blog):
