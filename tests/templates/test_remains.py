@@ -18,6 +18,7 @@ TOYS = ROLES.parent / "tests/parts"
 JOBS = {"flask_jobs": [{"name": "clean", "schedule": "daily", "command": "true"}]}
 DEPLOYED = ["usual", "nasty"]
 UNITS = "/etc/systemd/system/"
+ON_THE_CONTROLLER = ("__backup_target", "__adoption_target", "__adoption_local")
 FILES = [path for folder in ("tasks", "vars") for path in ROLES.glob("*/%s/*.yml" % folder)]
 
 
@@ -52,7 +53,7 @@ def written(evaluate, deployment):
     for path in FILES:
         for text in destinations(yaml.safe_load(path.read_text())):
             role = path.parts[-3]
-            if "item" not in text and "__backup_target" not in text:  # which is on the controller
+            if "item" not in text and not any(name in text for name in ON_THE_CONTROLLER):
                 found.add(evaluate(role, "(%s)" % as_expression(text), deployment, __postgresql_unit="x", __postgresql_folder="/x"))
     return {path for path in found if re.search(NAMED % re.escape(app_of(deployment)), path)}
 
