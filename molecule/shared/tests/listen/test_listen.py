@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from machine import APP, Machine, Visitor
+from machine import APP, Machine, Visitor, wait_for
 from playbook import Visitors, run, spoken
 from remains import remains_of
 from testinfra.host import Host
@@ -129,7 +129,7 @@ def test_the_doctor_calls_it_well_and_sees_a_port_that_is_closed(machine: Machin
 
 def test_it_is_there_after_a_reboot(machine: Machine, visitor: Visitor) -> None:
     machine.reboot()
-    assert visitor.get("/healthz").ok  # who comes while it starts waits
+    wait_for(lambda: visitor.get("/healthz").ok, "answer")
     assert "changed=0 " in play("site.yml")
 
 
