@@ -32,7 +32,7 @@ retry_files_enabled = false
 [ssh_connection]
 pipelining = true
 """ % (VAULT, PASSWORD)
-GITIGNORE = PASSWORD + "\n*.retry\n.ansible/\n"
+GITIGNORE = PASSWORD + "\n*.retry\n.ansible/\nbackups/\n*.tar\n"
 REQUIREMENTS = """---
 collections:
   - name: https://github.com/selfhost/flask

@@ -19,7 +19,7 @@ BEGINS = re.compile(r"^(?:ansible-|selfhost\.flask\.\w|sudo |ssh |ssh-|python3 -
 
 # What a page has for its reader, and what the same is for the demo application.
 REPLACED = (
-    ("flask-microblog", "flask-guestbook"), ("<app>", "guestbook"), ("v0.18", "v2"), ("users list", "routes"), ("flask status", "flask routes"),
+    ("flask-microblog", "flask-guestbook"), ("<app>", "guestbook"), ("v0.18", "v2"), ("flask status", "flask routes"),
     ("ssh -t HOST", f"ssh -t deploy@{HOST}"),
 )
 # What is not typed to the test host, and why.

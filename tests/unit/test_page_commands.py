@@ -43,7 +43,7 @@ def test_the_pages_have_commands():
 
 @pytest.mark.parametrize("text, argv", [
     ("selfhost.flask.update -e flask_version=v0.18", ["ansible-playbook", "selfhost.flask.update", "-e", "flask_version=v2"]),
-    ("selfhost.flask.run -e \"flask_command='users list'\"", ["ansible-playbook", "selfhost.flask.run", "-e", "flask_command='routes'"]),
+    ("selfhost.flask.run -e \"flask_command='users list'\"", ["ansible-playbook", "selfhost.flask.run", "-e", "flask_command='users list'"]),
     ("sudo flask-microblog logs", ["ssh", "-t", "deploy@blog.example.com", "sudo flask-guestbook logs"]),
 ])
 def test_a_command_is_typed_to_the_demo_application(text, argv):
