@@ -50,6 +50,7 @@ SHUT_OUT = (
     "old one would fail before its data is moved. Move it to another host."
 )
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
+UNSAFE = "The setting %s names a database or a user with signs that are not safe: %s Give it another name there first."
 OTHER_KEY = (
     "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
     "new one finds its own."
@@ -126,11 +127,20 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
 
 def database_at(address: Address | None, user: str) -> Database | None:
     """What can be copied on this host."""
-    if address is None or address.kind not in DRIVERS or not address.is_local():
+    if address is None or address.kind not in DRIVERS or not address.is_local() or unsafe_name(address):
         return None
     if address.kind == "sqlite" and not os.path.exists(address.name):
         return None
     return DRIVERS[address.kind](address.name, user)
+
+
+def unsafe_name(address: Address) -> str:
+    """Why root may not ask for this database; whoever wrote the .env has chosen its name and its user."""
+    try:
+        DRIVERS[address.kind].check_names(*filter(None, [address.name, address.user]))
+    except DatabaseError as error:
+        return str(error)
+    return ""
 
 
 def kept_files(folder: str, address: Address | None) -> list:
@@ -156,6 +166,8 @@ def of_database(found: Installation, address: Address | None, database: Database
     """Whether its data fits where the new one will look for it."""
     if address is None:
         return [NO_DATABASE % wishes.database] if wishes.database != NONE else []
+    if address.kind in DRIVERS and unsafe_name(address):
+        return [UNSAFE % (found.database_key(), unsafe_name(address))]
     if wishes.database == EXTERNAL:
         return []
     if address.kind == "sqlite" and database is None:

@@ -53,6 +53,10 @@ class Database:
         return True
 
     @classmethod
+    def check_names(cls, *names: str) -> None:
+        """DatabaseError where a server's clients could take the name of a database or an account for something else."""
+
+    @classmethod
     def client(cls, address: Address, password: str) -> tuple:
         """A person's client for a database: its command, and its environment, which has the password.
 

@@ -14,13 +14,17 @@ import re
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask, checked
 
 OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class MySQLLogin(Login):
-    """The account of an application, which has its system user's name."""
+    """The account of an application, which has its system user's name, or of an installation by hand, whose .env names it."""
+
+    def __init__(self, name: str) -> None:
+        """DatabaseError where the name is one that root's clients could take for something else."""
+        super().__init__(checked(name))
 
     def is_there(self) -> bool:
         """Whether this host's server has it; an address of this host can lead to another server, by a tunnel."""

@@ -20,6 +20,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     EXTENSIONS,
     address,
     ask,
+    checked,
     literal,
     major_version,
     person_argv,
@@ -78,6 +79,11 @@ class PostgreSQL(Database):
         return ask(
             "SELECT 1 FROM pg_database WHERE datname = %s AND pg_get_userbyid(datdba) IN (%s)" % (literal(name), owners)
         ) == [["1"]]
+
+    @classmethod
+    def check_names(cls, *names: str) -> None:
+        for name in names:
+            checked(name)
 
     @classmethod
     def client(cls, address: Address, password: str) -> tuple:

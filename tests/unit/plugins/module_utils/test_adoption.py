@@ -149,6 +149,18 @@ def test_what_does_not_fit_is_said_with_what_to_do(found, settings, wishes, said
     assert [one for one in obstacles if said in one], obstacles
 
 
+@pytest.mark.parametrize("database", ["mysql", "external"])
+@pytest.mark.parametrize("url", [
+    "mysql://u@localhost/--execute=\\! sh -c id", "mysql://u@localhost/--tee=/etc/cron.d/x", "mysql://u'@localhost/x",
+    "mysql://u\n\\! id@localhost/x", "postgresql://u@localhost/host=evil",
+])
+def test_a_name_that_is_not_safe_stands_in_the_way_and_no_client_gets_it(found, database, url, monkeypatch):
+    asked = []
+    monkeypatch.setattr("subprocess.run", lambda argv, **about: asked.append(argv))
+    plan = make_plan(found._replace(settings={"DATABASE_URL": url}, folder=""), WISHES._replace(database=database))
+    assert [one for one in plan.obstacles if "signs that are not safe" in one] and plan.database is None and asked == []
+
+
 def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):
     found = found._replace(settings={"MAIL_SERVER": "smtp.example.com"})
     for wishes in (WISHES._replace(own=("DATABASE_URL",)), WISHES._replace(given=MAIL)):

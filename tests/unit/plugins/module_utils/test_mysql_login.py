@@ -109,3 +109,11 @@ def test_an_error_does_not_tell_a_password(server):
     found.problem = "`mysql` ended with exit code 1: ERROR 1064 (42000) at line 1: near 'pelican4711'"
     with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\.$"):
         MySQLLogin("blog").allow("pelican4711")
+
+
+@pytest.mark.parametrize("name", ["a' OR '1'='1", "a\\", "a\n\\! id", "--execute=\\! id"])
+def test_an_account_whose_name_is_not_safe_is_never_asked_for(name, server):
+    found = server()
+    with pytest.raises(DatabaseError, match="not safe"):
+        MySQLLogin(name).remove()
+    assert found.argv == []
