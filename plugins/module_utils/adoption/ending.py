@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.in_use import users_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
@@ -25,6 +26,8 @@ NOT_MOVED = (
     "The old installation of %s was not moved from this host, so nothing of it is removed. Move it by -e flask_adopt=start first."
 )
 TOO_MUCH = "the folder %s, which has more than the application"
+NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
+SHARED = "%s, which %s may use. If nothing does, remove it: %s"
 IN_USE = "the database user %s, who has rights on other databases as well"
 UNKNOWN = "the database user %s, whom this collection has not looked at"
 
@@ -38,14 +41,28 @@ class Ending:
         self.store, self.state = store, store.state
         address = self.state["address"]
         self.address = Address(*address) if address else None
+        self.users = users_of(self.address, self.state["folder"]) if self.is_served() else []
+
+    def is_served(self) -> bool:
+        """Whether its database is one of this host's server; a SQLite file is in its folder."""
+        found = self.address
+        return found is not None and found.kind != "sqlite" and found.kind in DRIVERS and found.is_local()
 
     def database(self) -> Database | None:
-        """Its database on this host's server; a SQLite file is in its folder."""
-        found = self.address
-        if found is None or found.kind == "sqlite" or found.kind not in DRIVERS or not found.is_local():
+        """Its database, unless another application may have its data there, too."""
+        if not self.is_served() or self.users:
             return None
-        database = DRIVERS[found.kind](found.name, found.user)
+        database = DRIVERS[self.address.kind](self.address.name, self.address.user)
         return database if database.is_there() else None
+
+    def stays(self) -> list:
+        """What is not removed, in words; it is decided before anything is."""
+        stays = [TOO_MUCH % self.state["folder"]] if os.path.isdir(self.state["folder"]) and self.is_more() else []
+        stays += [NOT_MOVED_DATA % self.state["external"]] if self.state.get("external") else []
+        if self.users:
+            command = DRIVERS[self.address.kind](self.address.name).by_hand()
+            stays.append(SHARED % (self.address.in_words(), " and ".join(self.users), command))
+        return stays
 
     def files(self) -> list:
         """What describes its programs and sites, where it is now."""
@@ -83,7 +100,7 @@ class Ending:
 
     def remove(self) -> list:
         """Removes it; what stays, in words."""
-        stays = [TOO_MUCH % self.state["folder"]] if os.path.isdir(self.state["folder"]) and self.is_more() else []
+        stays = self.stays()
         for path in self.files():
             remove_path(path)
         if any(path.startswith(UNITS) for path in self.state["files"]):

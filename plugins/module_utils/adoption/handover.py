@@ -40,6 +40,7 @@ def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bo
         sites=[path for proxy, site in found.sites for path in proxy().files(site)],
         away=[site.path for dummy, site in found.sites] if same_host else [],
         folder=found.folder, user=found.user, address=list(plan.address or ()), same_host=same_host, places=plan.places,
+        external=plan.external,
     )
     if store.state.get("stage") != BEGUN:
         shutil.rmtree(store.path("before"), ignore_errors=True)

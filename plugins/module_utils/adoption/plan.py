@@ -50,6 +50,10 @@ SHUT_OUT = (
     "old one would fail before its data is moved. Move it to another host."
 )
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
+SAME_DATABASE = (
+    "The new one would have its data in %s itself, which ends with the old one. Let it have one of its own: change the name in the "
+    "inventory. Or set flask_database to external: then nothing is moved, and the database stays."
+)
 UNSAFE = "The setting %s names a database or a user with signs that are not safe: %s Give it another name there first."
 OTHER_KEY = (
     "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
@@ -90,6 +94,7 @@ class Wishes(NamedTuple):
     given: tuple = ()  # names of settings that the user sets
     own: tuple = ()  # names of settings that the collection sets itself
     same_host: bool = False  # whether the new application is on the old one's host
+    databases: tuple = ()  # Address of each database that a setting of the new one names
 
 
 class Plan(NamedTuple):
@@ -104,6 +109,7 @@ class Plan(NamedTuple):
     obstacles: list
     notes: list
     lines: list
+    external: str = ""  # in words, the database that the new one uses as it is
 
     def taken(self, wishes: Wishes) -> dict:
         """The settings that the new one gets; secrets."""
@@ -115,13 +121,15 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
     """Looks at all of it, and changes nothing."""
     certificates = [path for dummy, site in found.sites for path in site.certificates]
     data = find_data(found.folder, certificates) if found.folder else Data()
-    address = found.address(list(data.databases))
+    named = found.address(list(data.databases))
+    address = named if wishes.database != EXTERNAL else None  # nothing of it is moved, and nothing removed
     database = database_at(address, found.user)
     places = [place for place in wishes.shared if place != LOGS and os.path.isdir(os.path.join(found.folder, place))]
     kept = kept_files(found.folder, address)
-    obstacles = [*of_programs(found), *of_database(found, address, database, wishes)]
-    obstacles += [*of_data(data, address, found, wishes), *of_settings(found, wishes)]
+    obstacles = [*of_programs(found), *of_database(found, named, database, wishes)]
+    obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes)]
     plan = Plan(found, data, address, database, places, kept, obstacles, list(notes_of(found, data, wishes)), [])
+    plan = plan._replace(external=named.in_words() if named and address is None else "")
     return plan._replace(lines=list(lines_of(plan, wishes)))
 
 
@@ -178,6 +186,8 @@ def of_database(found: Installation, address: Address | None, database: Database
         return [ELSEWHERE % address.in_words()]
     if address.kind != wishes.database:
         return [OTHER_KIND % (address.in_words(), wishes.database, address.kind)]
+    if any(is_shared(address, one, wishes) for one in wishes.databases):
+        return [SAME_DATABASE % address.in_words()]
     if wishes.same_host and DRIVERS[address.kind].is_closed_to_others:
         return [SHUT_OUT % address.in_words()]
     key = found.database_key()
@@ -187,6 +197,11 @@ def of_database(found: Installation, address: Address | None, database: Database
     except (CommandError, DatabaseError, OSError, ValueError) as error:
         problems.append(NO_ACCESS % (address.in_words(), str(error).rstrip(".")))
     return problems
+
+
+def is_shared(old: Address, new: Address, wishes: Wishes) -> bool:
+    """Whether the new one's database may be the old one itself: a host has many names, but another one's localhost is not it."""
+    return (old.kind, old.name.lower()) == (new.kind, new.name.lower()) and (wishes.same_host or not new.is_local())
 
 
 def of_data(data: Data, address: Address | None, found: Installation, wishes: Wishes) -> list:
@@ -234,8 +249,8 @@ def lines_of(plan: Plan, wishes: Wishes) -> list:
     if plan.database and wishes.database == plan.address.kind and not plan.obstacles:
         tables = plan.database.tables()
         lines.append("Moves %s: %d tables, %d rows." % (plan.address.in_words(), len(tables), sum(tables.values())))
-    elif plan.address:
-        lines.append("Its data: %s." % plan.address.in_words())
+    elif plan.address or plan.external:
+        lines.append("Its data: %s." % (plan.external or plan.address.in_words()))
     counts = count_files(found.folder, plan.places, plan.kept) if plan.places else {}
     lines += ["Moves the folder %s: %d files, %d bytes." % (place, *counts[place]) for place in plan.places]
     taken = plan.taken(wishes)

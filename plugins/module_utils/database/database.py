@@ -111,6 +111,10 @@ class Database:
         """Ends it for good, and what copies have left beside it."""
         raise NotImplementedError
 
+    def by_hand(self) -> str:
+        """The command by which a person removes it, who reads it in a message."""
+        raise NotImplementedError
+
     def folders(self) -> list:
         """Where a copy needs its room, beside that of the dump."""
         return []

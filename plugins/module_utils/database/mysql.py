@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 from typing import BinaryIO, Iterator
 
@@ -114,6 +116,9 @@ class MySQL(Database):
         checked(self.name)
         for name in (self.name + TRIED, self.name + RESTORED, self.name + REPLACED, self.name):
             ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
+
+    def by_hand(self) -> str:
+        return "sudo %s --execute=%s" % (os.path.basename(CLIENT), shlex.quote("DROP DATABASE " + _quoted(checked(self.name))))
 
     def content(self) -> Iterator[bytes]:
         """The tables first; then what can't be moved between databases: views, triggers, routines."""

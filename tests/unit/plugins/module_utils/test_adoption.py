@@ -22,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     installation,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 
 MAIL = ("MAIL_SERVER", "MAIL_PORT")
@@ -159,6 +160,30 @@ def test_a_name_that_is_not_safe_stands_in_the_way_and_no_client_gets_it(found, 
     monkeypatch.setattr("subprocess.run", lambda argv, **about: asked.append(argv))
     plan = make_plan(found._replace(settings={"DATABASE_URL": url}, folder=""), WISHES._replace(database=database))
     assert [one for one in plan.obstacles if "signs that are not safe" in one] and plan.database is None and asked == []
+
+
+MICROBLOG = {"DATABASE_URL": "mysql+pymysql://u:p@localhost:3306/microblog"}
+
+
+@pytest.mark.parametrize("url, same_host, is_shared", [
+    ("mysql://blog@localhost/blog", True, False), ("mysql+pymysql://blog@localhost/microblog?unix_socket=/x", True, True),
+    ("mariadb://u:p@10.0.0.5/microblog", True, True), ("postgresql://u@localhost/microblog", True, False),
+    ("mysql://u:p@old.example.com/microblog", False, True), ("mysql://blog@localhost/microblog", False, False),
+])
+def test_a_new_one_that_would_have_the_old_database_is_refused(found, url, same_host, is_shared, monkeypatch):
+    monkeypatch.setattr(plan_module.DRIVERS["mysql"], "check", lambda self: None)
+    monkeypatch.setattr(plan_module.DRIVERS["mysql"], "tables", lambda self: {})
+    wishes = WISHES._replace(database="mysql", same_host=same_host, databases=(read_url(url),))
+    obstacles = make_plan(found._replace(settings=MICROBLOG), wishes).obstacles
+    assert bool([one for one in obstacles if "itself, which ends with the old one" in one]) == is_shared
+
+
+@pytest.mark.parametrize("same_host", [True, False])
+def test_of_an_external_database_nothing_is_moved_or_noted_for_removal(found, same_host):
+    wishes = WISHES._replace(database="external", same_host=same_host, given=("DATABASE_URL",))
+    plan = make_plan(found._replace(settings=MICROBLOG), wishes)
+    assert (plan.database, plan.address, plan.external) == (None, None, "the MySQL database microblog")
+    assert "Its data: the MySQL database microblog." in plan.lines and "DATABASE_URL" not in plan.taken(wishes)
 
 
 def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):

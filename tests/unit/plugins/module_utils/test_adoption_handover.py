@@ -9,12 +9,13 @@ import getpass
 import gzip
 import json
 import os
+import shutil
 import tarfile
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover, in_use
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
@@ -75,6 +76,9 @@ class Host:
         monkeypatch.setattr(handover, "MANAGERS", {"manager": Manager})
         monkeypatch.setattr(handover, "SITES", (Sites,))
         monkeypatch.setattr(ending_module, "SITES", ())
+        monkeypatch.setattr(in_use, "ROOT", str(top / "srv"))
+        monkeypatch.setattr(in_use, "find_installations", lambda: self.others)
+        self.others = []
         self.store = Store("blog")
 
     def move(self):
@@ -161,3 +165,71 @@ def test_a_home_is_never_removed(host, monkeypatch):
     ending = Ending(host.store, "blog")
     assert ending.folder() == "" and ending.remove() == ["the folder %s, which has more than the application" % host.folder]
     assert (host.folder / "uploads/cat.jpg").exists()
+
+
+MICROBLOG = ["mysql", "microblog", "localhost", 0, "", "microblog"]
+
+
+@pytest.fixture
+def mysql(monkeypatch):
+    """What was removed of a server that has all databases, and an account that nobody else needs."""
+    removed, driver = [], ending_module.DRIVERS["mysql"]
+    monkeypatch.setattr(driver, "is_there", lambda self: "database " + self.name not in removed)
+    monkeypatch.setattr(driver, "remove", lambda self: removed.append("database " + self.name))
+    for name, answer in (("is_there", True), ("has_rights", False)):
+        monkeypatch.setattr(driver.login, name, lambda self, answer=answer: answer)
+    monkeypatch.setattr(driver.login, "remove", lambda self: removed.append("account " + self.name))
+    return removed
+
+
+def served(host, **about):
+    host.move()
+    host.store.note(stage=SERVED, **about)
+    return Ending(host.store, "blog")
+
+
+def test_its_database_is_removed_with_its_account(host, mysql):
+    assert served(host, address=MICROBLOG).remove() == []
+    assert mysql == ["database microblog", "account microblog"]
+
+
+@pytest.mark.parametrize("env", [
+    "DATABASE_URL=mysql+pymysql://microblog:x@localhost/microblog", "SHOP_DB=mysql://x@127.0.0.1:3306/microblog",
+    "DATABASE_URL=mysql://x@blog.example.com/microblog",
+])
+def test_the_database_that_an_application_of_this_host_has_is_never_removed(host, mysql, env, tmp_path):
+    (tmp_path / "srv/blog/deployment").mkdir(parents=True)
+    (tmp_path / "srv/blog/shared").mkdir()
+    (tmp_path / "srv/blog/shared/.env").write_text(env + "\n")
+    ending = served(host, address=MICROBLOG)
+    assert not [line for line in ending.found() if "microblog and" in line]
+    stays, = ending.remove()
+    assert "the MySQL database microblog, which blog may use" in stays and "DROP DATABASE `microblog`" in stays
+    assert mysql == [] and not host.folder.exists()
+
+
+def test_a_database_that_an_application_has_by_its_own_word_is_never_removed(host, mysql, tmp_path, monkeypatch):
+    (tmp_path / "srv/blog/deployment").mkdir(parents=True)
+    said = {"databases": [{"kind": "mysql", "name": "microblog", "host": "localhost"}]}
+    monkeypatch.setattr(in_use.data, "application", lambda site: said)
+    assert "blog may use" in served(host, address=MICROBLOG).remove()[0] and mysql == []
+
+
+def test_the_database_of_another_installation_by_hand_is_never_removed(host, mysql):
+    url = {"DATABASE_URL": "mysql://microblog:x@localhost/microblog"}
+    host.others = [Installation(host.programs[:1], "/opt/wiki", "ana", url)]
+    assert "web may use" in served(host, address=MICROBLOG).remove()[0] and mysql == []
+
+
+def test_an_external_database_stays(host, mysql):
+    host.plan = host.plan._replace(external="the MySQL database microblog")
+    assert served(host).remove() == ["its data in the MySQL database microblog, which flask_database: external leaves where it is"]
+    assert mysql == []
+
+
+def test_an_archive_says_that_its_database_is_external(host):
+    assert host.move()["external"] is False
+    give_back(host.store)
+    shutil.rmtree(host.store.archive())
+    host.plan = host.plan._replace(external="the MySQL database microblog")
+    assert host.move()["external"] is True
