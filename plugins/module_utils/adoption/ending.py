@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import glob
 import os
-import pwd
+import shlex
 import shutil
 
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.folder import (
+    is_in,
+    is_safe,
+    reason_to_stay,
+    remove_folder,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.in_use import users_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
@@ -25,7 +31,8 @@ MADE_AGAIN = ("__pycache__", "node_modules", ".venv", "venv")  # what nobody nee
 NOT_MOVED = (
     "The old installation of %s was not moved from this host, so nothing of it is removed. Move it by -e flask_adopt=start first."
 )
-TOO_MUCH = "the folder %s, which has more than the application"
+FOLDER = "the folder %s, %s. Once you are sure, remove it: sudo rm -r -- %s"
+FILE = "the file %s, which somebody else than root could exchange. Remove it: sudo rm -- %s"
 NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
 SHARED = "%s, which %s may use. If nothing does, remove it: %s"
 IN_USE = "the database user %s, who has rights on other databases as well"
@@ -57,28 +64,33 @@ class Ending:
 
     def stays(self) -> list:
         """What is not removed, in words; it is decided before anything is."""
-        stays = [TOO_MUCH % self.state["folder"]] if os.path.isdir(self.state["folder"]) and self.is_more() else []
+        folder, stays = self.state["folder"], []
+        if os.path.isdir(folder) and not self.folder():
+            stays.append(FOLDER % (folder, self.why_folder_stays(), shlex.quote(folder)))
+        stays += [FILE % (path, shlex.quote(path)) for path in self.described() if not is_safe(path) and not is_in(path, folder)]
         stays += [NOT_MOVED_DATA % self.state["external"]] if self.state.get("external") else []
         if self.users:
             command = DRIVERS[self.address.kind](self.address.name).by_hand()
             stays.append(SHARED % (self.address.in_words(), " and ".join(self.users), command))
         return stays
 
+    def described(self) -> list:
+        """What describes its programs and sites, where it was."""
+        return [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
+
     def files(self) -> list:
-        """What describes its programs and sites, where it is now."""
-        paths = [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
+        """What describes its programs and sites, where it is now, as far as nobody but root can put something else there."""
+        paths = [path for path in self.described() if is_safe(path)]
         away = glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True)
         return paths + [path for path in away if os.path.lexists(path) and not is_folder(path)]
 
     def folder(self) -> str:
-        """Its folder, if that is there and its own alone."""
-        return self.state["folder"] if os.path.isdir(self.state["folder"]) and not self.is_more() else ""
+        """Its folder, if that is there, still the one that was moved, and its own alone."""
+        return self.state["folder"] if os.path.isdir(self.state["folder"]) and not self.why_folder_stays() else ""
 
-    def is_more(self) -> bool:
-        """Whether its folder is a home, a system's folder, or has another file system in it."""
-        real = os.path.realpath(self.state["folder"])
-        homes = {os.path.realpath(one.pw_dir) for one in pwd.getpwall()}
-        return real in homes or real.count(os.sep) < 2 or real in ("/var/www", "/var/www/html") or bool(mounts_below(real))
+    def why_folder_stays(self) -> str:
+        """In words; empty where it does not."""
+        return reason_to_stay(self.state["folder"], self.state.get("identity"), self.state["files"] + self.state["sites"])
 
     def found(self) -> list:
         """In words."""
@@ -99,8 +111,8 @@ class Ending:
         return target
 
     def remove(self) -> list:
-        """Removes it; what stays, in words."""
-        stays = self.stays()
+        """Removes it; what stays, in words. All of it is decided before anything is removed."""
+        stays, folder = self.stays(), self.folder()
         for path in self.files():
             remove_path(path)
         if any(path.startswith(UNITS) for path in self.state["files"]):
@@ -110,8 +122,8 @@ class Ending:
                 run(list(kind.test))
                 run(["systemctl", "try-reload-or-restart", kind.unit])
         stays += self.remove_database()
-        if self.folder():
-            shutil.rmtree(self.folder())
+        if folder:
+            remove_folder(folder, self.state["identity"])
         self.store.remove()
         return stays
 
@@ -144,9 +156,3 @@ def remove_path(path: str) -> None:
         shutil.rmtree(path)
     else:
         os.unlink(path)
-
-
-def mounts_below(folder: str) -> list:
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        points = [line.split()[4].encode().decode("unicode_escape") for line in file]
-    return [point for point in points if point == folder or point.startswith(folder + os.sep)]

@@ -28,6 +28,10 @@ class ForeignSites:
         """The sites that lead to one of an application's ports or sockets, or have files of its folder."""
         raise NotImplementedError
 
+    def with_files(self, folder: str) -> list:
+        """The paths of the sites that have a folder, or something in it, in their configuration."""
+        raise NotImplementedError
+
     def files(self, site: ForeignSite) -> list:
         """All files that make it a site."""
         return [site.path]

@@ -43,5 +43,10 @@ class NginxForeignSites(ForeignSites):
                 found.append(ForeignSite(path, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(CERTIFICATE.findall(text)))))
         return found
 
+    def with_files(self, folder: str) -> list:
+        named = re.compile(re.escape(folder) + r"(?=[\s;/\"'])")
+        return [path for path in sorted(path for pattern in SITES for path in glob.glob(pattern))
+                if named.search(COMMENT.sub("", text_of(path)))]
+
     def files(self, site: ForeignSite) -> list:
         return list(dict.fromkeys([site.path, os.path.realpath(site.path)]))

@@ -10,11 +10,13 @@ import gzip
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import folder as folder_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover, in_use
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
@@ -35,6 +37,7 @@ class Host:
         self.folder, self.configuration = top / "home/microblog", top / "etc/manager.service.d"
         (self.folder / "uploads").mkdir(parents=True)
         (self.folder / "uploads/cat.jpg").write_text("cat")
+        (self.folder / "microblog.py").write_text("app = None")
         for name in ("etc/web.conf", "etc/worker.conf", "etc/sites/microblog", "etc/proxy/proxy.conf"):
             (top / name).parent.mkdir(parents=True, exist_ok=True)
             (top / name).write_text("old")
@@ -62,6 +65,9 @@ class Host:
         class Sites(ForeignSites):
             kind, unit, test, changed = "proxy", "proxy.service", ("proxy", "-t"), (str(top / "etc/proxy"),)
 
+            def with_files(self, folder):
+                return host.sites_with_files
+
         self.programs = tuple(
             ForeignProgram(name, "manager", str(top / "etc" / (name + ".conf")), "", str(self.folder), getpass.getuser())
             for name in ("web", "worker")
@@ -78,7 +84,10 @@ class Host:
         monkeypatch.setattr(ending_module, "SITES", ())
         monkeypatch.setattr(in_use, "ROOT", str(top / "srv"))
         monkeypatch.setattr(in_use, "find_installations", lambda: self.others)
-        self.others = []
+        self.others, self.sites_with_files = [], []
+        monkeypatch.setattr(folder_module, "PLACES", {str(top): 1})
+        monkeypatch.setattr(folder_module, "MANAGERS", {"manager": Manager})
+        monkeypatch.setattr(folder_module, "SITES", (Sites,))
         self.store = Store("blog")
 
     def move(self):
@@ -158,13 +167,80 @@ def test_all_of_it_is_packed_and_removed(host):
     assert not host.folder.exists() and not os.path.exists(host.store.folder) and not host.site.exists()
 
 
-def test_a_home_is_never_removed(host, monkeypatch):
-    host.move()
-    host.store.note(stage=SERVED)
-    monkeypatch.setattr(ending_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(host.folder))])
-    ending = Ending(host.store, "blog")
-    assert ending.folder() == "" and ending.remove() == ["the folder %s, which has more than the application" % host.folder]
-    assert (host.folder / "uploads/cat.jpg").exists()
+@pytest.mark.parametrize("change, why", [
+    ("replaced", "which is not the one that was moved"), ("owner", "which is not the one that was moved"),
+    ("unnoted", "which is not the one that was moved"), ("linked", "whose path has a link in it"),
+    ("place", "which is where more than applications may be"), ("above home", "which has the home of ana in it"),
+    ("home", "which has the home of ana in it"), ("mount", "which has the file system"), ("empty", "which has no source"),
+    ("program", "which the program shop may use"), ("site", "which the site /etc/shop may use"),
+    ("setting", "which shop may use"), ("process", "which process"), ("repositories", "has repositories in it"),
+])
+def test_a_folder_that_may_have_more_than_the_application_stays(host, change, why, tmp_path, monkeypatch):
+    ending, stop = served(host), None
+    if change == "replaced":
+        (host.folder.parent / "other").mkdir()
+        host.folder.rename(tmp_path / "moved")
+        (host.folder.parent / "other").rename(host.folder)
+    elif change == "linked":
+        host.folder.parent.rename(tmp_path / "moved")
+        host.folder.parent.symlink_to(tmp_path / "moved")
+        ending.state["identity"]["real"] = os.path.realpath(host.folder)
+    elif change in ("owner", "unnoted"):
+        ending.state["identity"] = dict(ending.state["identity"], owner=4711) if change == "owner" else None
+    elif change == "place":
+        monkeypatch.setattr(folder_module, "PLACES", {str(tmp_path): 3})
+    elif change in ("home", "above home"):
+        home = host.folder / ("ana" if change == "above home" else "")
+        monkeypatch.setattr(folder_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(home), pw_name="ana")])
+    elif change == "mount":
+        monkeypatch.setattr(folder_module, "mount_points", lambda: [str(host.folder / "uploads")])
+    elif change in ("empty", "repositories"):
+        (host.folder / "microblog.py").unlink() if change == "empty" else (host.folder / "shop/.git").mkdir(parents=True)
+    elif change == "program":
+        host.programs += (host.programs[0]._replace(name="shop", file="/etc/shop.conf", folder=str(host.folder / "shop")),)
+    elif change == "site":
+        host.sites_with_files.append("/etc/shop")
+    elif change == "setting":
+        (tmp_path / "srv/shop/deployment").mkdir(parents=True)
+        (tmp_path / "srv/shop/shared").mkdir()
+        (tmp_path / "srv/shop/shared/.env").write_text("UPLOADS=%s/uploads\n" % host.folder)
+    elif change == "process":
+        stop = subprocess.Popen(["sleep", "60"], cwd=host.folder)
+    try:
+        stays, = ending.remove()
+    finally:
+        if stop:
+            stop.kill()
+            stop.wait()
+    assert why in stays and stays.endswith("sudo rm -r -- %s" % host.folder) and host.folder.exists()
+    if change not in ("replaced", "linked"):
+        assert (host.folder / "uploads/cat.jpg").exists()
+
+
+def test_a_folder_that_is_exchanged_in_the_last_moment_stays(host, tmp_path):
+    identity = folder_module.identity_of(str(host.folder))
+    victim = tmp_path / "victim/microblog"
+    victim.mkdir(parents=True)
+    host.folder.parent.rename(tmp_path / "moved")
+    host.folder.parent.symlink_to(victim.parent)
+    with pytest.raises(OSError):
+        folder_module.remove_folder(str(host.folder), identity)
+    host.folder.parent.unlink()
+    victim.parent.rename(host.folder.parent)
+    with pytest.raises(OSError, match="not the one that was moved"):
+        folder_module.remove_folder(str(host.folder), identity)
+    assert host.folder.is_dir()
+
+
+def test_a_file_whose_path_its_user_could_exchange_stays(host, tmp_path):
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/site.conf").write_text("somebody else's")
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    ending = served(host)
+    ending.state["files"].append(str(tmp_path / "link/site.conf"))
+    stays, = ending.remove()
+    assert stays.endswith("sudo rm -- %s/link/site.conf" % tmp_path) and (tmp_path / "victim/site.conf").exists()
+    assert not host.folder.exists()
 
 
 MICROBLOG = ["mysql", "microblog", "localhost", 0, "", "microblog"]
