@@ -22,6 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store impo
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
+from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
@@ -35,8 +36,9 @@ FOLDER = "the folder %s, %s. Once you are sure, remove it: sudo rm -r -- %s"
 FILE = "the file %s, which somebody else than root could exchange. Remove it: sudo rm -- %s"
 NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
 SHARED = "%s, which %s may use. If nothing does, remove it: %s"
-IN_USE = "the database user %s, who has rights on other databases as well"
-UNKNOWN = "the database user %s, whom this collection has not looked at"
+SERVERS_OWN = "the database user %(name)s, who is the server's own, and no application's"
+IN_USE = "the database user %(name)s, who may have rights on more than this database. If he has none, remove him: %(command)s"
+UNKNOWN = "the database user %(name)s, whom this collection has not looked at. If nothing needs him, remove him: %(command)s"
 
 
 class Ending:
@@ -97,7 +99,7 @@ class Ending:
         database = self.database()
         said = ["file %s" % path for path in self.files()]
         said += ["folder %s" % self.folder()] if self.folder() else []
-        return said + (["%s and its user" % self.address.in_words()] if database and self.address.user else [])
+        return said + ([self.address.in_words() + (" and its user" if self.account(database) else "")] if database else [])
 
     def pack(self) -> str:
         """One file with all that is removed, but for what can be made again."""
@@ -127,24 +129,33 @@ class Ending:
         self.store.remove()
         return stays
 
+    def account(self, database: Database | None) -> Login | None:
+        """Its account on the database's server, if that is known, and none of the server's own."""
+        account = database.login(self.address.user) if database and database.login and self.address.user else None
+        return account if account and not account.is_servers_own() else None
+
     def remove_database(self) -> list:
-        """The database goes before its account, by which it is found."""
+        """The database goes before its account, by which it is found; what stays of the latter, in words."""
         database = self.database()
+        account = self.account(database)
         if database is None:
             return []
-        account = database.login(self.address.user) if database.login and self.address.user else None
         database.remove()
-        if account is None:
-            return []
+        why = remove_account(account) if account else SERVERS_OWN if self.address.user else ""
+        return [why % dict(name=self.address.user, command=account.by_hand() if account else "")] if why else []
+
+
+def remove_account(account: Login) -> str:
+    """Removes an account that nothing else needs; what to say of one that stays."""
+    try:
         if not account.is_there():
-            return [UNKNOWN % self.address.user]
+            return UNKNOWN
         if account.has_rights():
-            return [IN_USE % self.address.user]
-        try:
-            account.remove()
-        except (CommandError, DatabaseError):
-            return [IN_USE % self.address.user]
-        return []
+            return IN_USE
+        account.remove()
+    except (CommandError, DatabaseError):
+        return IN_USE
+    return ""
 
 
 def is_folder(path: str) -> bool:

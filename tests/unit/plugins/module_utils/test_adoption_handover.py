@@ -309,3 +309,17 @@ def test_an_archive_says_that_its_database_is_external(host):
     shutil.rmtree(host.store.archive())
     host.plan = host.plan._replace(external="the MySQL database microblog")
     assert host.move()["external"] is True
+
+
+@pytest.mark.parametrize("user", ["root", "mysql", "mariadb.sys", "mysql.sys", "debian-sys-maint"])
+def test_an_account_of_the_servers_own_is_never_removed(host, mysql, user):
+    ending = served(host, address=[*MICROBLOG[:5], user])
+    assert ending.found()[-1] == "the MySQL database microblog"
+    assert ending.remove() == ["the database user %s, who is the server's own, and no application's" % user]
+    assert mysql == ["database microblog"]
+
+
+def test_an_account_that_has_other_rights_stays_with_the_command_that_removes_it(host, mysql, monkeypatch):
+    monkeypatch.setattr(ending_module.DRIVERS["mysql"].login, "has_rights", lambda self: True)
+    stays, = served(host, address=MICROBLOG).remove()
+    assert "may have rights on more" in stays and "DROP USER" in stays and mysql == ["database microblog"]
