@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 EXTERNAL, LOGS = "external", "logs"
 CRONTABS = "/var/spool/cron/crontabs/"
@@ -32,6 +33,11 @@ NO_SERVICE = (
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
 SHARED_FILE = "%s also has %s, which is no part of this application and would end with it. Put that into a file of its own."
+SHARED_SITE = (
+    "%s also leads to %s, which is no part of this application and would end with it. Put that into a file of its own; what "
+    "belongs to the same host name goes into flask_web_include."
+)
+OTHER_SITE = "%s has files of its folder in it, and does not lead to the application. It stays as it is."
 OTHER_KIND = "It keeps its data in %s, and flask_database is %s. Set flask_database to %s: data is moved to the same kind only."
 NO_DATABASE = (
     "No setting names its database, and flask_database is %s. If it has one, put DATABASE_URL into its .env; if not, set "
@@ -126,7 +132,7 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
     database = database_at(address, found.user)
     places = [place for place in wishes.shared if place != LOGS and os.path.isdir(os.path.join(found.folder, place))]
     kept = kept_files(found.folder, address)
-    obstacles = [*of_programs(found), *of_database(found, named, database, wishes)]
+    obstacles = [*of_programs(found), *of_sites(found), *of_database(found, named, database, wishes)]
     obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes)]
     plan = Plan(found, data, address, database, places, kept, obstacles, list(notes_of(found, data, wishes)), [])
     plan = plan._replace(external=named.in_words() if named and address is None else "")
@@ -168,6 +174,11 @@ def of_programs(found: Installation) -> list:
         if one.manager in MANAGERS:
             files[one.file] = [name for name in MANAGERS[one.manager]().shared_with(one) if name not in own]
     return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
+
+
+def of_sites(found: Installation) -> list:
+    """Whether the files of its sites are its own, which are put away, and removed in the end."""
+    return [SHARED_SITE % (site.path, " and ".join(site.others)) for dummy, site in found.sites if site.others]
 
 
 def of_database(found: Installation, address: Address | None, database: Database | None, wishes: Wishes) -> list:
@@ -229,6 +240,9 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     notes += [UNKNOWN_FILES % shown(loose)] if loose else []
     lines = [line for line in text_of(CRONTABS + found.user).splitlines() if found.folder in line and not line.startswith("#")]
     notes += [CRON % (found.user, len(lines))] if lines and found.folder else []
+    own = [site.path for dummy, site in found.sites]
+    paths = [path for proxy in SITES for path in proxy().with_files(found.folder)] if found.folder else []
+    notes += [OTHER_SITE % path for path in paths if path not in own]
     certificates = [path for dummy, site in found.sites for path in site.certificates if not re.search(r"key", path)]
     return notes + ([CERTIFICATE % shown(dict.fromkeys(certificates))] if certificates else [])
 

@@ -9,6 +9,7 @@ import getpass
 import os
 import sqlite3
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import data as data_module
@@ -24,6 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite
 
 MAIL = ("MAIL_SERVER", "MAIL_PORT")
 WISHES = Wishes("sqlite", ("instance", "logs"), (), (), ("DATABASE_URL", *MAIL))
@@ -184,6 +186,17 @@ def test_of_an_external_database_nothing_is_moved_or_noted_for_removal(found, sa
     plan = make_plan(found._replace(settings=MICROBLOG), wishes)
     assert (plan.database, plan.address, plan.external) == (None, None, "the MySQL database microblog")
     assert "Its data: the MySQL database microblog." in plan.lines and "DATABASE_URL" not in plan.taken(wishes)
+
+
+def test_a_site_whose_file_leads_elsewhere_as_well_stands_in_the_way(found):
+    sites = ((None, ForeignSite("/etc/nginx/sites-enabled/all", others=("shop.example.com", "http://127.0.0.1:9000/"))),)
+    said = [one for one in make_plan(found._replace(sites=sites), WISHES).obstacles if "sites-enabled/all" in one]
+    assert said and "leads to shop.example.com and http://127.0.0.1:9000/, which is no part" in said[0]
+
+
+def test_a_site_that_has_only_files_of_the_folder_is_noted_and_stays(found, folder, monkeypatch):
+    monkeypatch.setattr(plan_module, "SITES", (lambda: SimpleNamespace(with_files=lambda path: ["/etc/static"]),))
+    assert "/etc/static has files of its folder in it" in " ".join(make_plan(found, WISHES).notes)
 
 
 def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):
