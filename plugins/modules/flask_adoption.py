@@ -72,6 +72,11 @@ options:
     type: list
     elements: str
     default: []
+  databases:
+    description: The URLs of databases in the settings of the new application, which may have passwords.
+    type: list
+    elements: str
+    default: []
   same_host:
     description: Whether the new application is on the old one's host, whose configuration changes then.
     type: bool
@@ -196,6 +201,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan impor
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -210,7 +216,8 @@ NOTHING = "There is nothing to start again: no old installation of %s was stoppe
 def wishes_of(module: AnsibleModule) -> Wishes:
     params = module.params
     lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
-    return Wishes(params["database"], *lists, params["same_host"])
+    databases = tuple(filter(None, map(read_url, params["databases"])))
+    return Wishes(params["database"], *lists, params["same_host"], databases)
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
@@ -307,6 +314,7 @@ def main() -> None:
             name=dict(type="str", required=True),
             program=dict(type="str", default=""),
             database=dict(type="str", default=""),
+            databases=dict(type="list", elements="str", default=[], no_log=True),
             same_host=dict(type="bool", default=False),
             archive=dict(type="path"),
             root=dict(type="path", default="/"),

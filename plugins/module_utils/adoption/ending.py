@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import glob
 import os
-import pwd
+import shlex
 import shutil
 
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.folder import (
+    is_in,
+    is_safe,
+    reason_to_stay,
+    remove_folder,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.in_use import users_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
+from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
@@ -24,9 +32,13 @@ MADE_AGAIN = ("__pycache__", "node_modules", ".venv", "venv")  # what nobody nee
 NOT_MOVED = (
     "The old installation of %s was not moved from this host, so nothing of it is removed. Move it by -e flask_adopt=start first."
 )
-TOO_MUCH = "the folder %s, which has more than the application"
-IN_USE = "the database user %s, who has rights on other databases as well"
-UNKNOWN = "the database user %s, whom this collection has not looked at"
+FOLDER = "the folder %s, %s. Once you are sure, remove it: sudo rm -r -- %s"
+FILE = "the file %s, which somebody else than root could exchange. Remove it: sudo rm -- %s"
+NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
+SHARED = "%s, which %s may use. If nothing does, remove it: %s"
+SERVERS_OWN = "the database user %(name)s, who is the server's own, and no application's"
+IN_USE = "the database user %(name)s, who may have rights on more than this database. If he has none, remove him: %(command)s"
+UNKNOWN = "the database user %(name)s, whom this collection has not looked at. If nothing needs him, remove him: %(command)s"
 
 
 class Ending:
@@ -38,37 +50,56 @@ class Ending:
         self.store, self.state = store, store.state
         address = self.state["address"]
         self.address = Address(*address) if address else None
+        self.users = users_of(self.address, self.state["folder"]) if self.is_served() else []
+
+    def is_served(self) -> bool:
+        """Whether its database is one of this host's server; a SQLite file is in its folder."""
+        found = self.address
+        return found is not None and found.kind != "sqlite" and found.kind in DRIVERS and found.is_local()
 
     def database(self) -> Database | None:
-        """Its database on this host's server; a SQLite file is in its folder."""
-        found = self.address
-        if found is None or found.kind == "sqlite" or found.kind not in DRIVERS or not found.is_local():
+        """Its database, unless another application may have its data there, too."""
+        if not self.is_served() or self.users:
             return None
-        database = DRIVERS[found.kind](found.name, found.user)
+        database = DRIVERS[self.address.kind](self.address.name, self.address.user)
         return database if database.is_there() else None
 
+    def stays(self) -> list:
+        """What is not removed, in words; it is decided before anything is."""
+        folder, stays = self.state["folder"], []
+        if os.path.isdir(folder) and not self.folder():
+            stays.append(FOLDER % (folder, self.why_folder_stays(), shlex.quote(folder)))
+        stays += [FILE % (path, shlex.quote(path)) for path in self.described() if not is_safe(path) and not is_in(path, folder)]
+        stays += [NOT_MOVED_DATA % self.state["external"]] if self.state.get("external") else []
+        if self.users:
+            command = DRIVERS[self.address.kind](self.address.name).by_hand()
+            stays.append(SHARED % (self.address.in_words(), " and ".join(self.users), command))
+        return stays
+
+    def described(self) -> list:
+        """What describes its programs and sites, where it was."""
+        return [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
+
     def files(self) -> list:
-        """What describes its programs and sites, where it is now."""
-        paths = [path for path in self.state["files"] + self.state["sites"] if os.path.lexists(path)]
+        """What describes its programs and sites, where it is now, as far as nobody but root can put something else there."""
+        paths = [path for path in self.described() if is_safe(path)]
         away = glob.glob(glob.escape(self.store.path("put-away")) + "/**", recursive=True)
         return paths + [path for path in away if os.path.lexists(path) and not is_folder(path)]
 
     def folder(self) -> str:
-        """Its folder, if that is there and its own alone."""
-        return self.state["folder"] if os.path.isdir(self.state["folder"]) and not self.is_more() else ""
+        """Its folder, if that is there, still the one that was moved, and its own alone."""
+        return self.state["folder"] if os.path.isdir(self.state["folder"]) and not self.why_folder_stays() else ""
 
-    def is_more(self) -> bool:
-        """Whether its folder is a home, a system's folder, or has another file system in it."""
-        real = os.path.realpath(self.state["folder"])
-        homes = {os.path.realpath(one.pw_dir) for one in pwd.getpwall()}
-        return real in homes or real.count(os.sep) < 2 or real in ("/var/www", "/var/www/html") or bool(mounts_below(real))
+    def why_folder_stays(self) -> str:
+        """In words; empty where it does not."""
+        return reason_to_stay(self.state["folder"], self.state.get("identity"), self.state["files"] + self.state["sites"])
 
     def found(self) -> list:
         """In words."""
         database = self.database()
         said = ["file %s" % path for path in self.files()]
         said += ["folder %s" % self.folder()] if self.folder() else []
-        return said + (["%s and its user" % self.address.in_words()] if database and self.address.user else [])
+        return said + ([self.address.in_words() + (" and its user" if self.account(database) else "")] if database else [])
 
     def pack(self) -> str:
         """One file with all that is removed, but for what can be made again."""
@@ -82,8 +113,8 @@ class Ending:
         return target
 
     def remove(self) -> list:
-        """Removes it; what stays, in words."""
-        stays = [TOO_MUCH % self.state["folder"]] if os.path.isdir(self.state["folder"]) and self.is_more() else []
+        """Removes it; what stays, in words. All of it is decided before anything is removed."""
+        stays, folder = self.stays(), self.folder()
         for path in self.files():
             remove_path(path)
         if any(path.startswith(UNITS) for path in self.state["files"]):
@@ -93,29 +124,38 @@ class Ending:
                 run(list(kind.test))
                 run(["systemctl", "try-reload-or-restart", kind.unit])
         stays += self.remove_database()
-        if self.folder():
-            shutil.rmtree(self.folder())
+        if folder:
+            remove_folder(folder, self.state["identity"])
         self.store.remove()
         return stays
 
+    def account(self, database: Database | None) -> Login | None:
+        """Its account on the database's server, if that is known, and none of the server's own."""
+        account = database.login(self.address.user) if database and database.login and self.address.user else None
+        return account if account and not account.is_servers_own() else None
+
     def remove_database(self) -> list:
-        """The database goes before its account, by which it is found."""
+        """The database goes before its account, by which it is found; what stays of the latter, in words."""
         database = self.database()
+        account = self.account(database)
         if database is None:
             return []
-        account = database.login(self.address.user) if database.login and self.address.user else None
         database.remove()
-        if account is None:
-            return []
+        why = remove_account(account) if account else SERVERS_OWN if self.address.user else ""
+        return [why % dict(name=self.address.user, command=account.by_hand() if account else "")] if why else []
+
+
+def remove_account(account: Login) -> str:
+    """Removes an account that nothing else needs; what to say of one that stays."""
+    try:
         if not account.is_there():
-            return [UNKNOWN % self.address.user]
+            return UNKNOWN
         if account.has_rights():
-            return [IN_USE % self.address.user]
-        try:
-            account.remove()
-        except (CommandError, DatabaseError):
-            return [IN_USE % self.address.user]
-        return []
+            return IN_USE
+        account.remove()
+    except (CommandError, DatabaseError):
+        return IN_USE
+    return ""
 
 
 def is_folder(path: str) -> bool:
@@ -127,9 +167,3 @@ def remove_path(path: str) -> None:
         shutil.rmtree(path)
     else:
         os.unlink(path)
-
-
-def mounts_below(folder: str) -> list:
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        points = [line.split()[4].encode().decode("unicode_escape") for line in file]
-    return [point for point in points if point == folder or point.startswith(folder + os.sep)]

@@ -14,6 +14,7 @@ import shutil
 import time
 
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.archive import make_archive
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.folder import identity_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, Store
@@ -40,6 +41,7 @@ def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bo
         sites=[path for proxy, site in found.sites for path in proxy().files(site)],
         away=[site.path for dummy, site in found.sites] if same_host else [],
         folder=found.folder, user=found.user, address=list(plan.address or ()), same_host=same_host, places=plan.places,
+        external=plan.external, identity=identity_of(found.folder),
     )
     if store.state.get("stage") != BEGUN:
         shutil.rmtree(store.path("before"), ignore_errors=True)

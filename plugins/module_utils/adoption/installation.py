@@ -92,7 +92,7 @@ def installation(servers: list, programs: list) -> Installation:
             settings.update(read_dotenv(text_of(path)))
         settings.update(server.environment)
     places = [place for server in servers for place in server.binds()]
-    sites = [(proxy, site) for proxy in SITES for site in proxy().find(places, folder)]
+    sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
     return Installation((*servers, *others), folder, user, settings, tuple(sites))
 
 

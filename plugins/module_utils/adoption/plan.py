@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.database i
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 EXTERNAL, LOGS = "external", "logs"
 CRONTABS = "/var/spool/cron/crontabs/"
@@ -32,6 +33,11 @@ NO_SERVICE = (
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
 SHARED_FILE = "%s also has %s, which is no part of this application and would end with it. Put that into a file of its own."
+SHARED_SITE = (
+    "%s also leads to %s, which is no part of this application and would end with it. Put that into a file of its own; what "
+    "belongs to the same host name goes into flask_web_include."
+)
+OTHER_SITE = "%s has files of its folder in it, and does not lead to the application. It stays as it is."
 OTHER_KIND = "It keeps its data in %s, and flask_database is %s. Set flask_database to %s: data is moved to the same kind only."
 NO_DATABASE = (
     "No setting names its database, and flask_database is %s. If it has one, put DATABASE_URL into its .env; if not, set "
@@ -50,6 +56,11 @@ SHUT_OUT = (
     "old one would fail before its data is moved. Move it to another host."
 )
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
+SAME_DATABASE = (
+    "The new one would have its data in %s itself, which ends with the old one. Let it have one of its own: change the name in the "
+    "inventory. Or set flask_database to external: then nothing is moved, and the database stays."
+)
+UNSAFE = "The setting %s names a database or a user with signs that are not safe: %s Give it another name there first."
 OTHER_KEY = (
     "It reads the address of its database from %(key)s. Add %(key)s to flask_env: '{{ flask_database_url }}', so that the "
     "new one finds its own."
@@ -89,6 +100,7 @@ class Wishes(NamedTuple):
     given: tuple = ()  # names of settings that the user sets
     own: tuple = ()  # names of settings that the collection sets itself
     same_host: bool = False  # whether the new application is on the old one's host
+    databases: tuple = ()  # Address of each database that a setting of the new one names
 
 
 class Plan(NamedTuple):
@@ -103,6 +115,7 @@ class Plan(NamedTuple):
     obstacles: list
     notes: list
     lines: list
+    external: str = ""  # in words, the database that the new one uses as it is
 
     def taken(self, wishes: Wishes) -> dict:
         """The settings that the new one gets; secrets."""
@@ -114,23 +127,34 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
     """Looks at all of it, and changes nothing."""
     certificates = [path for dummy, site in found.sites for path in site.certificates]
     data = find_data(found.folder, certificates) if found.folder else Data()
-    address = found.address(list(data.databases))
+    named = found.address(list(data.databases))
+    address = named if wishes.database != EXTERNAL else None  # nothing of it is moved, and nothing removed
     database = database_at(address, found.user)
     places = [place for place in wishes.shared if place != LOGS and os.path.isdir(os.path.join(found.folder, place))]
     kept = kept_files(found.folder, address)
-    obstacles = [*of_programs(found), *of_database(found, address, database, wishes)]
-    obstacles += [*of_data(data, address, found, wishes), *of_settings(found, wishes)]
+    obstacles = [*of_programs(found), *of_sites(found), *of_database(found, named, database, wishes)]
+    obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes)]
     plan = Plan(found, data, address, database, places, kept, obstacles, list(notes_of(found, data, wishes)), [])
+    plan = plan._replace(external=named.in_words() if named and address is None else "")
     return plan._replace(lines=list(lines_of(plan, wishes)))
 
 
 def database_at(address: Address | None, user: str) -> Database | None:
     """What can be copied on this host."""
-    if address is None or address.kind not in DRIVERS or not address.is_local():
+    if address is None or address.kind not in DRIVERS or not address.is_local() or unsafe_name(address):
         return None
     if address.kind == "sqlite" and not os.path.exists(address.name):
         return None
     return DRIVERS[address.kind](address.name, user)
+
+
+def unsafe_name(address: Address) -> str:
+    """Why root may not ask for this database; whoever wrote the .env has chosen its name and its user."""
+    try:
+        DRIVERS[address.kind].check_names(*filter(None, [address.name, address.user]))
+    except DatabaseError as error:
+        return str(error)
+    return ""
 
 
 def kept_files(folder: str, address: Address | None) -> list:
@@ -152,10 +176,17 @@ def of_programs(found: Installation) -> list:
     return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
 
 
+def of_sites(found: Installation) -> list:
+    """Whether the files of its sites are its own, which are put away, and removed in the end."""
+    return [SHARED_SITE % (site.path, " and ".join(site.others)) for dummy, site in found.sites if site.others]
+
+
 def of_database(found: Installation, address: Address | None, database: Database | None, wishes: Wishes) -> list:
     """Whether its data fits where the new one will look for it."""
     if address is None:
         return [NO_DATABASE % wishes.database] if wishes.database != NONE else []
+    if address.kind in DRIVERS and unsafe_name(address):
+        return [UNSAFE % (found.database_key(), unsafe_name(address))]
     if wishes.database == EXTERNAL:
         return []
     if address.kind == "sqlite" and database is None:
@@ -166,6 +197,8 @@ def of_database(found: Installation, address: Address | None, database: Database
         return [ELSEWHERE % address.in_words()]
     if address.kind != wishes.database:
         return [OTHER_KIND % (address.in_words(), wishes.database, address.kind)]
+    if any(is_shared(address, one, wishes) for one in wishes.databases):
+        return [SAME_DATABASE % address.in_words()]
     if wishes.same_host and DRIVERS[address.kind].is_closed_to_others:
         return [SHUT_OUT % address.in_words()]
     key = found.database_key()
@@ -175,6 +208,11 @@ def of_database(found: Installation, address: Address | None, database: Database
     except (CommandError, DatabaseError, OSError, ValueError) as error:
         problems.append(NO_ACCESS % (address.in_words(), str(error).rstrip(".")))
     return problems
+
+
+def is_shared(old: Address, new: Address, wishes: Wishes) -> bool:
+    """Whether the new one's database may be the old one itself: a host has many names, but another one's localhost is not it."""
+    return (old.kind, old.name.lower()) == (new.kind, new.name.lower()) and (wishes.same_host or not new.is_local())
 
 
 def of_data(data: Data, address: Address | None, found: Installation, wishes: Wishes) -> list:
@@ -202,6 +240,9 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     notes += [UNKNOWN_FILES % shown(loose)] if loose else []
     lines = [line for line in text_of(CRONTABS + found.user).splitlines() if found.folder in line and not line.startswith("#")]
     notes += [CRON % (found.user, len(lines))] if lines and found.folder else []
+    own = [site.path for dummy, site in found.sites]
+    paths = [path for proxy in SITES for path in proxy().with_files(found.folder)] if found.folder else []
+    notes += [OTHER_SITE % path for path in paths if path not in own]
     certificates = [path for dummy, site in found.sites for path in site.certificates if not re.search(r"key", path)]
     return notes + ([CERTIFICATE % shown(dict.fromkeys(certificates))] if certificates else [])
 
@@ -222,8 +263,8 @@ def lines_of(plan: Plan, wishes: Wishes) -> list:
     if plan.database and wishes.database == plan.address.kind and not plan.obstacles:
         tables = plan.database.tables()
         lines.append("Moves %s: %d tables, %d rows." % (plan.address.in_words(), len(tables), sum(tables.values())))
-    elif plan.address:
-        lines.append("Its data: %s." % plan.address.in_words())
+    elif plan.address or plan.external:
+        lines.append("Its data: %s." % (plan.external or plan.address.in_words()))
     counts = count_files(found.folder, plan.places, plan.kept) if plan.places else {}
     lines += ["Moves the folder %s: %d files, %d bytes." % (place, *counts[place]) for place in plan.places]
     taken = plan.taken(wishes)

@@ -88,14 +88,18 @@ class Plan(NamedTuple):
 
 
 def plan_of(site: Site, path: str, manifest: dict) -> Plan:
-    """BackupError where the backup is of other databases altogether. A SQLite file may be among its files as well."""
+    """BackupError where the backup is of other databases altogether. A SQLite file may be among its files as well.
+
+    One that is external to a backup is that which the application uses, and stays as it is.
+    """
     parts = parts_of(manifest["database"]) if manifest["database"] else []
     members = members_of(database_of(site))
     found = match(parts, members)
     others = {one: shared_files.inside(site, one) for one in members if one not in found}
     files = shared_files.count(os.path.join(path, store.SHARED))["sqlite"] if any(others.values()) else []
     lacking = [one for one in others if others[one] not in files]
-    if (parts and not members) or (members and len(lacking) == len(members)):
+    is_without = members and len(lacking) == len(members) and not manifest.get("external")
+    if (parts and not members) or is_without:
         kinds = ([part["kind"] for part in parts], [one.kind for one in members])
         raise BackupError(OTHERS % tuple(" and ".join(each) or "none" for each in kinds))
     unused = [part["database"] for part, one in zip(parts, found) if one is None]

@@ -53,6 +53,10 @@ class Database:
         return True
 
     @classmethod
+    def check_names(cls, *names: str) -> None:
+        """DatabaseError where a server's clients could take the name of a database or an account for something else."""
+
+    @classmethod
     def client(cls, address: Address, password: str) -> tuple:
         """A person's client for a database: its command, and its environment, which has the password.
 
@@ -105,6 +109,10 @@ class Database:
 
     def remove(self) -> None:
         """Ends it for good, and what copies have left beside it."""
+        raise NotImplementedError
+
+    def by_hand(self) -> str:
+        """The command by which a person removes it, who reads it in a message."""
         raise NotImplementedError
 
     def folders(self) -> list:

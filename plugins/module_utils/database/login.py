@@ -31,8 +31,16 @@ class Login:
         raise NotImplementedError
 
     def has_rights(self) -> bool:
-        """Whether it may do something on one of the server's databases, so that its removal would break that."""
+        """Whether it may do something on one of the server's databases or on all, so that its removal would break that."""
         return False
+
+    def is_servers_own(self) -> bool:
+        """Whether the server, its package or its administrator works with it, so that it is no application's."""
+        return False
+
+    def by_hand(self) -> str:
+        """The command by which a person removes it, who reads it in a message."""
+        raise NotImplementedError
 
     def remove(self) -> None:
         """Nobody logs in with it any more."""

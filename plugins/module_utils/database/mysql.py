@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 from typing import BinaryIO, Iterator
 
@@ -48,6 +50,11 @@ class MySQL(Database):
         return ask(query, "mysql") != [["0"]]
 
     @classmethod
+    def check_names(cls, *names: str) -> None:
+        for name in names:
+            checked(name)
+
+    @classmethod
     def client(cls, address: Address, password: str) -> tuple:
         return person_argv(address), {"MYSQL_PWD": password} if password else {}
 
@@ -56,7 +63,8 @@ class MySQL(Database):
         self.revision()
 
     def ask(self, query: str, database: str = "") -> list:
-        """The rows of an answer, as lists of texts."""
+        """The rows of an answer, as lists of texts. Queries have the database's name in them, whichever is asked."""
+        checked(self.name)
         return ask(query, database or self.name)
 
     def _listed(self, kind: str, database: str = "") -> list:
@@ -105,33 +113,37 @@ class MySQL(Database):
 
     def remove(self) -> None:
         """The database itself last: where it is, the rest is looked for."""
+        checked(self.name)
         for name in (self.name + TRIED, self.name + RESTORED, self.name + REPLACED, self.name):
             ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
+
+    def by_hand(self) -> str:
+        return "sudo %s --execute=%s" % (os.path.basename(CLIENT), shlex.quote("DROP DATABASE " + _quoted(checked(self.name))))
 
     def content(self) -> Iterator[bytes]:
         """The tables first; then what can't be moved between databases: views, triggers, routines."""
         common = ["--single-transaction", "--quick", "--no-tablespaces", "--hex-blob"]
         common += ["--default-character-set=utf8mb4", *OWN_OPTIONS]
-        tables, views = self._listed("TABLE"), self._listed("VIEW")
+        tables, views, name = self._listed("TABLE"), self._listed("VIEW"), checked(self.name)
         if tables:
-            yield from _dumped([DUMPER, *common, "--skip-triggers", self.name, *tables])
+            yield from _dumped([DUMPER, *common, "--skip-triggers", name, *tables])
         yield MARK
         whole = ["--no-data", "--no-create-info", "--skip-opt", "--triggers", "--routines", "--events"]
-        yield from _dumped([DUMPER, *common, *whole, self.name])
+        yield from _dumped([DUMPER, *common, *whole, name])
         if views:
-            yield from _dumped([DUMPER, *common, self.name, *views])
+            yield from _dumped([DUMPER, *common, name, *views])
 
     def load(self, dump: BinaryIO, manifest: dict, scratch: bool) -> None:
         """Into a database of its own, whose tables then take the others' places, all in one step."""
         beside, replaced = self.name + (TRIED if scratch else RESTORED), self.name + REPLACED
         self._make(beside)
         try:
-            feed([CLIENT, beside], dump, mark=MARK)
+            feed([CLIENT, "--database=" + checked(beside)], dump, mark=MARK)
             compare(manifest, self.tables(beside), self.revision(beside))
             if not scratch:
                 self._make(replaced)
                 self._swap(beside, replaced)
-                feed([CLIENT, self.name], dump)
+                feed([CLIENT, "--database=" + checked(self.name)], dump)
         finally:
             for name in [beside] if scratch else [beside, replaced]:
                 self.ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")

@@ -17,13 +17,14 @@ SAFE_NAME = re.compile(r"[^-'\"\\;\x00-\x1f\x7f][^'\"\\;\x00-\x1f\x7f]*")
 
 
 def ask(query: str, database: str) -> list:
-    """The rows of an answer, as lists of texts."""
-    out = run([CLIENT, "--batch", "--skip-column-names", "--raw", database], data=query.encode())
+    """The rows of an answer, as lists of texts. What is in the query is `checked`: the client has commands of its own."""
+    argv = [CLIENT, "--batch", "--skip-column-names", "--raw", "--database=" + checked(database)]
+    out = run(argv, data=query.encode())
     return [line.split("\t") for line in out.decode("utf-8", "replace").splitlines()]
 
 
 def checked(name: str) -> str:
-    """A name that root's clients take for nothing else; whoever owns the database chooses it."""
+    """A name that root's clients take for nothing else; whoever owns the database chooses it, or writes a .env."""
     if not SAFE_NAME.fullmatch(name):
         raise DatabaseError("The database has %r, whose name has signs that are not safe. Rename it." % name)
     return name

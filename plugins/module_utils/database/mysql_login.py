@@ -9,18 +9,34 @@ An empty password stands for the system user of the same name, who needs none.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shlex
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
-from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask
+from ansible_collections.selfhost.flask.plugins.module_utils.database.mysql_client import CLIENT, ask, checked
 
+OWN_USERS = ("root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint")
+THERE = "User = '{name}' AND Host = 'localhost' AND EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name %s Db)"
+# Of an account: its rights on everything, on databases, and on parts of them; and what runs in its name.
+RIGHTS = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type <> 'USAGE' AND " \
+    "grantee = '''{name}''@''localhost'''; SELECT COUNT(*) FROM db WHERE " + THERE % "LIKE"
+RIGHTS += "".join("; SELECT COUNT(*) FROM %s WHERE %s" % (table, THERE % "=") for table in ("tables_priv", "columns_priv", "procs_priv"))
+RIGHTS += "".join(
+    "; SELECT COUNT(*) FROM information_schema.%s WHERE definer = '{name}@localhost'" % table
+    for table in ("views", "routines", "triggers", "events")
+)
 OPTIONS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class MySQLLogin(Login):
-    """The account of an application, which has its system user's name."""
+    """The account of an application, which has its system user's name, or of an installation by hand, whose .env names it."""
+
+    def __init__(self, name: str) -> None:
+        """DatabaseError where the name is one that root's clients could take for something else."""
+        super().__init__(checked(name))
 
     def is_there(self) -> bool:
         """Whether this host's server has it; an address of this host can lead to another server, by a tunnel."""
@@ -49,12 +65,15 @@ class MySQLLogin(Login):
             self._ask("ALTER USER '%s'@'localhost' %s" % (self.name, statement))
 
     def has_rights(self) -> bool:
-        """What was granted on a database that is gone stays, and counts for none."""
-        rows = ask(
-            "SELECT COUNT(*) FROM db WHERE User = '%s' AND Host = 'localhost' AND EXISTS "
-            "(SELECT 1 FROM information_schema.schemata WHERE schema_name LIKE Db)" % self.name, "mysql",
-        )
-        return rows != [["0"]]
+        """What was granted on a database that is gone stays, and counts for none. What others made may run in its name."""
+        rows = ask(RIGHTS.format(name=self.name), "mysql")
+        return any(count != "0" for row in rows for count in row) or not rows
+
+    def is_servers_own(self) -> bool:
+        return self.name.lower() in OWN_USERS
+
+    def by_hand(self) -> str:
+        return "sudo %s --execute=%s" % (os.path.basename(CLIENT), shlex.quote("DROP USER '%s'@'localhost'" % self.name))
 
     def remove(self) -> None:
         ask("DROP USER IF EXISTS '%s'@'localhost'" % self.name, "mysql")

@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import shlex
 import shutil
 from typing import BinaryIO, Iterator
 
@@ -20,6 +21,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
     EXTENSIONS,
     address,
     ask,
+    checked,
     literal,
     major_version,
     person_argv,
@@ -80,6 +82,11 @@ class PostgreSQL(Database):
         ) == [["1"]]
 
     @classmethod
+    def check_names(cls, *names: str) -> None:
+        for name in names:
+            checked(name)
+
+    @classmethod
     def client(cls, address: Address, password: str) -> tuple:
         return person_argv(address), {"PGPASSWORD": password} if password else {}
 
@@ -126,6 +133,9 @@ class PostgreSQL(Database):
         """The database itself last: where it is, the rest is looked for. Who is connected to one is cut off."""
         for name in (self.name + TRIED, self.name):
             ask("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quoted(name))
+
+    def by_hand(self) -> str:
+        return "sudo -u %s dropdb %s" % (ADMIN, shlex.quote(checked(self.name)))
 
     def _extensions(self, schemas: Schemas) -> list:
         """[name, schema] of those that the database has; a schema that a restoration replaces has none from here on."""

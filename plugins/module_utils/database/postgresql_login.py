@@ -13,13 +13,14 @@ import base64
 import hashlib
 import hmac
 import os
+import shlex
 import stringprep
 import unicodedata
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.login import Login
-from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_client import ask, literal, quoted
+from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql_client import ADMIN, ask, literal, quoted
 
 ASKED = "selfhost_passwords"  # the group whose members are asked for their passwords
 LOADER = "__loader"  # behind its name, of the role that loads copies
@@ -53,6 +54,20 @@ class PostgreSQLLogin(Login):
         statement = self._password(passwords[-1])
         verb = "GRANT %s TO %s" if is_asked else "REVOKE %s FROM %s"
         self._ask(statement + verb % (quoted(ASKED), quoted(self.name)))
+
+    def has_rights(self) -> bool:
+        """On everything. The server itself refuses to drop a role that owns something or was granted something."""
+        rows = ask(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = %s"
+            % literal(self.name)
+        )
+        return rows == [["t"]]
+
+    def is_servers_own(self) -> bool:
+        return self.name == ADMIN or self.name.startswith("pg_")
+
+    def by_hand(self) -> str:
+        return "sudo -u %s dropuser %s" % (ADMIN, shlex.quote(self.name))
 
     def remove(self) -> None:
         """With the role that has loaded copies for it."""

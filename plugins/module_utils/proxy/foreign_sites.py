@@ -14,6 +14,7 @@ class ForeignSite(NamedTuple):
     path: str
     names: tuple = ()
     certificates: tuple = ()
+    others: tuple = ()  # what else its file leads to, in words
 
 
 class ForeignSites:
@@ -24,8 +25,12 @@ class ForeignSites:
     test = ()  # the command that refuses a configuration
     changed = ()  # files and folders of the host that this collection's roles change, and on which the sites depend
 
-    def find(self, places: list, folder: str) -> list:
-        """The sites that lead to one of an application's ports or sockets, or have files of its folder."""
+    def find(self, places: list) -> list:
+        """The sites that lead to one of an application's ports or sockets."""
+        raise NotImplementedError
+
+    def with_files(self, folder: str) -> list:
+        """The paths of the sites that have a folder, or something in it, in their configuration."""
         raise NotImplementedError
 
     def files(self, site: ForeignSite) -> list:

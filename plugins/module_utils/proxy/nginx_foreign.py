@@ -13,17 +13,72 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.files import
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx import FOLDER, OWN_FILES, SERVER_NAME, SITES
 
-COMMENT = re.compile(r"^\s*#.*$", re.M)
+# A text in quotes, a comment, a variable, or a sign that ends something.
+TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?<!\S)#[^\n]*|\$\{\w+\}|[{};]", re.S)
 CERTIFICATE = re.compile(r"^\s*ssl_certificate(?:_key)?\s+[\"']?([^\s;\"']+)", re.M)
+PASS = re.compile(r"(?:^|[{;\s])(?:proxy|fastcgi|uwsgi|scgi|grpc)_pass\s+([^;]+);")
+HOST = re.compile(r"[\"']?(?:\w+://)?([\w.-]+)")
+SERVES = re.compile(r"(?:^|[{;])\s*(?:\w+_pass|root|alias|return\s+2\d\d)\s")
+SENDS_AWAY = re.compile(r"(?:^|[{;])\s*(?:return\s+[34]\d\d|rewrite\s[^;]*\s(?:permanent|redirect)\s*;)")
+NO_NAME = "requests without a host name of their own"
+NO_SERVER = "what other files have the servers of"
 
 
-def leads_to(text: str, places: list, folder: str) -> bool:
-    """Whether a site has one of an application's ports or sockets, or files of its folder."""
+def uncommented(text: str) -> str:
+    return TOKEN.sub(lambda token: "" if token.group().startswith("#") else token.group(), text)
+
+
+def leads_to(text: str, places: list) -> bool:
+    """Whether a site has one of an application's ports or sockets."""
     for place in places:
         pattern = r"(?:localhost|127\.0\.0\.1|\[::1\]):%s\b" % place if place.isdigit() else re.escape(place) + r"(?=[\s;:/\"'])"
         if re.search(pattern, text):
             return True
-    return bool(folder) and re.search(re.escape(folder) + r"(?=[\s;/\"'])", text) is not None
+    return False
+
+
+def blocks_of(text: str) -> list:
+    """(words before it, content) of each outermost block."""
+    found, depth, start, words = [], 0, 0, []
+    for token in TOKEN.finditer(text):
+        if token.group() == "{":
+            if depth == 0:
+                words, inner = text[start:token.start()].split(), token.end()
+            depth += 1
+        elif token.group() == "}":
+            depth -= 1
+            if depth == 0:
+                found.append((words, text[inner:token.start()]))
+                start = token.end()
+        elif token.group() == ";" and depth == 0:
+            start = token.end()
+    return found
+
+
+def names_of(text: str) -> list:
+    return list(dict.fromkeys(name for line in SERVER_NAME.findall(text) for name in line.split()))
+
+
+def others_in(text: str, places: list) -> list:
+    """What else a file leads to, which has a site that leads to one of the places: hosts and targets."""
+    blocks = blocks_of(text)
+    upstreams = {words[1] for words, content in blocks if words[:1] == ["upstream"] and words[1:] and leads_to(content, places)}
+    servers = [content for words, content in blocks if words == ["server"]]
+
+    def is_own(target: str) -> bool:
+        host = HOST.match(target)
+        return leads_to(target + ";", places) or bool(host and host.group(1) in upstreams)
+
+    own = [one for one in servers if any(map(is_own, PASS.findall(one)))]
+    names = {name for one in own for name in names_of(one)} - {"_"}
+    found = [] if own else [NO_SERVER]
+    for one in servers:
+        hosts = set(names_of(one)) - {"_"}
+        if one in own:
+            found += [target.strip() for target in PASS.findall(one) if not is_own(target)]
+        elif not (hosts and hosts <= names) and (SERVES.search(one) or not SENDS_AWAY.search(one)):
+            found.append(" ".join(sorted(hosts)) or NO_NAME)
+    return list(dict.fromkeys(found))
 
 
 class NginxForeignSites(ForeignSites):
@@ -34,14 +89,22 @@ class NginxForeignSites(ForeignSites):
     test = ("nginx", "-t")
     changed = (FOLDER, "/etc/systemd/system/nginx.service.d")
 
-    def find(self, places: list, folder: str) -> list:
+    def find(self, places: list) -> list:
         found = []
-        for path in sorted(path for pattern in SITES for path in glob.glob(pattern)):
-            text = COMMENT.sub("", text_of(path))
-            if os.path.realpath(path) not in OWN_FILES and leads_to(text, places, folder):
-                names = [name for line in SERVER_NAME.findall(text) for name in line.split()]
-                found.append(ForeignSite(path, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(CERTIFICATE.findall(text)))))
+        for path, text in self._texts():
+            if os.path.realpath(path) not in OWN_FILES and leads_to(text, places):
+                certificates = tuple(dict.fromkeys(CERTIFICATE.findall(text)))
+                found.append(ForeignSite(path, tuple(names_of(text)), certificates, tuple(others_in(text, places))))
         return found
+
+    def with_files(self, folder: str) -> list:
+        named = re.compile(re.escape(folder) + r"(?=[\s;/\"'])")
+        return [path for path, text in self._texts() if named.search(text)]
+
+    def _texts(self) -> list:
+        """(path, text without comments) of each file that may have a site."""
+        paths = sorted(path for pattern in SITES for path in glob.glob(pattern))
+        return [(path, uncommented(text_of(path))) for path in paths]
 
     def files(self, site: ForeignSite) -> list:
         return list(dict.fromkeys([site.path, os.path.realpath(site.path)]))

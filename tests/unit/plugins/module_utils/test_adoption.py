@@ -9,6 +9,7 @@ import getpass
 import os
 import sqlite3
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import data as data_module
@@ -22,7 +23,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     installation,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite
 
 MAIL = ("MAIL_SERVER", "MAIL_PORT")
 WISHES = Wishes("sqlite", ("instance", "logs"), (), (), ("DATABASE_URL", *MAIL))
@@ -147,6 +150,53 @@ def test_what_would_be_lost_stands_in_the_way(found):
 def test_what_does_not_fit_is_said_with_what_to_do(found, settings, wishes, said):
     obstacles = make_plan(found._replace(settings=settings), WISHES._replace(**wishes)).obstacles
     assert [one for one in obstacles if said in one], obstacles
+
+
+@pytest.mark.parametrize("database", ["mysql", "external"])
+@pytest.mark.parametrize("url", [
+    "mysql://u@localhost/--execute=\\! sh -c id", "mysql://u@localhost/--tee=/etc/cron.d/x", "mysql://u'@localhost/x",
+    "mysql://u\n\\! id@localhost/x", "postgresql://u@localhost/host=evil",
+])
+def test_a_name_that_is_not_safe_stands_in_the_way_and_no_client_gets_it(found, database, url, monkeypatch):
+    asked = []
+    monkeypatch.setattr("subprocess.run", lambda argv, **about: asked.append(argv))
+    plan = make_plan(found._replace(settings={"DATABASE_URL": url}, folder=""), WISHES._replace(database=database))
+    assert [one for one in plan.obstacles if "signs that are not safe" in one] and plan.database is None and asked == []
+
+
+MICROBLOG = {"DATABASE_URL": "mysql+pymysql://u:p@localhost:3306/microblog"}
+
+
+@pytest.mark.parametrize("url, same_host, is_shared", [
+    ("mysql://blog@localhost/blog", True, False), ("mysql+pymysql://blog@localhost/microblog?unix_socket=/x", True, True),
+    ("mariadb://u:p@10.0.0.5/microblog", True, True), ("postgresql://u@localhost/microblog", True, False),
+    ("mysql://u:p@old.example.com/microblog", False, True), ("mysql://blog@localhost/microblog", False, False),
+])
+def test_a_new_one_that_would_have_the_old_database_is_refused(found, url, same_host, is_shared, monkeypatch):
+    monkeypatch.setattr(plan_module.DRIVERS["mysql"], "check", lambda self: None)
+    monkeypatch.setattr(plan_module.DRIVERS["mysql"], "tables", lambda self: {})
+    wishes = WISHES._replace(database="mysql", same_host=same_host, databases=(read_url(url),))
+    obstacles = make_plan(found._replace(settings=MICROBLOG), wishes).obstacles
+    assert bool([one for one in obstacles if "itself, which ends with the old one" in one]) == is_shared
+
+
+@pytest.mark.parametrize("same_host", [True, False])
+def test_of_an_external_database_nothing_is_moved_or_noted_for_removal(found, same_host):
+    wishes = WISHES._replace(database="external", same_host=same_host, given=("DATABASE_URL",))
+    plan = make_plan(found._replace(settings=MICROBLOG), wishes)
+    assert (plan.database, plan.address, plan.external) == (None, None, "the MySQL database microblog")
+    assert "Its data: the MySQL database microblog." in plan.lines and "DATABASE_URL" not in plan.taken(wishes)
+
+
+def test_a_site_whose_file_leads_elsewhere_as_well_stands_in_the_way(found):
+    sites = ((None, ForeignSite("/etc/nginx/sites-enabled/all", others=("shop.example.com", "http://127.0.0.1:9000/"))),)
+    said = [one for one in make_plan(found._replace(sites=sites), WISHES).obstacles if "sites-enabled/all" in one]
+    assert said and "leads to shop.example.com and http://127.0.0.1:9000/, which is no part" in said[0]
+
+
+def test_a_site_that_has_only_files_of_the_folder_is_noted_and_stays(found, folder, monkeypatch):
+    monkeypatch.setattr(plan_module, "SITES", (lambda: SimpleNamespace(with_files=lambda path: ["/etc/static"]),))
+    assert "/etc/static has files of its folder in it" in " ".join(make_plan(found, WISHES).notes)
 
 
 def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):

@@ -9,12 +9,15 @@ import getpass
 import gzip
 import json
 import os
+import shutil
+import subprocess
 import tarfile
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import folder as folder_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover, in_use
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
@@ -34,6 +37,7 @@ class Host:
         self.folder, self.configuration = top / "home/microblog", top / "etc/manager.service.d"
         (self.folder / "uploads").mkdir(parents=True)
         (self.folder / "uploads/cat.jpg").write_text("cat")
+        (self.folder / "microblog.py").write_text("app = None")
         for name in ("etc/web.conf", "etc/worker.conf", "etc/sites/microblog", "etc/proxy/proxy.conf"):
             (top / name).parent.mkdir(parents=True, exist_ok=True)
             (top / name).write_text("old")
@@ -61,6 +65,9 @@ class Host:
         class Sites(ForeignSites):
             kind, unit, test, changed = "proxy", "proxy.service", ("proxy", "-t"), (str(top / "etc/proxy"),)
 
+            def with_files(self, folder):
+                return host.sites_with_files
+
         self.programs = tuple(
             ForeignProgram(name, "manager", str(top / "etc" / (name + ".conf")), "", str(self.folder), getpass.getuser())
             for name in ("web", "worker")
@@ -75,6 +82,12 @@ class Host:
         monkeypatch.setattr(handover, "MANAGERS", {"manager": Manager})
         monkeypatch.setattr(handover, "SITES", (Sites,))
         monkeypatch.setattr(ending_module, "SITES", ())
+        monkeypatch.setattr(in_use, "ROOT", str(top / "srv"))
+        monkeypatch.setattr(in_use, "find_installations", lambda: self.others)
+        self.others, self.sites_with_files = [], []
+        monkeypatch.setattr(folder_module, "PLACES", {str(top): 1})
+        monkeypatch.setattr(folder_module, "MANAGERS", {"manager": Manager})
+        monkeypatch.setattr(folder_module, "SITES", (Sites,))
         self.store = Store("blog")
 
     def move(self):
@@ -154,10 +167,159 @@ def test_all_of_it_is_packed_and_removed(host):
     assert not host.folder.exists() and not os.path.exists(host.store.folder) and not host.site.exists()
 
 
-def test_a_home_is_never_removed(host, monkeypatch):
+@pytest.mark.parametrize("change, why", [
+    ("replaced", "which is not the one that was moved"), ("owner", "which is not the one that was moved"),
+    ("unnoted", "which is not the one that was moved"), ("linked", "whose path has a link in it"),
+    ("place", "which is where more than applications may be"), ("above home", "which has the home of ana in it"),
+    ("home", "which has the home of ana in it"), ("mount", "which has the file system"), ("empty", "which has no source"),
+    ("program", "which the program shop may use"), ("site", "which the site /etc/shop may use"),
+    ("setting", "which shop may use"), ("process", "which process"), ("repositories", "has repositories in it"),
+])
+def test_a_folder_that_may_have_more_than_the_application_stays(host, change, why, tmp_path, monkeypatch):
+    ending, stop = served(host), None
+    if change == "replaced":
+        (host.folder.parent / "other").mkdir()
+        host.folder.rename(tmp_path / "moved")
+        (host.folder.parent / "other").rename(host.folder)
+    elif change == "linked":
+        host.folder.parent.rename(tmp_path / "moved")
+        host.folder.parent.symlink_to(tmp_path / "moved")
+        ending.state["identity"]["real"] = os.path.realpath(host.folder)
+    elif change in ("owner", "unnoted"):
+        ending.state["identity"] = dict(ending.state["identity"], owner=4711) if change == "owner" else None
+    elif change == "place":
+        monkeypatch.setattr(folder_module, "PLACES", {str(tmp_path): 3})
+    elif change in ("home", "above home"):
+        home = host.folder / ("ana" if change == "above home" else "")
+        monkeypatch.setattr(folder_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(home), pw_name="ana")])
+    elif change == "mount":
+        monkeypatch.setattr(folder_module, "mount_points", lambda: [str(host.folder / "uploads")])
+    elif change in ("empty", "repositories"):
+        (host.folder / "microblog.py").unlink() if change == "empty" else (host.folder / "shop/.git").mkdir(parents=True)
+    elif change == "program":
+        host.programs += (host.programs[0]._replace(name="shop", file="/etc/shop.conf", folder=str(host.folder / "shop")),)
+    elif change == "site":
+        host.sites_with_files.append("/etc/shop")
+    elif change == "setting":
+        (tmp_path / "srv/shop/deployment").mkdir(parents=True)
+        (tmp_path / "srv/shop/shared").mkdir()
+        (tmp_path / "srv/shop/shared/.env").write_text("UPLOADS=%s/uploads\n" % host.folder)
+    elif change == "process":
+        stop = subprocess.Popen(["sleep", "60"], cwd=host.folder)
+    try:
+        stays, = ending.remove()
+    finally:
+        if stop:
+            stop.kill()
+            stop.wait()
+    assert why in stays and stays.endswith("sudo rm -r -- %s" % host.folder) and host.folder.exists()
+    if change not in ("replaced", "linked"):
+        assert (host.folder / "uploads/cat.jpg").exists()
+
+
+def test_a_folder_that_is_exchanged_in_the_last_moment_stays(host, tmp_path):
+    identity = folder_module.identity_of(str(host.folder))
+    victim = tmp_path / "victim/microblog"
+    victim.mkdir(parents=True)
+    host.folder.parent.rename(tmp_path / "moved")
+    host.folder.parent.symlink_to(victim.parent)
+    with pytest.raises(OSError):
+        folder_module.remove_folder(str(host.folder), identity)
+    host.folder.parent.unlink()
+    victim.parent.rename(host.folder.parent)
+    with pytest.raises(OSError, match="not the one that was moved"):
+        folder_module.remove_folder(str(host.folder), identity)
+    assert host.folder.is_dir()
+
+
+def test_a_file_whose_path_its_user_could_exchange_stays(host, tmp_path):
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/site.conf").write_text("somebody else's")
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    ending = served(host)
+    ending.state["files"].append(str(tmp_path / "link/site.conf"))
+    stays, = ending.remove()
+    assert stays.endswith("sudo rm -- %s/link/site.conf" % tmp_path) and (tmp_path / "victim/site.conf").exists()
+    assert not host.folder.exists()
+
+
+MICROBLOG = ["mysql", "microblog", "localhost", 0, "", "microblog"]
+
+
+@pytest.fixture
+def mysql(monkeypatch):
+    """What was removed of a server that has all databases, and an account that nobody else needs."""
+    removed, driver = [], ending_module.DRIVERS["mysql"]
+    monkeypatch.setattr(driver, "is_there", lambda self: "database " + self.name not in removed)
+    monkeypatch.setattr(driver, "remove", lambda self: removed.append("database " + self.name))
+    for name, answer in (("is_there", True), ("has_rights", False)):
+        monkeypatch.setattr(driver.login, name, lambda self, answer=answer: answer)
+    monkeypatch.setattr(driver.login, "remove", lambda self: removed.append("account " + self.name))
+    return removed
+
+
+def served(host, **about):
     host.move()
-    host.store.note(stage=SERVED)
-    monkeypatch.setattr(ending_module.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=str(host.folder))])
-    ending = Ending(host.store, "blog")
-    assert ending.folder() == "" and ending.remove() == ["the folder %s, which has more than the application" % host.folder]
-    assert (host.folder / "uploads/cat.jpg").exists()
+    host.store.note(stage=SERVED, **about)
+    return Ending(host.store, "blog")
+
+
+def test_its_database_is_removed_with_its_account(host, mysql):
+    assert served(host, address=MICROBLOG).remove() == []
+    assert mysql == ["database microblog", "account microblog"]
+
+
+@pytest.mark.parametrize("env", [
+    "DATABASE_URL=mysql+pymysql://microblog:x@localhost/microblog", "SHOP_DB=mysql://x@127.0.0.1:3306/microblog",
+    "DATABASE_URL=mysql://x@blog.example.com/microblog",
+])
+def test_the_database_that_an_application_of_this_host_has_is_never_removed(host, mysql, env, tmp_path):
+    (tmp_path / "srv/blog/deployment").mkdir(parents=True)
+    (tmp_path / "srv/blog/shared").mkdir()
+    (tmp_path / "srv/blog/shared/.env").write_text(env + "\n")
+    ending = served(host, address=MICROBLOG)
+    assert not [line for line in ending.found() if "microblog and" in line]
+    stays, = ending.remove()
+    assert "the MySQL database microblog, which blog may use" in stays and "DROP DATABASE `microblog`" in stays
+    assert mysql == [] and not host.folder.exists()
+
+
+def test_a_database_that_an_application_has_by_its_own_word_is_never_removed(host, mysql, tmp_path, monkeypatch):
+    (tmp_path / "srv/blog/deployment").mkdir(parents=True)
+    said = {"databases": [{"kind": "mysql", "name": "microblog", "host": "localhost"}]}
+    monkeypatch.setattr(in_use.data, "application", lambda site: said)
+    assert "blog may use" in served(host, address=MICROBLOG).remove()[0] and mysql == []
+
+
+def test_the_database_of_another_installation_by_hand_is_never_removed(host, mysql):
+    url = {"DATABASE_URL": "mysql://microblog:x@localhost/microblog"}
+    host.others = [Installation(host.programs[:1], "/opt/wiki", "ana", url)]
+    assert "web may use" in served(host, address=MICROBLOG).remove()[0] and mysql == []
+
+
+def test_an_external_database_stays(host, mysql):
+    host.plan = host.plan._replace(external="the MySQL database microblog")
+    assert served(host).remove() == ["its data in the MySQL database microblog, which flask_database: external leaves where it is"]
+    assert mysql == []
+
+
+def test_an_archive_says_that_its_database_is_external(host):
+    assert host.move()["external"] is False
+    give_back(host.store)
+    shutil.rmtree(host.store.archive())
+    host.plan = host.plan._replace(external="the MySQL database microblog")
+    assert host.move()["external"] is True
+
+
+@pytest.mark.parametrize("user", ["root", "mysql", "mariadb.sys", "mysql.sys", "debian-sys-maint"])
+def test_an_account_of_the_servers_own_is_never_removed(host, mysql, user):
+    ending = served(host, address=[*MICROBLOG[:5], user])
+    assert ending.found()[-1] == "the MySQL database microblog"
+    assert ending.remove() == ["the database user %s, who is the server's own, and no application's" % user]
+    assert mysql == ["database microblog"]
+
+
+def test_an_account_that_has_other_rights_stays_with_the_command_that_removes_it(host, mysql, monkeypatch):
+    monkeypatch.setattr(ending_module.DRIVERS["mysql"].login, "has_rights", lambda self: True)
+    stays, = served(host, address=MICROBLOG).remove()
+    assert "may have rights on more" in stays and "DROP USER" in stays and mysql == ["database microblog"]

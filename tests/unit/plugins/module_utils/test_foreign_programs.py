@@ -136,7 +136,7 @@ def test_a_site_is_found_by_what_it_leads_to(tmp_path, monkeypatch):
     monkeypatch.setattr(nginx_foreign, "SITES", (str(tmp_path / "*"),))
     (tmp_path / "microblog").write_text(SITE)
     (tmp_path / "other").write_text(SITE.replace("8000", "80001").replace("blog", "shop"))
-    (site,) = NginxForeignSites().find(["8000"], "/home/ubuntu/microblog")
+    (site,) = NginxForeignSites().find(["8000"])
     assert site.names == ("blog.example.com", "www.blog.example.com")
     assert site.certificates[0] == "/etc/letsencrypt/live/blog.example.com/fullchain.pem"
 
@@ -144,9 +144,45 @@ def test_a_site_is_found_by_what_it_leads_to(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text, found", [
     ("proxy_pass http://unix:/home/sammy/x/x.sock;", True),
     ("uwsgi_pass unix:/home/sammy/x/x.sock;", True),
-    ("alias /home/sammy/x/static;", True),
-    ("alias /home/sammy/xy/static;", False),
+    ("alias /home/sammy/x/static;", False),
     ("proxy_pass http://unix:/home/sammy/x.socket;", False),
 ])
-def test_a_site_leads_to_a_socket_or_to_files_of_the_folder(text, found):
-    assert leads_to(text, ["/home/sammy/x/x.sock"], "/home/sammy/x") is found
+def test_a_site_leads_to_a_socket(text, found):
+    assert leads_to(text, ["/home/sammy/x/x.sock"]) is found
+
+
+def test_sites_that_have_files_of_a_folder_alone_are_somebody_elses(tmp_path, monkeypatch):
+    monkeypatch.setattr(nginx_foreign, "SITES", (str(tmp_path / "*"),))
+    (tmp_path / "static").write_text("server {\n  server_name s.example.com;\n  root /var/www/blog;\n}\n")
+    (tmp_path / "php").write_text("server {\n  # root /var/www;\n  root /var/www2;\n}\n")
+    sites = NginxForeignSites()
+    assert sites.find(["8000"]) == [] and sites.with_files("/var/www") == [str(tmp_path / "static")]
+
+
+OWN = "server { listen 443 ssl; server_name b.example.com www.b.example.com; location / { proxy_pass http://127.0.0.1:8000; } }\n"
+TUTORIAL = "server { listen 80; server_name _; location / { return 301 https://$host$request_uri; } }\n" + OWN
+
+
+@pytest.mark.parametrize("text, others", [
+    (OWN, []), (TUTORIAL, []),
+    (OWN + "server { server_name b.example.com; root /var/www/acme; }", []),
+    (OWN + "server { if ($host = b.example.com) { return 301 https://$host$request_uri; } listen 80; server_name b.example.com; "
+     "return 404; }", []),
+    (OWN + "server { server_name old.example.com; rewrite ^ https://b.example.com${request_uri} permanent; }", []),
+    (OWN + "# server { server_name shop.example.com; root /shop; }\n", []),
+    ("upstream app { server localhost:8000; }\n" + OWN.replace("127.0.0.1:8000", "app"), []),
+    (OWN + "server { server_name shop.example.com; location / { proxy_pass http://127.0.0.1:9000; } }", ["shop.example.com"]),
+    (OWN + "server { server_name shop.example.com; root /var/www/shop; }", ["shop.example.com"]),
+    (OWN + "server { server_name shop.example.com; include snippets/php.conf; }", ["shop.example.com"]),
+    (OWN + "server { listen 80 default_server; root /var/www/html; }", [nginx_foreign.NO_NAME]),
+    (OWN + "server { server_name shop.example.com; return 301 https://x; location /a { alias /a; } }", ["shop.example.com"]),
+    (OWN.replace("location /", "location /shop { proxy_pass http://127.0.0.1:9000/; } location /"), ["http://127.0.0.1:9000/"]),
+    (OWN.replace("location /", "add_header X \"a } b\"; location /php { fastcgi_pass unix:/run/php.sock; } location /"),
+     ["unix:/run/php.sock"]),
+    ("upstream app { server localhost:8000; }\n", [nginx_foreign.NO_SERVER]),
+])
+def test_what_else_a_file_leads_to_is_found(text, others, tmp_path, monkeypatch):
+    monkeypatch.setattr(nginx_foreign, "SITES", (str(tmp_path / "*"),))
+    (tmp_path / "blog").write_text(text)
+    (site,) = NginxForeignSites().find(["8000"])
+    assert list(site.others) == others

@@ -30,7 +30,8 @@ class Server:
     def run(self, argv, user="", data=b""):
         assert argv[1:-1] == ["--batch", "--skip-column-names", "--raw"] and not user
         self.asked.append(data.decode())
-        return "".join("\t".join(map(str, row)) + "\n" for row in self.answer(data.decode(), argv[-1])).encode()
+        rows = self.answer(data.decode(), database_of(argv))
+        return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
 
     def answer(self, query, database):
         assert database in list(self.databases) + ["information_schema", "mysql"]
@@ -77,10 +78,16 @@ class Server:
         lines = list(iter(source.readline, b""))
         if mark:
             end = lines.index(mark)
-            self.databases[argv[-1]].update(json.loads(b"".join(lines[:end])))
+            self.databases[database_of(argv)].update(json.loads(b"".join(lines[:end])))
             source.seek(sum(map(len, lines[:end + 1])))
         else:
-            self.fed.append((argv[-1], b"".join(lines)))
+            self.fed.append((database_of(argv), b"".join(lines)))
+
+
+def database_of(argv):
+    option, dummy, name = argv[-1].partition("=")
+    assert option == "--database"
+    return name
 
 
 @pytest.fixture
@@ -211,3 +218,18 @@ def test_whether_it_is_there_is_asked_where_there_is_a_server(server, monkeypatc
     assert MySQL("blog").is_there() and not MySQL("shop").is_there()
     monkeypatch.setattr(mysql.shutil, "which", lambda name: None)
     assert not MySQL("blog").is_there()
+
+
+@pytest.mark.parametrize("name", ["--execute=\\! id", "--tee=/etc/cron.d/x", "a' OR '1", "a\n\\! id", "-x", ""])
+@pytest.mark.parametrize("use", [
+    MySQL.check, MySQL.tables, MySQL.size, MySQL.schema, MySQL.is_there, MySQL.remove, lambda one: list(one.content()),
+    lambda one: one.load(io.BytesIO(MARK), MANIFEST, scratch=True),
+])
+def test_a_name_that_a_client_would_take_for_something_else_reaches_none(name, use, monkeypatch):
+    monkeypatch.setattr(mysql.shutil, "which", lambda name: name)
+    called = []
+    for module, function in ((mysql_client, "run"), (mysql, "feed"), (mysql, "output_of")):
+        monkeypatch.setattr(module, function, lambda *arguments, **about: called.append(arguments))
+    with pytest.raises(DatabaseError, match="not safe"):
+        use(MySQL(name))
+    assert called == []

@@ -109,3 +109,32 @@ def test_an_error_does_not_tell_a_password(server):
     found.problem = "`mysql` ended with exit code 1: ERROR 1064 (42000) at line 1: near 'pelican4711'"
     with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\.$"):
         MySQLLogin("blog").allow("pelican4711")
+
+
+@pytest.mark.parametrize("name", ["a' OR '1'='1", "a\\", "a\n\\! id", "--execute=\\! id"])
+def test_an_account_whose_name_is_not_safe_is_never_asked_for(name, server):
+    found = server()
+    with pytest.raises(DatabaseError, match="not safe"):
+        MySQLLogin(name).remove()
+    assert found.argv == []
+
+
+TABLES = ("user_privileges", " db ", "tables_priv", "columns_priv", "procs_priv", "views", "routines", "triggers", "events")
+
+
+@pytest.mark.parametrize("table", [*TABLES, ""])
+def test_rights_of_every_kind_keep_an_account(table, server, monkeypatch):
+    asked = []
+
+    def run(argv, user="", data=b""):
+        asked.extend(one for one in data.decode().split("; ") if "blog" in one)
+        return "".join("%d\n" % (bool(table) and table in one.replace("information_schema.schemata", "")) for one in asked).encode()
+
+    monkeypatch.setattr(mysql_client, "run", run)
+    assert MySQLLogin("blog").has_rights() == bool(table)
+    assert "grantee = '''blog''@''localhost'''" in asked[0] and "<> 'USAGE'" in asked[0]
+
+
+def test_an_answer_that_is_none_keeps_an_account(server, monkeypatch):
+    monkeypatch.setattr(mysql_client, "run", lambda *arguments, **about: b"")
+    assert MySQLLogin("blog").has_rights()

@@ -301,3 +301,14 @@ def test_a_restoration_that_fails_before_anything_is_replaced_is_noted(blog, mon
     entry = json.loads((blog.shared.parent / "releases.json").read_text())[-1]
     assert (entry["release"], entry["outcome"], entry["by"]) == ("backup-" + path.name, "failed", "ana@laptop")
     assert "No space left" in entry["problem"]
+
+
+@pytest.mark.parametrize("is_external", [True, False])
+def test_a_database_that_is_external_to_a_backup_stays(is_external, blog):
+    path = blog.make()
+    manifest = dict(store.verify(blog.site, str(path)), database=None, external=is_external)
+    if is_external:
+        assert backup_restore.plan_of(blog.site, str(path), manifest).copied == []
+    else:
+        with pytest.raises(BackupError, match="The backup's database is none"):
+            backup_restore.plan_of(blog.site, str(path), manifest)
