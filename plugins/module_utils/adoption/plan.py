@@ -31,6 +31,9 @@ NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
+UNREAD = (
+    "%s. Its settings would be lost. Let it be a regular file below 1 MB that the user of the program can read."
+)
 SHARED_FILE = "%s also has %s, which is no part of this application and would end with it. Put that into a file of its own."
 OTHER_KIND = "It keeps its data in %s, and flask_database is %s. Set flask_database to %s: data is moved to the same kind only."
 NO_DATABASE = (
@@ -144,6 +147,7 @@ def kept_files(folder: str, address: Address | None) -> list:
 def of_programs(found: Installation) -> list:
     """Whether it can be stopped, so that no boot starts it again."""
     problems = [NO_FOLDER % (one.name, one.file) for one in found.programs if not one.folder]
+    problems += [UNREAD % one for one in found.unread]
     problems += [NO_SERVICE % (one.name, one.folder) for one in found.programs if one.manager == BY_HAND]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:

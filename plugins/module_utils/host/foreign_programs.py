@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 
 SERVER = re.compile(r"(?:^|[\s/])(?:gunicorn\d*|uwsgi|waitress-serve|hypercorn|uvicorn|flask\s+(?:\S+\s+)*?run)(?=\s|$)")
 BIND = re.compile(r"(?:^|\s)(?:-b|--bind|--listen|--http|--http-socket|--socket|-s)(?:\s+|=)[\"']?([^\s\"']+)")
@@ -54,11 +54,17 @@ class ForeignProgram(NamedTuple):
         for pattern, binds in ((INI, INI_BIND), (CONFIG, CONFIG_BIND)):
             named = pattern.search(self.command)
             if named and not found:
-                found = binds.findall(text_of(os.path.join(self.folder, named.group(1))))
+                found = binds.findall(self._read(named.group(1)))
         server = SERVER.search(self.command)
         if server and not found:
             found = [port for name, port in DEFAULT_PORTS.items() if name in server.group()]
         return [place for place in (self._place(one) for one in found) if place]
+
+    def _read(self, name: str) -> str:
+        try:
+            return read_text(os.path.join(self.folder, name), self.user)
+        except UnreadableError:  # so the program itself can't read where it should listen
+            return ""
 
     def _place(self, bind: str) -> str:
         port = PORT.search(bind)

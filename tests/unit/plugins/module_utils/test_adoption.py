@@ -94,6 +94,15 @@ def test_settings_come_from_the_dotenv_file_and_the_program_wins(folder, monkeyp
     assert found.taken(["DATABASE_URL", *MAIL]) == ["SECRET_KEY", "MS_TRANSLATOR_KEY"]
 
 
+def test_a_pipe_in_place_of_the_settings_stands_in_the_way(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    (folder / ".env").unlink()
+    os.mkfifo(folder / ".env")
+    found = installation([program(folder)], [])
+    assert found.settings == {} and found.unread
+    assert [one for one in make_plan(found, WISHES).obstacles if "it is no regular file. Its settings would be lost" in one]
+
+
 @pytest.mark.parametrize("settings, key, address", [
     ({"DATABASE_URL": "mysql+pymysql://microblog:pw@localhost:3306/microblog"}, "DATABASE_URL", ("mysql", "microblog")),
     ({"DATABASE_URL": "postgres://u:p@localhost/x"}, "DATABASE_URL", ("postgresql", "x")),
