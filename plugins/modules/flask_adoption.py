@@ -32,7 +32,8 @@ options:
       - V(read) returns the settings that are taken over, which are secrets.
       - V(moved) stops the old installation and archives its data.
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
-      - V(returned) starts the old installation again as it was.
+      - V(returned) starts the old installation again as it was. What others have changed since the move stays. A second time
+        changes nothing.
       - V(equal) compares what the new application has with the archive, on the new one's host.
       - V(served) asks the new application as a visitor of its host does.
       - V(packed) makes one file of all that V(absent) removes.
@@ -125,7 +126,7 @@ notes:
 stage:
   description: How far an adoption has come; empty, V(begun), V(moved), V(served) or V(returned).
   type: str
-  returned: with O(state=found)
+  returned: with O(state=found), and if it fails
 managers:
   description: What runs its programs.
   type: list
@@ -175,10 +176,10 @@ seconds:
   type: float
   returned: with O(state=served)
 stays:
-  description: What is not removed, in words.
+  description: What is not removed, or not as it was before the move, in words.
   type: list
   elements: str
-  returned: with O(state=absent)
+  returned: with O(state=absent) and O(state=returned)
 """
 
 import platform
@@ -186,7 +187,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import (
+    down,
+    give_back,
+    hand_over,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import settle as note_visitors
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
     AdoptionError,
     choose,
@@ -194,7 +200,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -204,6 +210,10 @@ INTERRUPTED = (
     "it anew."
 )
 GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
+NOT_AGAIN = (
+    "The old installation of %s was started again by an earlier run, and %s does not run any more. Its files are where they "
+    "were: start it as you did before you had this collection, or move it anew by -e flask_adopt=start."
+)
 NOTHING = "There is nothing to start again: no old installation of %s was stopped on this host."
 
 
@@ -259,16 +269,18 @@ def settle(module: AnsibleModule, store: Store) -> dict:
         raise AdoptionError(NOTHING % module.params["name"])
     changed = store.state["stage"] != SERVED
     if changed and not module.check_mode:
-        store.note(stage=SERVED)
+        note_visitors(store)
     return dict(changed=changed)
 
 
 def return_(module: AnsibleModule, store: Store) -> dict:
     if not store.state.get("programs"):
         raise AdoptionError(NOTHING % module.params["name"])
-    if not module.check_mode:
-        give_back(store)
-    return dict(changed=True)
+    if store.state["stage"] == RETURNED:  # the host's configuration has been others' since
+        if down(store):
+            raise AdoptionError(NOT_AGAIN % (module.params["name"], ", ".join(down(store))))
+        return dict(stays=[])
+    return dict(changed=True, stays=[] if module.check_mode else give_back(store, module.params["name"]))
 
 
 def compare(module: AnsibleModule, store: Store) -> dict:
@@ -318,10 +330,11 @@ def main() -> None:
         required_if=[("state", "equal", ("archive",))],
         supports_check_mode=True,
     )
+    store = Store(module.params["name"])
     try:
-        result = STATES[module.params["state"]](module, Store(module.params["name"]))
+        result = STATES[module.params["state"]](module, store)
     except (AdoptionError, ProcessError, *PROBLEMS) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), stage=store.state.get("stage", ""))
     module.exit_json(**dict(dict(changed=False), **result))
 
 

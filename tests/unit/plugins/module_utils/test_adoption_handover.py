@@ -13,15 +13,21 @@ import tarfile
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import configuration
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import (
+    give_back,
+    hand_over,
+    settle,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError, Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Foreigners
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
 
@@ -61,6 +67,12 @@ class Host:
         class Sites(ForeignSites):
             kind, unit, test, changed = "proxy", "proxy.service", ("proxy", "-t"), (str(top / "etc/proxy"),)
 
+            def paths_of(self, app):
+                return [str(top / "etc/proxy" / app), str(top / "etc/proxy/apps" / app)]
+
+            def enabled(self, app):
+                return [str(top / "etc/proxy" / app)]
+
         self.programs = tuple(
             ForeignProgram(name, "manager", str(top / "etc" / (name + ".conf")), "", str(self.folder), getpass.getuser())
             for name in ("web", "worker")
@@ -71,11 +83,26 @@ class Host:
         self.plan = Plan(found, Data(), None, None, ["uploads"], [], [], [], [])
         run = handover.run
         monkeypatch.setattr(store_module, "FOLDER", str(top / "store"))
-        monkeypatch.setattr(handover, "run", lambda argv: self.told.append(" ".join(argv)) if argv[0] != "cp" else run(argv))
+        for module in (handover, configuration):
+            monkeypatch.setattr(module, "run", lambda argv: self.tell(argv) if argv[0] != "cp" else run(argv))
         monkeypatch.setattr(handover, "MANAGERS", {"manager": Manager})
         monkeypatch.setattr(handover, "SITES", (Sites,))
+        monkeypatch.setattr(configuration, "SITES", (Sites,))
         monkeypatch.setattr(ending_module, "SITES", ())
-        self.store = Store("blog")
+        self.store, self.proxy, self.refuses = Store("blog"), top / "etc/proxy", False
+
+    def tell(self, argv):
+        self.told.append(" ".join(argv))
+        if self.refuses and argv == ["proxy", "-t"]:
+            raise CommandError("no such certificate.")
+
+    def serve(self):
+        """The move, what the roles write, and the visitors."""
+        self.move()
+        (self.proxy / "apps/blog").mkdir(parents=True)
+        for name in ("proxy.conf", "blog", "apps/blog/headers.conf"):
+            (self.proxy / name).write_text("new")
+        settle(self.store)
 
     def move(self):
         return hand_over(self.plan, self.store, "blog", {"SECRET_KEY": "a"}, True)
@@ -111,16 +138,58 @@ def test_it_is_started_again_with_the_configuration_that_it_had(host):
     host.configuration.mkdir()
     (host.configuration / "selfhost.conf").write_text("confined")
     (host.configuration.parent / "proxy/proxy.conf").write_text("new")
-    give_back(Store("blog"))
+    give_back(Store("blog"), "blog")
     assert host.up == {"web"} and host.site.exists() and not host.configuration.exists()
     assert (host.configuration.parent / "proxy/proxy.conf").read_text() == "old"
     assert "systemctl restart manager.service" in host.told and "systemctl reload-or-restart proxy.service" in host.told
     assert "systemctl restart proxy.service" not in host.told
 
 
+def test_what_nobody_else_has_changed_since_is_as_it_was(host):
+    host.serve()
+    (host.proxy / "blog").write_text("with a certificate")
+    assert give_back(host.store, "blog") == []
+    assert sorted(os.listdir(host.proxy)) == ["proxy.conf"] and (host.proxy / "proxy.conf").read_text() == "old"
+    assert host.site.exists() and host.up == {"web"} and host.store.state["stage"] == "returned"
+
+
+def test_sites_of_others_that_came_since_stay_with_what_they_need(host):
+    host.serve()
+    (host.proxy / "shop").write_text("shop")
+    (said,) = give_back(host.store, "blog")
+    assert "1 files were changed since the move, such as shop" in said
+    assert (host.proxy / "shop").exists() and (host.proxy / "proxy.conf").read_text() == "new"
+    assert not (host.proxy / "blog").exists() and host.site.exists() and host.up == {"web"}
+
+
+def test_what_is_replaced_is_kept(host):
+    host.move()
+    (host.proxy / "hand.conf").write_text("edited")
+    give_back(host.store, "blog")
+    assert not (host.proxy / "hand.conf").exists()
+    (kept,) = [name for name in os.listdir(host.store.folder) if name.startswith("replaced-")]
+    with open(host.store.path(kept, str(host.proxy).lstrip("/"), "hand.conf")) as file:
+        assert file.read() == "edited"
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_configuration_that_the_proxy_refuses_changes_nothing(host, others):
+    host.serve()
+    if others:
+        (host.proxy / "shop").write_text("shop")
+    before, host.refuses = configuration.listing(str(host.proxy)), True
+    with pytest.raises(AdoptionError, match="no such certificate. Nothing was changed"):
+        give_back(host.store, "blog")
+    assert configuration.listing(str(host.proxy)) == before and not host.site.exists()
+    assert host.up == set() and host.store.state["stage"] == SERVED
+    host.refuses = False
+    give_back(host.store, "blog")
+    assert host.site.exists() and host.up == {"web"}
+
+
 def test_another_move_archives_what_came_since(host):
     host.move()
-    give_back(host.store)
+    give_back(host.store, "blog")
     (host.folder / "uploads/dog.jpg").write_text("dogs")
     host.store.note(backup="")
     for path in os.listdir(host.store.folder):
@@ -135,7 +204,7 @@ def test_what_was_not_moved_is_not_removed(host):
     host.move()
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(host.store, "blog")
-    give_back(host.store)
+    give_back(host.store, "blog")
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(host.store, "blog")
 

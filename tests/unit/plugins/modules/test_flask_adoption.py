@@ -88,3 +88,13 @@ def test_visitors_are_noted_once(adopt):
 ])
 def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said):
     assert said in adopt(state)["msg"]
+
+
+def test_what_was_started_again_is_left_alone(adopt, monkeypatch):
+    programs = [dict(name="web", manager="systemd", file="/nowhere/web.service", up=True, boots=True)]
+    Store("blog").note(stage="returned", programs=programs, **NOTED)
+    monkeypatch.setattr(flask_adoption, "give_back", lambda *about: pytest.fail("it gave back what others have since"))
+    monkeypatch.setattr(flask_adoption, "down", lambda store: [])
+    assert adopt("returned")["changed"] is False
+    monkeypatch.setattr(flask_adoption, "down", lambda store: ["web"])
+    assert "web does not run any more" in adopt("returned")["msg"]
