@@ -25,7 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign impor
 
 PATIENCE = 30  # seconds that a program has to end, or to start
 STILL_UP = "%s is still running %d s after it was stopped."
-BOTH = "%s. The old installation could not be started again: %s"
+BOTH = "%s. The old installation could not be started again: %s."
 NOT_UP = "%s was started, and does not run after %d s. Its log says why."
 
 

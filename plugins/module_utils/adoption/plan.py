@@ -152,6 +152,7 @@ def of_programs(found: Installation) -> list:
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:
+            problems += MANAGERS[one.manager]().obstacles(one)
             files[one.file] = [name for name in MANAGERS[one.manager]().shared_with(one) if name not in own]
     return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
 

@@ -113,6 +113,10 @@ class Foreigners:
         """The names of the others that are described in the same file, and would end with it."""
         return [one.name for one in self.programs() if one.file == program.file and one.name != program.name]
 
+    def obstacles(self, program: ForeignProgram) -> list:
+        """In words, why it could not be stopped and started again as it was, each with what to do."""
+        return []
+
     def files(self, program: ForeignProgram) -> list:
         """All files that describe it."""
         return [program.file]

@@ -133,6 +133,14 @@ def test_what_fails_starts_it_again(host, monkeypatch):
     assert host.store.state["stage"] == "returned"
 
 
+def test_what_fails_is_said_also_if_it_does_not_start_again(host, monkeypatch):
+    monkeypatch.setattr(handover, "make_archive", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no room.")))
+    monkeypatch.setattr(handover, "give_back", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no supervisor.")))
+    with pytest.raises(AdoptionError, match="no room. The old installation could not be started again: no supervisor"):
+        host.move()
+    assert host.store.state["stage"] == "begun"
+
+
 def test_it_is_started_again_with_the_configuration_that_it_had(host):
     host.move()
     host.configuration.mkdir()
