@@ -132,11 +132,11 @@ def restart_units(store: Store, folders: list) -> None:
 def note_of(program: ForeignProgram) -> dict:
     """What is to be known of a program to start it again as it was."""
     manager = MANAGERS[program.manager]()
-    was = dict(up=manager.is_up(program), boots=manager.boots(program))
+    was = dict(up=manager.is_up(program), parts=manager.parts(program))
     return dict(was, name=program.name, manager=program.manager, file=program.file)
 
 
 def programs_of(store: Store) -> list:
     """The programs that were stopped, each with what it was like."""
     noted = store.state.get("programs", [])
-    return [(ForeignProgram(one["name"], one["manager"], one["file"], ""), Was(one["up"], one["boots"])) for one in noted]
+    return [(ForeignProgram(one["name"], one["manager"], one["file"], ""), Was(one["up"], one["parts"])) for one in noted]

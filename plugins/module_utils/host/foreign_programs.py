@@ -28,7 +28,7 @@ class Was(NamedTuple):
     """What a program was like before it was stopped."""
 
     up: bool = True
-    boots: bool = True  # whether the next boot would have started it
+    parts: dict = {}  # what its manager noted of each of its parts
 
 
 class ForeignProgram(NamedTuple):
@@ -125,9 +125,9 @@ class Foreigners:
         """Ends it, so that no boot starts it again. `put_away` says where each of its files goes that has to."""
         raise NotImplementedError
 
-    def boots(self, program: ForeignProgram) -> bool:
-        """Whether the next boot starts it."""
-        return True
+    def parts(self, program: ForeignProgram) -> dict:
+        """What is to be known of each of its parts to start it again as it was."""
+        return {}
 
     def start(self, program: ForeignProgram, put_away: dict, was: Was) -> None:
         """The opposite; what did not run then is not started."""

@@ -91,7 +91,7 @@ def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said)
 
 
 def test_what_was_started_again_is_left_alone(adopt, monkeypatch):
-    programs = [dict(name="web", manager="systemd", file="/nowhere/web.service", up=True, boots=True)]
+    programs = [dict(name="web", manager="systemd", file="/nowhere/web.service", up=True, parts={})]
     Store("blog").note(stage="returned", programs=programs, **NOTED)
     monkeypatch.setattr(flask_adoption, "give_back", lambda *about: pytest.fail("it gave back what others have since"))
     monkeypatch.setattr(flask_adoption, "down", lambda store: [])
