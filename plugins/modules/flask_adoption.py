@@ -29,6 +29,7 @@ options:
   state:
     description:
       - V(found) looks, and changes nothing.
+      - V(roomy) fails where the new application's host has no room for what is moved.
       - V(read) returns the settings that are taken over, which are secrets.
       - V(moved) stops the old installation and archives its data.
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
@@ -39,7 +40,7 @@ options:
       - V(packed) makes one file of all that V(absent) removes.
       - V(absent) removes what was moved, with its database and its database user.
     type: str
-    choices: [found, read, moved, settled, returned, equal, served, packed, absent]
+    choices: [found, roomy, read, moved, settled, returned, equal, served, packed, absent]
     default: found
   name:
     description: Name of the new application.
@@ -78,10 +79,14 @@ options:
     type: bool
     default: false
   archive:
-    description: The folder of the archive, with V(equal).
+    description: The folder of the archive, with V(equal), or the one that it comes to, with V(roomy).
     type: path
+  size:
+    description: How many bytes are moved, with V(roomy).
+    type: int
+    default: 0
   root:
-    description: The new application's folder, with V(equal).
+    description: The new application's folder, with V(equal) and V(roomy).
     type: path
     default: /
   domain:
@@ -142,6 +147,10 @@ databases:
   type: list
   elements: str
   returned: with O(state=found)
+size:
+  description: About how many bytes are moved; 0 where something stands in the way.
+  type: int
+  returned: with O(state=found)
 revision:
   description: The revision of its database.
   type: list
@@ -182,6 +191,7 @@ stays:
   returned: with O(state=absent) and O(state=returned)
 """
 
+import os
 import platform
 import time
 
@@ -201,7 +211,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
-from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS, check_room
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -235,15 +245,29 @@ def look(module: AnsibleModule, store: Store) -> dict:
     """What there is; of one that was moved already, what remains."""
     if store.state.get("stage") == SERVED:
         lines = [GONE % module.params["name"], *Ending(store, module.params["name"]).found()]
-        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[])
+        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[], size=0)
     plan = plan_of(module, store)
     found, database = plan.installation, None if plan.obstacles else plan.database
     return dict(
         stage=store.state.get("stage", ""), lines=plan.lines, obstacles=plan.obstacles, notes=plan.notes,
         managers=sorted({one.manager for one in found.programs}),
         files=[one.file for one in found.programs] + [path for proxy, site in found.sites for path in proxy().files(site)],
+        size=0 if plan.obstacles else plan.size(),
         databases=[plan.address.name] if plan.address else [], revision=database.revision() if database else [],
     )
+
+
+def find_room(module: AnsibleModule, store: Store) -> dict:
+    """BackupError where the new application's host has none for its data and the archive of that."""
+    params, needs = module.params, {}
+    copies = 1 if params["same_host"] else 2  # the archive, and the file in which it comes
+    for path, times in ((params["archive"], copies), (params["root"], 1)):
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        needs.setdefault(os.stat(path).st_dev, [path, 0])[1] += times * params["size"]
+    for path, needed in needs.values():
+        check_room(path, needed, "the data that is moved")
+    return {}
 
 
 def read(module: AnsibleModule, store: Store) -> dict:
@@ -307,7 +331,7 @@ def remove(module: AnsibleModule, store: Store) -> dict:
 
 
 STATES = dict(
-    found=look, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
+    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
 )
 
 
@@ -321,13 +345,14 @@ def main() -> None:
             database=dict(type="str", default=""),
             same_host=dict(type="bool", default=False),
             archive=dict(type="path"),
+            size=dict(type="int", default=0),
             root=dict(type="path", default="/"),
             domain=dict(type="str", default="localhost"),
             url=dict(type="str", default="/"),
             accepted=dict(type="list", elements="int", default=[]),
             **texts,
         ),
-        required_if=[("state", "equal", ("archive",))],
+        required_if=[("state", "equal", ("archive",)), ("state", "roomy", ("archive",))],
         supports_check_mode=True,
     )
     store = Store(module.params["name"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import stat
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
@@ -121,6 +122,13 @@ def count_files(folder: str, places: list, kept: list) -> dict:
                 size += 0 if is_database(full) else os.path.getsize(full)
         found[place] = [files, size]
     return found
+
+
+def size_of(folder: str, places: list) -> int:
+    """How many bytes the files of the places have, databases among them."""
+    paths = (os.path.join(path, name) for place in places for path, dummy, names in os.walk(os.path.join(folder, place))
+             for name in names)
+    return sum(about.st_size for about in map(os.lstat, paths) if stat.S_ISREG(about.st_mode))
 
 
 def is_companion(path: str) -> bool:

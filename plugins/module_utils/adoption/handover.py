@@ -32,9 +32,8 @@ NOT_UP = "%s was started, and does not run after %d s. Its log says why."
 def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bool) -> dict:
     """Stops the installation, and archives its data; what the archive says of itself, with the time of the stop."""
     found = plan.installation
-    size = plan.database.size() if plan.database else 0
     os.makedirs(store.folder, mode=0o700, exist_ok=True)
-    check_room(store.folder, size, "the archive")
+    check_room(store.folder, plan.size() * (1 if same_host else 2), "the archive")  # which travels as one file more
     about = dict(
         programs=[note_of(one) for one in found.programs],
         files=[path for one in found.programs for path in MANAGERS[one.manager]().files(one)],

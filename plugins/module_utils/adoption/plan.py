@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data impor
     count_files,
     find_data,
     is_inside,
+    size_of,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import BY_HAND, Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
@@ -111,6 +112,10 @@ class Plan(NamedTuple):
         """The settings that the new one gets; secrets."""
         names = [key for key in self.installation.taken(list(wishes.own)) if key not in wishes.given]
         return {key: self.installation.settings[key] for key in names}
+
+    def size(self) -> int:
+        """About how many bytes are moved."""
+        return (self.database.size() if self.database else 0) + size_of(self.installation.folder, self.places)
 
 
 def make_plan(found: Installation, wishes: Wishes) -> Plan:

@@ -27,6 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover i
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError, Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Foreigners
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
@@ -123,6 +124,22 @@ def test_it_is_stopped_and_archived_as_a_backup_of_the_new_application(host):
     with gzip.open(os.path.join(archive, "shared.tar.gz")) as file, tarfile.open(fileobj=file) as packed:
         assert packed.getnames() == ["uploads/cat.jpg"]
     assert os.stat(archive).st_mode & 0o77 == 0 and manifest["backup"] == os.path.basename(archive)
+
+
+@pytest.mark.parametrize("same_host, needed", [(True, 3000), (False, 6000)])
+def test_the_folders_need_room_and_a_file_that_travels_as_well(host, monkeypatch, same_host, needed):
+    (host.folder / "uploads/cat.jpg").write_bytes(b"x" * 3000)
+    (host.folder / "uploads/link").symlink_to("/proc/kcore")
+    asked = []
+
+    def check_room(folder, size, what):
+        asked.append((folder, size))
+        raise BackupError("no room")
+
+    monkeypatch.setattr(handover, "check_room", check_room)
+    with pytest.raises(BackupError):
+        hand_over(host.plan, host.store, "blog", {}, same_host)
+    assert asked == [(host.store.folder, needed)] and host.up == {"web"} and host.store.state == {}
 
 
 def test_what_fails_starts_it_again(host, monkeypatch):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import getpass
 import json
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import RESERVE
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 from ansible_collections.selfhost.flask.plugins.modules import flask_adoption
 
@@ -88,6 +90,17 @@ def test_visitors_are_noted_once(adopt):
 ])
 def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said):
     assert said in adopt(state)["msg"]
+
+
+@pytest.mark.parametrize("same_host, megabytes", [(True, 4), (False, 6)])
+def test_the_new_host_has_room_for_the_archive_and_the_data(adopt, tmp_path, monkeypatch, same_host, megabytes):
+    given = dict(archive=str(tmp_path / "none/backups"), root=str(tmp_path / "srv"), size=2 << 20, same_host=same_host)
+    assert adopt("roomy", **given)["changed"] is False
+    usage = SimpleNamespace(free=(megabytes << 20) + RESERVE - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    assert "needs %d MB. Make room" % (megabytes + 100) in adopt("roomy", **given)["msg"]
+    usage.free += 1
+    assert "failed" not in adopt("roomy", **given)
 
 
 def test_what_was_started_again_is_left_alone(adopt, monkeypatch):
