@@ -220,6 +220,10 @@ INTERRUPTED = (
     "it anew."
 )
 GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
+NOTHING_LEFT = (
+    "There is nothing to remove: the old installation of %s was not moved from this host, or an earlier run with "
+    "-e flask_adopt=finish has removed it."
+)
 NOT_AGAIN = (
     "The old installation of %s was started again by an earlier run, and %s does not run any more. Its files are where they "
     "were: start it as you did before you had this collection, or move it anew by -e flask_adopt=start."
@@ -319,13 +323,19 @@ def serve(module: AnsibleModule, store: Store) -> dict:
     return dict(seconds=round(time.time() - store.state["stopped"], 1) if "stopped" in store.state else 0)
 
 
+def ending_of(module: AnsibleModule, store: Store) -> Ending:
+    if not store.state:
+        raise AdoptionError(NOTHING_LEFT % module.params["name"])
+    return Ending(store, module.params["name"])
+
+
 def pack(module: AnsibleModule, store: Store) -> dict:
-    ending = Ending(store, module.params["name"])
+    ending = ending_of(module, store)
     return dict(lines=ending.found(), path="" if module.check_mode else ending.pack())
 
 
 def remove(module: AnsibleModule, store: Store) -> dict:
-    ending = Ending(store, module.params["name"])
+    ending = ending_of(module, store)
     lines = ending.found()
     return dict(changed=bool(lines), lines=lines, stays=[] if module.check_mode else ending.remove())
 

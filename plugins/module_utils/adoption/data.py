@@ -36,7 +36,9 @@ class Data(NamedTuple):
 
 def find_data(folder: str, certificates: list) -> Data:
     """What there is beside the source; `certificates` are paths that are a site's, and no data."""
-    owner = pwd.getpwuid(os.stat(folder).st_uid).pw_name
+    owner = owner_of(folder)
+    if not owner:
+        return Data()
     try:
         top = git(folder, owner, "rev-parse", "--show-toplevel").strip()
     except CommandError:
@@ -51,6 +53,14 @@ def find_data(folder: str, certificates: list) -> Data:
     except CommandError:
         version = ""
     return found._replace(commit=git(folder, owner, "rev-parse", "HEAD").strip(), version=version, changed=tuple(changed))
+
+
+def owner_of(folder: str) -> str:
+    """The name of a folder's owner; empty if there is no such folder, or no such user."""
+    try:
+        return pwd.getpwuid(os.stat(folder).st_uid).pw_name if os.path.isdir(folder) else ""
+    except KeyError:
+        return ""
 
 
 def git(folder: str, owner: str, *words: str) -> str:

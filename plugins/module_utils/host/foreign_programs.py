@@ -43,6 +43,7 @@ class ForeignProgram(NamedTuple):
     environment: dict = {}  # that its manager gives it
     environment_files: tuple = ()
     listens: tuple = ()  # where its manager listens for it
+    unresolved: tuple = ()  # the variables whose values are known to its manager alone
 
     def is_server(self) -> bool:
         """Whether it is what answers requests, and not a worker beside that."""

@@ -10,6 +10,7 @@ import contextlib
 import glob
 import http.client
 import os
+import platform
 import re
 import shutil
 import time
@@ -34,7 +35,7 @@ GROUPED = (
     "`supervisorctl update`, and look again."
 )
 PATIENCE = 15  # seconds
-FIELD = re.compile(r"%\((\w+)\)[sd]")
+FIELD = re.compile(r"%\((\w+)\)\d*[sd]")
 
 
 def read_programs(path: str, text: str) -> list:
@@ -61,15 +62,20 @@ def sections(text: str, kind: str) -> list:
 
 
 def _program(path: str, name: str, section: configparser.SectionProxy) -> ForeignProgram:
-    known = {"program_name": name, "here": os.path.dirname(path), "process_num": "0"}
+    known = {"program_name": name, "group_name": name, "process_num": "0", "host_node_name": platform.node()}
+    known["here"] = os.path.dirname(path)
 
     def value(key: str, default: str = "") -> str:
-        return FIELD.sub(lambda found: known.get(found.group(1), ""), section.get(key, default)).replace("%%", "%")
+        """What supervisor alone knows stays as it is written."""
+        return FIELD.sub(lambda found: known.get(found.group(1), found.group()), section.get(key, default)).replace("%%", "%")
 
     command = value("command")
     folder = folder_of(command, value("directory"))
+    environment = split_pairs(value("environment"))
+    unresolved = tuple(key for key, text in environment.items() if FIELD.search(text))
+    environment = {key: text for key, text in environment.items() if key not in unresolved}
     return ForeignProgram(
-        name, "supervisor", path, command, folder, value("user", "root"), split_pairs(value("environment"))
+        name, "supervisor", path, command, folder, value("user", "root"), environment, unresolved=unresolved
     )
 
 

@@ -164,6 +164,36 @@ def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):
         assert not [one for one in make_plan(found, wishes).obstacles if "mail" in one]
 
 
+def test_loose_files_of_a_folder_are_one_obstacle(found, folder):
+    for number in range(9):
+        (folder / ("app/static/%d.png" % number)).write_text("x")
+    said = [one for one in make_plan(found, WISHES).obstacles if "app/static/0.png" in one]
+    assert len(said) == 1 and "app/static/5.png and 3 more, among the source" in said[0]
+    assert "add a folder of data to flask_shared_paths" in said[0]
+
+
+def test_a_folder_that_is_not_there_stands_in_the_way(tmp_path):
+    gone = str(tmp_path / "gone")
+    obstacles = make_plan(Installation((program(gone, manager="x"),), gone, "ana", {}), WISHES._replace(database="none")).obstacles
+    assert obstacles == ["microblog is to run in %s, which is no folder. Correct that in /etc/microblog.conf." % gone]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a file away")
+def test_a_folder_of_nobodys_stands_in_the_way(found, folder):
+    os.chown(folder, 54321, 54321)
+    obstacles = make_plan(found, WISHES._replace(database="none")).obstacles
+    assert "%s belongs to the user 54321, whom this host does not know. Give it to %s by chown." % (folder, found.user) in obstacles
+
+
+def test_a_setting_that_its_manager_alone_knows_stands_in_the_way(found, folder):
+    unknown = program(folder, unresolved=("SECRET_KEY", "PATH"))
+    found = found._replace(programs=(unknown,))
+    (said,) = [one for one in make_plan(found, WISHES).obstacles if "environment of supervisor itself" in one]
+    assert said.startswith("microblog has SECRET_KEY from") and "set it in flask_env" in said
+    given = make_plan(found, WISHES._replace(given=("SECRET_KEY",))).obstacles
+    assert not [one for one in given if "supervisor itself" in one]
+
+
 def test_a_program_that_nobody_would_start_again_is_not_stopped(folder):
     plan = make_plan(Installation((program(folder, manager="by hand"),), str(folder), "ana", {}), WISHES)
     assert [one for one in plan.obstacles if "was started in a session" in one]

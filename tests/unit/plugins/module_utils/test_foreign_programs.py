@@ -69,6 +69,14 @@ def test_a_worker_is_no_server_and_its_environment_is_read_as_its_manager_does()
     assert program.environment == {"REDIS_URL": "redis://:p%40ss@localhost/0", "LANG": "C.UTF-8", "EMPTY": ""}
 
 
+def test_what_supervisor_alone_knows_is_not_taken_for_empty():
+    text = MEGA_TUTORIAL + "environment=SECRET_KEY=\"%(ENV_KEY)s\",A='1',NAME=%(program_name)s\n"
+    (program,) = read_programs("/x.conf", text)
+    assert program.environment == {"A": "1", "NAME": "microblog"} and program.unresolved == ("SECRET_KEY",)
+    (program,) = read_programs("/x.conf", text.replace("directory=/home/ubuntu", "directory=%(ENV_HOME)s"))
+    assert program.folder == "%(ENV_HOME)s/microblog"
+
+
 def test_a_file_has_several_programs_and_groups_are_none():
     text = MEGA_TUTORIAL + TASKS + "[group:all]\nprograms=microblog,microblog-tasks\n"
     assert [one.name for one in read_programs("/x.conf", text)] == ["microblog", "microblog-tasks"]
