@@ -191,13 +191,13 @@ stays:
   returned: with O(state=absent) and O(state=returned)
 """
 
-import os
 import platform
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import (
+    check_rooms,
     down,
     give_back,
     hand_over,
@@ -211,7 +211,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
-from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS, check_room
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -262,15 +262,7 @@ def look(module: AnsibleModule, store: Store) -> dict:
 
 
 def find_room(module: AnsibleModule, store: Store) -> dict:
-    """BackupError where the new application's host has none for its data and the archive of that."""
-    params, needs = module.params, {}
-    copies = 1 if params["same_host"] else 2  # the archive, and the file in which it comes
-    for path, times in ((params["archive"], copies), (params["root"], 1)):
-        while not os.path.exists(path):
-            path = os.path.dirname(path)
-        needs.setdefault(os.stat(path).st_dev, [path, 0])[1] += times * params["size"]
-    for path, needed in needs.values():
-        check_room(path, needed, "the data that is moved")
+    check_rooms(*(module.params[key] for key in ("archive", "root", "size", "same_host")))
     return {}
 
 
@@ -308,7 +300,7 @@ def return_(module: AnsibleModule, store: Store) -> dict:
         if down(store):
             raise AdoptionError(NOT_AGAIN % (module.params["name"], ", ".join(down(store))))
         return dict(stays=[])
-    return dict(changed=True, stays=[] if module.check_mode else give_back(store, module.params["name"]))
+    return dict(changed=True, stays=[] if module.check_mode else give_back(store))
 
 
 def compare(module: AnsibleModule, store: Store) -> dict:
@@ -341,7 +333,8 @@ def remove(module: AnsibleModule, store: Store) -> dict:
 
 
 STATES = dict(
-    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
+    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve,
+    packed=pack, absent=remove,
 )
 
 

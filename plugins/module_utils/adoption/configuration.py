@@ -50,7 +50,7 @@ def digests(store: Store) -> dict:
     return {path: listing(path) for path in store.state.get("changed", [])}
 
 
-def give_back(store: Store, app: str) -> Returned:
+def give_back(store: Store) -> Returned:
     """AdoptionError where the proxy of a new application that serves would refuse it; then all is as it was."""
     if not os.path.isdir(store.path("before")):
         return Returned([], [])
@@ -65,7 +65,7 @@ def give_back(store: Store, app: str) -> Returned:
         return Returned(folders, [])
     brought = []
     try:
-        returned = give_back_unchanged(store, app, folders)
+        returned = give_back_unchanged(store, folders)
         brought += bring_sites_back(store)
         test(store)
         return returned
@@ -77,10 +77,10 @@ def give_back(store: Store, app: str) -> Returned:
         raise AdoptionError(REFUSED % (error, store.path("before"))) from error
 
 
-def give_back_unchanged(store: Store, app: str, folders: list) -> Returned:
+def give_back_unchanged(store: Store, folders: list) -> Returned:
     """The folders that nobody else has changed since the move; in others, the new application's site goes."""
-    own = [path for proxy in SITES for path in proxy().paths_of(app)]
-    enabled = [path for proxy in SITES for path in proxy().enabled(app)]
+    own = [path for proxy in SITES for path in proxy().paths_of(store.name)]
+    enabled = [path for proxy in SITES for path in proxy().enabled(store.name)]
     given, stays = [], []
     for folder in folders:
         now, then = listing(folder), store.state.get("after", {}).get(folder, {})

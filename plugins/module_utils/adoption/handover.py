@@ -53,7 +53,7 @@ def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bo
             configuration.put_away(store, path)
     except BaseException as error:
         try:
-            give_back(store, name)
+            give_back(store)
         except Exception as second:
             raise AdoptionError(BOTH % (str(error).rstrip("."), str(second).rstrip("."))) from error
         raise
@@ -91,11 +91,11 @@ def settle(store: Store) -> None:
     store.note(stage=SERVED, after=configuration.digests(store) if store.state.get("same_host") else {})
 
 
-def give_back(store: Store, name: str) -> list:
+def give_back(store: Store) -> list:
     """Starts the installation again, as it was; in words, what stays as the new application needs it."""
     stays = []
     if store.state.get("same_host"):
-        folders, stays = configuration.give_back(store, name)
+        folders, stays = configuration.give_back(store)
         restart_units(store, folders)
     else:
         configuration.bring_sites_back(store)
@@ -112,6 +112,17 @@ def give_back(store: Store, name: str) -> list:
             run(["systemctl", "reload-or-restart", kind.unit])
     store.note(stage=RETURNED)
     return stays
+
+
+def check_rooms(archive: str, root: str, size: int, same_host: bool) -> None:
+    """BackupError where the new application's host has no room for its data and the archive of that."""
+    needs = {}
+    for path, times in ((archive, 1 if same_host else 2), (root, 1)):  # an archive from elsewhere comes as one file more
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        needs.setdefault(os.stat(path).st_dev, [path, 0])[1] += times * size
+    for path, needed in needs.values():
+        check_room(path, needed, "the data that is moved")
 
 
 def down(store: Store) -> list:

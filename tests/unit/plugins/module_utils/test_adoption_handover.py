@@ -68,12 +68,6 @@ class Host:
         class Sites(ForeignSites):
             kind, unit, test, changed = "proxy", "proxy.service", ("proxy", "-t"), (str(top / "etc/proxy"),)
 
-            def paths_of(self, app):
-                return [str(top / "etc/proxy" / app), str(top / "etc/proxy/apps" / app)]
-
-            def enabled(self, app):
-                return [str(top / "etc/proxy" / app)]
-
         self.programs = tuple(
             ForeignProgram(name, "manager", str(top / "etc" / (name + ".conf")), "", str(self.folder), getpass.getuser())
             for name in ("web", "worker")
@@ -82,6 +76,9 @@ class Host:
         sites = ((Sites, ForeignSite(str(self.site))),)
         found = Installation(self.programs, str(self.folder), getpass.getuser(), {"SECRET_KEY": "a"}, sites)
         self.plan = Plan(found, Data(), None, None, ["uploads"], [], [], [], [])
+        Sites.paths_of = lambda self, app: [str(host.proxy / app), str(host.proxy / "apps" / app)]
+        Sites.enabled = lambda self, app: [str(host.proxy / app)]
+        self.proxy, self.refuses = top / "etc/proxy", False
         run = handover.run
         monkeypatch.setattr(store_module, "FOLDER", str(top / "store"))
         for module in (handover, configuration):
@@ -90,7 +87,7 @@ class Host:
         monkeypatch.setattr(handover, "SITES", (Sites,))
         monkeypatch.setattr(configuration, "SITES", (Sites,))
         monkeypatch.setattr(ending_module, "SITES", ())
-        self.store, self.proxy, self.refuses = Store("blog"), top / "etc/proxy", False
+        self.store = Store("blog")
 
     def tell(self, argv):
         self.told.append(" ".join(argv))
@@ -163,7 +160,7 @@ def test_it_is_started_again_with_the_configuration_that_it_had(host):
     host.configuration.mkdir()
     (host.configuration / "selfhost.conf").write_text("confined")
     (host.configuration.parent / "proxy/proxy.conf").write_text("new")
-    give_back(Store("blog"), "blog")
+    give_back(Store("blog"))
     assert host.up == {"web"} and host.site.exists() and not host.configuration.exists()
     assert (host.configuration.parent / "proxy/proxy.conf").read_text() == "old"
     assert "systemctl restart manager.service" in host.told and "systemctl reload-or-restart proxy.service" in host.told
@@ -173,7 +170,7 @@ def test_it_is_started_again_with_the_configuration_that_it_had(host):
 def test_what_nobody_else_has_changed_since_is_as_it_was(host):
     host.serve()
     (host.proxy / "blog").write_text("with a certificate")
-    assert give_back(host.store, "blog") == []
+    assert give_back(host.store) == []
     assert sorted(os.listdir(host.proxy)) == ["proxy.conf"] and (host.proxy / "proxy.conf").read_text() == "old"
     assert host.site.exists() and host.up == {"web"} and host.store.state["stage"] == "returned"
 
@@ -181,7 +178,7 @@ def test_what_nobody_else_has_changed_since_is_as_it_was(host):
 def test_sites_of_others_that_came_since_stay_with_what_they_need(host):
     host.serve()
     (host.proxy / "shop").write_text("shop")
-    (said,) = give_back(host.store, "blog")
+    (said,) = give_back(host.store)
     assert "1 files were changed since the move, such as shop" in said
     assert (host.proxy / "shop").exists() and (host.proxy / "proxy.conf").read_text() == "new"
     assert not (host.proxy / "blog").exists() and host.site.exists() and host.up == {"web"}
@@ -190,7 +187,7 @@ def test_sites_of_others_that_came_since_stay_with_what_they_need(host):
 def test_what_is_replaced_is_kept(host):
     host.move()
     (host.proxy / "hand.conf").write_text("edited")
-    give_back(host.store, "blog")
+    give_back(host.store)
     assert not (host.proxy / "hand.conf").exists()
     (kept,) = [name for name in os.listdir(host.store.folder) if name.startswith("replaced-")]
     with open(host.store.path(kept, str(host.proxy).lstrip("/"), "hand.conf")) as file:
@@ -204,17 +201,17 @@ def test_a_configuration_that_the_proxy_refuses_changes_nothing(host, others):
         (host.proxy / "shop").write_text("shop")
     before, host.refuses = configuration.listing(str(host.proxy)), True
     with pytest.raises(AdoptionError, match="no such certificate. Nothing was changed"):
-        give_back(host.store, "blog")
+        give_back(host.store)
     assert configuration.listing(str(host.proxy)) == before and not host.site.exists()
     assert host.up == set() and host.store.state["stage"] == SERVED
     host.refuses = False
-    give_back(host.store, "blog")
+    give_back(host.store)
     assert host.site.exists() and host.up == {"web"}
 
 
 def test_another_move_archives_what_came_since(host):
     host.move()
-    give_back(host.store, "blog")
+    give_back(host.store)
     (host.folder / "uploads/dog.jpg").write_text("dogs")
     host.store.note(backup="")
     for path in os.listdir(host.store.folder):
@@ -229,7 +226,7 @@ def test_what_was_not_moved_is_not_removed(host):
     host.move()
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(host.store, "blog")
-    give_back(host.store, "blog")
+    give_back(host.store)
     with pytest.raises(AdoptionError, match="was not moved"):
         Ending(host.store, "blog")
 

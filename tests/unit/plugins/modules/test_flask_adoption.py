@@ -86,7 +86,9 @@ def test_visitors_are_noted_once(adopt):
 
 
 @pytest.mark.parametrize("state, said", [
-    ("returned", "nothing to start again"), ("absent", "an earlier run with -e flask_adopt=finish has removed it"), ("packed", "was not moved from this host, or"),
+    ("returned", "nothing to start again"),
+    ("absent", "an earlier run with -e flask_adopt=finish has removed it"),
+    ("packed", "was not moved from this host, or"),
 ])
 def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said):
     assert said in adopt(state)["msg"]
