@@ -83,6 +83,17 @@ def find_installations() -> list:
     return [installation(servers, programs) for servers in found.values()]
 
 
+def read_settings(paths: list, user: str) -> tuple:
+    """What files say that belong to a user's application, and in words, which of them could not be read."""
+    settings, unread = {}, []
+    for path in paths:
+        try:
+            settings.update(read_dotenv(read_text(path, user)))
+        except UnreadableError as error:
+            unread.append(str(error))
+    return settings, unread
+
+
 def installation(servers: list, programs: list) -> Installation:
     """The installation of the programs that answer requests, with the others of its folder."""
     folder, user = servers[0].folder, servers[0].user
@@ -95,17 +106,6 @@ def installation(servers: list, programs: list) -> Installation:
     places = [place for server in servers for place in server.binds()]
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places, folder)]
     return Installation((*servers, *others), folder, user, settings, tuple(sites), tuple(dict.fromkeys(unread)))
-
-
-def read_settings(paths: list, user: str) -> tuple:
-    """What files say that belong to a user's application, and in words, which of them could not be read."""
-    settings, unread = {}, []
-    for path in paths:
-        try:
-            settings.update(read_dotenv(read_text(path, user)))
-        except UnreadableError as error:
-            unread.append(str(error))
-    return settings, unread
 
 
 def is_own(program: ForeignProgram) -> bool:

@@ -160,6 +160,13 @@ def kept_files(folder: str, address: Address | None) -> list:
     return [name + end for end in ("", "-wal", "-shm", "-journal")]
 
 
+def of_folder(found: Installation) -> list:
+    """Whether its folder can be looked at, as the owner of it."""
+    if not os.path.isdir(found.folder):
+        return [GONE_FOLDER % (found.name, found.folder, found.programs[0].file)]
+    return [] if owner_of(found.folder) else [NOBODYS_FOLDER % (found.folder, os.stat(found.folder).st_uid, found.user)]
+
+
 def of_programs(found: Installation) -> list:
     """Whether it can be stopped, so that no boot starts it again."""
     problems = [NO_FOLDER % (one.name, one.file) for one in found.programs if not one.folder]
@@ -172,13 +179,6 @@ def of_programs(found: Installation) -> list:
             problems += MANAGERS[one.manager]().obstacles(one)
             files[one.file] = [name for name in MANAGERS[one.manager]().shared_with(one) if name not in own]
     return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
-
-
-def of_folder(found: Installation) -> list:
-    """Whether its folder can be looked at, as the owner of it."""
-    if not os.path.isdir(found.folder):
-        return [GONE_FOLDER % (found.name, found.folder, found.programs[0].file)]
-    return [] if owner_of(found.folder) else [NOBODYS_FOLDER % (found.folder, os.stat(found.folder).st_uid, found.user)]
 
 
 def of_database(found: Installation, address: Address | None, database: Database | None, wishes: Wishes) -> list:
