@@ -29,16 +29,18 @@ options:
   state:
     description:
       - V(found) looks, and changes nothing.
+      - V(roomy) fails where the new application's host has no room for what is moved.
       - V(read) returns the settings that are taken over, which are secrets.
       - V(moved) stops the old installation and archives its data.
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
-      - V(returned) starts the old installation again as it was.
+      - V(returned) starts the old installation again as it was. What others have changed since the move stays. A second time
+        changes nothing.
       - V(equal) compares what the new application has with the archive, on the new one's host.
       - V(served) asks the new application as a visitor of its host does.
       - V(packed) makes one file of all that V(absent) removes.
       - V(absent) removes what was moved, with its database and its database user.
     type: str
-    choices: [found, read, moved, settled, returned, equal, served, packed, absent]
+    choices: [found, roomy, read, moved, settled, returned, equal, served, packed, absent]
     default: found
   name:
     description: Name of the new application.
@@ -82,10 +84,14 @@ options:
     type: bool
     default: false
   archive:
-    description: The folder of the archive, with V(equal).
+    description: The folder of the archive, with V(equal), or the one that it comes to, with V(roomy).
     type: path
+  size:
+    description: How many bytes are moved, with V(roomy).
+    type: int
+    default: 0
   root:
-    description: The new application's folder, with V(equal).
+    description: The new application's folder, with V(equal) and V(roomy).
     type: path
     default: /
   domain:
@@ -130,7 +136,7 @@ notes:
 stage:
   description: How far an adoption has come; empty, V(begun), V(moved), V(served) or V(returned).
   type: str
-  returned: with O(state=found)
+  returned: with O(state=found), and if it fails
 managers:
   description: What runs its programs.
   type: list
@@ -145,6 +151,10 @@ databases:
   description: The names of its databases on this host's server.
   type: list
   elements: str
+  returned: with O(state=found)
+size:
+  description: About how many bytes are moved; 0 where something stands in the way.
+  type: int
   returned: with O(state=found)
 revision:
   description: The revision of its database.
@@ -180,10 +190,10 @@ seconds:
   type: float
   returned: with O(state=served)
 stays:
-  description: What is not removed, in words.
+  description: What is not removed, or not as it was before the move, in words.
   type: list
   elements: str
-  returned: with O(state=absent)
+  returned: with O(state=absent) and O(state=returned)
 """
 
 import platform
@@ -191,7 +201,13 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import (
+    check_rooms,
+    down,
+    give_back,
+    hand_over,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import settle as note_visitors
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
     AdoptionError,
     choose,
@@ -199,7 +215,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
@@ -210,6 +226,14 @@ INTERRUPTED = (
     "it anew."
 )
 GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
+NOTHING_LEFT = (
+    "There is nothing to remove: the old installation of %s was not moved from this host, or an earlier run with "
+    "-e flask_adopt=finish has removed it."
+)
+NOT_AGAIN = (
+    "The old installation of %s was started again by an earlier run, and %s does not run any more. Its files are where they "
+    "were: start it as you did before you had this collection, or move it anew by -e flask_adopt=start."
+)
 NOTHING = "There is nothing to start again: no old installation of %s was stopped on this host."
 
 
@@ -232,15 +256,21 @@ def look(module: AnsibleModule, store: Store) -> dict:
     """What there is; of one that was moved already, what remains."""
     if store.state.get("stage") == SERVED:
         lines = [GONE % module.params["name"], *Ending(store, module.params["name"]).found()]
-        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[])
+        return dict(stage=SERVED, lines=lines, obstacles=[], notes=[], managers=[], files=[], databases=[], revision=[], size=0)
     plan = plan_of(module, store)
     found, database = plan.installation, None if plan.obstacles else plan.database
     return dict(
         stage=store.state.get("stage", ""), lines=plan.lines, obstacles=plan.obstacles, notes=plan.notes,
         managers=sorted({one.manager for one in found.programs}),
         files=[one.file for one in found.programs] + [path for proxy, site in found.sites for path in proxy().files(site)],
+        size=0 if plan.obstacles else plan.size(),
         databases=[plan.address.name] if plan.address else [], revision=database.revision() if database else [],
     )
+
+
+def find_room(module: AnsibleModule, store: Store) -> dict:
+    check_rooms(*(module.params[key] for key in ("archive", "root", "size", "same_host")))
+    return {}
 
 
 def read(module: AnsibleModule, store: Store) -> dict:
@@ -266,16 +296,18 @@ def settle(module: AnsibleModule, store: Store) -> dict:
         raise AdoptionError(NOTHING % module.params["name"])
     changed = store.state["stage"] != SERVED
     if changed and not module.check_mode:
-        store.note(stage=SERVED)
+        note_visitors(store)
     return dict(changed=changed)
 
 
 def return_(module: AnsibleModule, store: Store) -> dict:
     if not store.state.get("programs"):
         raise AdoptionError(NOTHING % module.params["name"])
-    if not module.check_mode:
-        give_back(store)
-    return dict(changed=True)
+    if store.state["stage"] == RETURNED:  # the host's configuration has been others' since
+        if down(store):
+            raise AdoptionError(NOT_AGAIN % (module.params["name"], ", ".join(down(store))))
+        return dict(stays=[])
+    return dict(changed=True, stays=[] if module.check_mode else give_back(store))
 
 
 def compare(module: AnsibleModule, store: Store) -> dict:
@@ -290,19 +322,26 @@ def serve(module: AnsibleModule, store: Store) -> dict:
     return dict(seconds=round(time.time() - store.state["stopped"], 1) if "stopped" in store.state else 0)
 
 
+def ending_of(module: AnsibleModule, store: Store) -> Ending:
+    if not store.state:
+        raise AdoptionError(NOTHING_LEFT % module.params["name"])
+    return Ending(store, module.params["name"])
+
+
 def pack(module: AnsibleModule, store: Store) -> dict:
-    ending = Ending(store, module.params["name"])
+    ending = ending_of(module, store)
     return dict(lines=ending.found(), path="" if module.check_mode else ending.pack())
 
 
 def remove(module: AnsibleModule, store: Store) -> dict:
-    ending = Ending(store, module.params["name"])
+    ending = ending_of(module, store)
     lines = ending.found()
     return dict(changed=bool(lines), lines=lines, stays=[] if module.check_mode else ending.remove())
 
 
 STATES = dict(
-    found=look, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve, packed=pack, absent=remove,
+    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve,
+    packed=pack, absent=remove,
 )
 
 
@@ -317,19 +356,21 @@ def main() -> None:
             databases=dict(type="list", elements="str", default=[], no_log=True),
             same_host=dict(type="bool", default=False),
             archive=dict(type="path"),
+            size=dict(type="int", default=0),
             root=dict(type="path", default="/"),
             domain=dict(type="str", default="localhost"),
             url=dict(type="str", default="/"),
             accepted=dict(type="list", elements="int", default=[]),
             **texts,
         ),
-        required_if=[("state", "equal", ("archive",))],
+        required_if=[("state", "equal", ("archive",)), ("state", "roomy", ("archive",))],
         supports_check_mode=True,
     )
+    store = Store(module.params["name"])
     try:
-        result = STATES[module.params["state"]](module, Store(module.params["name"]))
+        result = STATES[module.params["state"]](module, store)
     except (AdoptionError, ProcessError, *PROBLEMS) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), stage=store.state.get("stage", ""))
     module.exit_json(**dict(dict(changed=False), **result))
 
 

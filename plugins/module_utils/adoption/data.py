@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import stat
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
@@ -35,7 +36,9 @@ class Data(NamedTuple):
 
 def find_data(folder: str, certificates: list) -> Data:
     """What there is beside the source; `certificates` are paths that are a site's, and no data."""
-    owner = pwd.getpwuid(os.stat(folder).st_uid).pw_name
+    owner = owner_of(folder)
+    if not owner:
+        return Data()
     try:
         top = git(folder, owner, "rev-parse", "--show-toplevel").strip()
     except CommandError:
@@ -50,6 +53,14 @@ def find_data(folder: str, certificates: list) -> Data:
     except CommandError:
         version = ""
     return found._replace(commit=git(folder, owner, "rev-parse", "HEAD").strip(), version=version, changed=tuple(changed))
+
+
+def owner_of(folder: str) -> str:
+    """The name of a folder's owner; empty if there is no such folder, or no such user."""
+    try:
+        return pwd.getpwuid(os.stat(folder).st_uid).pw_name if os.path.isdir(folder) else ""
+    except KeyError:
+        return ""
 
 
 def git(folder: str, owner: str, *words: str) -> str:
@@ -121,6 +132,13 @@ def count_files(folder: str, places: list, kept: list) -> dict:
                 size += 0 if is_database(full) else os.path.getsize(full)
         found[place] = [files, size]
     return found
+
+
+def size_of(folder: str, places: list) -> int:
+    """How many bytes the files of the places have, databases among them."""
+    paths = (os.path.join(path, name) for place in places for path, dummy, names in os.walk(os.path.join(folder, place))
+             for name in names)
+    return sum(about.st_size for about in map(os.lstat, paths) if stat.S_ISREG(about.st_mode))
 
 
 def is_companion(path: str) -> bool:

@@ -8,16 +8,16 @@ What is done is noted first, so that whatever was interrupted can be undone.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import time
 
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import configuration
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.archive import make_archive
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.folder import identity_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import check_room
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import run
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Was
@@ -26,15 +26,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign impor
 
 PATIENCE = 30  # seconds that a program has to end, or to start
 STILL_UP = "%s is still running %d s after it was stopped."
+BOTH = "%s. The old installation could not be started again: %s."
 NOT_UP = "%s was started, and does not run after %d s. Its log says why."
 
 
 def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bool) -> dict:
     """Stops the installation, and archives its data; what the archive says of itself, with the time of the stop."""
     found = plan.installation
-    size = plan.database.size() if plan.database else 0
     os.makedirs(store.folder, mode=0o700, exist_ok=True)
-    check_room(store.folder, size, "the archive")
+    check_room(store.folder, plan.size() * (1 if same_host else 2), "the archive")  # which travels as one file more
     about = dict(
         programs=[note_of(one) for one in found.programs],
         files=[path for one in found.programs for path in MANAGERS[one.manager]().files(one)],
@@ -52,31 +52,23 @@ def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bo
         stop(store, found.programs)
         manifest = make_archive(plan, name, settings, store.folder)
         for path in store.state["away"]:
-            put_away(store, path)
-    except BaseException:
-        give_back(store)
+            configuration.put_away(store, path)
+    except BaseException as error:
+        try:
+            give_back(store)
+        except Exception as second:
+            raise AdoptionError(BOTH % (str(error).rstrip("."), str(second).rstrip("."))) from error
         raise
     store.note(stage=MOVED, backup=manifest["backup"])
     return manifest
 
 
 def keep_configuration(store: Store, plan: Plan) -> None:
-    """Copies what this collection's roles are going to change, unless an earlier run has."""
+    """Copies what this collection's roles are going to change, and notes which units read it."""
     kinds = {MANAGERS[one.manager] for one in plan.installation.programs} | {proxy for proxy, dummy in plan.installation.sites}
     changed = sorted(path for kind in kinds for path in kind.changed)
-    if not os.path.isdir(store.path("before")):
-        shutil.rmtree(store.path("before.new"), ignore_errors=True)
-        os.makedirs(store.path("before.new"))
-        for path in filter(os.path.exists, changed):
-            copy_tree(path, store.path("before.new", path.lstrip("/")))
-        os.rename(store.path("before.new"), store.path("before"))
+    configuration.keep(store, changed)
     store.note(changed=changed, units=sorted(kind.unit for kind in kinds if kind.unit))
-
-
-def copy_tree(source: str, target: str) -> None:
-    """With owners and modes."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    run(["cp", "--archive", "--no-target-directory", source, target])
 
 
 def stop(store: Store, programs: tuple) -> None:
@@ -96,20 +88,19 @@ def wait_for(program: ForeignProgram, is_up: bool, problem: str) -> None:
         time.sleep(0.2)
 
 
-def put_away(store: Store, path: str) -> None:
-    """A site's file; the proxy reads it no more when it reads its configuration the next time."""
-    target = store.away(path)
-    if os.path.lexists(path):
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        shutil.move(path, target)
+def settle(store: Store) -> None:
+    """Notes that visitors have the new one, and what the roles have changed for that."""
+    store.note(stage=SERVED, after=configuration.digests(store) if store.state.get("same_host") else {})
 
 
 def give_back(store: Store) -> list:
-    """Starts the installation again, as it was; the units that had to be started anew for that."""
-    renewed = give_configuration_back(store) if store.state.get("same_host") else []
-    for path in store.state.get("away", []):
-        if os.path.lexists(store.away(path)) and not os.path.lexists(path):
-            shutil.move(store.away(path), path)
+    """Starts the installation again, as it was; in words, what stays as the new application needs it."""
+    stays = []
+    if store.state.get("same_host"):
+        folders, stays = configuration.give_back(store)
+        restart_units(store, folders)
+    else:
+        configuration.bring_sites_back(store)
     programs = programs_of(store)
     for one, was in programs:
         files = {path: store.away(path) for path in MANAGERS[one.manager]().files(one)}
@@ -117,52 +108,47 @@ def give_back(store: Store) -> list:
     for one, was in programs:
         if was.up:
             wait_for(one, True, NOT_UP)
-    store.note(stage=RETURNED)
     for kind in SITES:
         if store.state.get("same_host") and kind.unit in store.state.get("units", []):
             run(list(kind.test))
             run(["systemctl", "reload-or-restart", kind.unit])
-    return renewed
+    store.note(stage=RETURNED)
+    return stays
+
+
+def check_rooms(archive: str, root: str, size: int, same_host: bool) -> None:
+    """BackupError where the new application's host has no room for its data and the archive of that."""
+    needs = {}
+    for path, times in ((archive, 1 if same_host else 2), (root, 1)):  # an archive from elsewhere comes as one file more
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        needs.setdefault(os.stat(path).st_dev, [path, 0])[1] += times * size
+    for path, needed in needs.values():
+        check_room(path, needed, "the data that is moved")
+
+
+def down(store: Store) -> list:
+    """The names of the programs that ran before the move and don't now."""
+    return [one.name for one, was in programs_of(store) if was.up and not MANAGERS[one.manager]().is_up(one)]
+
+
+def restart_units(store: Store, folders: list) -> None:
+    """The units that read another configuration by then."""
+    if folders:
+        run(["systemctl", "daemon-reload"])
+    for unit in store.state.get("units", []):
+        if any(unit + ".d" in path for path in folders):
+            run(["systemctl", "restart", unit])
 
 
 def note_of(program: ForeignProgram) -> dict:
     """What is to be known of a program to start it again as it was."""
     manager = MANAGERS[program.manager]()
-    was = dict(up=manager.is_up(program), boots=manager.boots(program))
+    was = dict(up=manager.is_up(program), parts=manager.parts(program))
     return dict(was, name=program.name, manager=program.manager, file=program.file)
 
 
 def programs_of(store: Store) -> list:
     """The programs that were stopped, each with what it was like."""
     noted = store.state.get("programs", [])
-    return [(ForeignProgram(one["name"], one["manager"], one["file"], ""), Was(one["up"], one["boots"])) for one in noted]
-
-
-def give_configuration_back(store: Store) -> list:
-    """Brings the host's own configuration back; the units that read another one by then are started anew."""
-    if not os.path.isdir(store.path("before")):
-        return []
-    changed = [path for path in store.state.get("changed", []) if listing(path) != listing(store.before(path))]
-    for path in changed:
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.isdir(store.before(path)):
-            copy_tree(store.before(path), path)
-    if not changed:
-        return []
-    run(["systemctl", "daemon-reload"])
-    units = [unit for unit in store.state.get("units", []) if any(unit + ".d" in path for path in changed)]
-    for unit in units:
-        run(["systemctl", "restart", unit])
-    return units
-
-
-def listing(folder: str) -> dict:
-    """The files of a folder, with their content or target."""
-    found = {}
-    for path in glob.glob(os.path.join(glob.escape(folder), "**"), recursive=True):
-        if os.path.islink(path):
-            found[os.path.relpath(path, folder)] = os.readlink(path)
-        elif os.path.isfile(path):
-            with open(path, "rb") as file:
-                found[os.path.relpath(path, folder)] = file.read()
-    return found
+    return [(ForeignProgram(one["name"], one["manager"], one["file"], ""), Was(one["up"], one["parts"])) for one in noted]

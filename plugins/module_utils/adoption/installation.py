@@ -10,9 +10,9 @@ import pwd
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import LOCAL, Address, read_url
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import SERVER, ForeignProgram
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
@@ -38,6 +38,7 @@ class Installation(NamedTuple):
     user: str
     settings: dict
     sites: tuple = ()  # (a proxy's class, a site)
+    unread: tuple = ()  # in words, its files of settings that could not be read
 
     @property
     def name(self) -> str:
@@ -82,18 +83,29 @@ def find_installations() -> list:
     return [installation(servers, programs) for servers in found.values()]
 
 
+def read_settings(paths: list, user: str) -> tuple:
+    """What files say that belong to a user's application, and in words, which of them could not be read."""
+    settings, unread = {}, []
+    for path in paths:
+        try:
+            settings.update(read_dotenv(read_text(path, user)))
+        except UnreadableError as error:
+            unread.append(str(error))
+    return settings, unread
+
+
 def installation(servers: list, programs: list) -> Installation:
     """The installation of the programs that answer requests, with the others of its folder."""
     folder, user = servers[0].folder, servers[0].user
     others = [one for one in programs if folder and one.folder == folder and one not in servers]
-    settings = dict(read_dotenv(text_of(os.path.join(folder, ".env")))) if folder else {}
+    settings, unread = read_settings([os.path.join(folder, ".env")] if folder else [], user)
     for server in servers:
-        for path in server.environment_files:
-            settings.update(read_dotenv(text_of(path)))
-        settings.update(server.environment)
+        more, problems = read_settings(server.environment_files, user)
+        settings.update(more, **server.environment)
+        unread += problems
     places = [place for server in servers for place in server.binds()]
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
-    return Installation((*servers, *others), folder, user, settings, tuple(sites))
+    return Installation((*servers, *others), folder, user, settings, tuple(sites), tuple(dict.fromkeys(unread)))
 
 
 def is_own(program: ForeignProgram) -> bool:

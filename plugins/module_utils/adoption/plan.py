@@ -14,8 +14,14 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data impor
     count_files,
     find_data,
     is_inside,
+    owner_of,
+    size_of,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import BY_HAND, Installation
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
+    BY_HAND,
+    NOT_TAKEN,
+    Installation,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import NONE
@@ -32,6 +38,15 @@ NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
+GONE_FOLDER = "%s is to run in %s, which is no folder. Correct that in %s."
+NOBODYS_FOLDER = "%s belongs to the user %d, whom this host does not know. Give it to %s by chown."
+UNRESOLVED = (
+    "%s has %s from the environment of supervisor itself, which is not known here, and the new one would lack it. Write the "
+    "value into %s or .env, or set it in flask_env."
+)
+UNREAD = (
+    "%s. Its settings would be lost. Let it be a regular file below 1 MB that the user of the program can read."
+)
 SHARED_FILE = "%s also has %s, which is no part of this application and would end with it. Put that into a file of its own."
 SHARED_SITE = (
     "%s also leads to %s, which is no part of this application and would end with it. Put that into a file of its own; what "
@@ -70,8 +85,8 @@ UNSHARED = (
     "name it in flask_adopt_left_out to leave it."
 )
 LOOSE = (
-    "git does not know %s, which lies among the source. Commit it, move it to a folder of flask_shared_paths, or name it in "
-    "flask_adopt_left_out to leave it."
+    "git does not know %s, among the source. Commit what belongs to it, add a folder of data to flask_shared_paths to move it, "
+    "or name the folder in flask_adopt_left_out to leave it."
 )
 AMONG_SOURCE = (
     "%s lies among the source, where nothing can be written here. Let the application keep it in a folder of "
@@ -122,6 +137,10 @@ class Plan(NamedTuple):
         names = [key for key in self.installation.taken(list(wishes.own)) if key not in wishes.given]
         return {key: self.installation.settings[key] for key in names}
 
+    def size(self) -> int:
+        """About how many bytes are moved."""
+        return (self.database.size() if self.database else 0) + size_of(self.installation.folder, self.places)
+
 
 def make_plan(found: Installation, wishes: Wishes) -> Plan:
     """Looks at all of it, and changes nothing."""
@@ -165,13 +184,23 @@ def kept_files(folder: str, address: Address | None) -> list:
     return [name + end for end in ("", "-wal", "-shm", "-journal")]
 
 
+def of_folder(found: Installation) -> list:
+    """Whether its folder can be looked at, as the owner of it."""
+    if not os.path.isdir(found.folder):
+        return [GONE_FOLDER % (found.name, found.folder, found.programs[0].file)]
+    return [] if owner_of(found.folder) else [NOBODYS_FOLDER % (found.folder, os.stat(found.folder).st_uid, found.user)]
+
+
 def of_programs(found: Installation) -> list:
     """Whether it can be stopped, so that no boot starts it again."""
     problems = [NO_FOLDER % (one.name, one.file) for one in found.programs if not one.folder]
+    problems += [UNREAD % one for one in found.unread]
+    problems += of_folder(found) if found.folder else []
     problems += [NO_SERVICE % (one.name, one.folder) for one in found.programs if one.manager == BY_HAND]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:
+            problems += MANAGERS[one.manager]().obstacles(one)
             files[one.file] = [name for name in MANAGERS[one.manager]().shared_with(one) if name not in own]
     return problems + [SHARED_FILE % (path, " and ".join(names)) for path, names in files.items() if names]
 
@@ -224,12 +253,18 @@ def of_data(data: Data, address: Address | None, found: Installation, wishes: Wi
     others = [path for path in paths if not path.endswith("/") and not is_inside(path, folders)]
     problems = [UNSHARED % (folder, folder) for folder in folders]
     problems += [AMONG_SOURCE % path for path in others if path in data.databases]
-    return problems + [LOOSE % path for path in others if path not in data.databases and "/" in path]
+    loose = {}
+    for path in (path for path in others if path not in data.databases and "/" in path):
+        loose.setdefault(os.path.dirname(path), []).append(path)
+    return problems + [LOOSE % shown(names) for names in loose.values()]
 
 
 def of_settings(found: Installation, wishes: Wishes) -> list:
     lost = found.mail_server() and "MAIL_SERVER" in wishes.own and "MAIL_SERVER" not in wishes.given
-    return [MAIL % found.mail_server()] if lost else []
+    known = {*wishes.given, *wishes.own, *NOT_TAKEN}
+    unresolved = [(one, [name for name in one.unresolved if name not in known]) for one in found.programs]
+    problems = [UNRESOLVED % (one.name, ", ".join(names), one.file) for one, names in unresolved if names]
+    return problems + ([MAIL % found.mail_server()] if lost else [])
 
 
 def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:

@@ -19,6 +19,7 @@ class Store:
     """The folder of one application's adoption."""
 
     def __init__(self, name: str) -> None:
+        self.name = name  # of the new application
         self.folder = os.path.join(FOLDER, name)
         self.state = read_json(self.path("state.json")) or {}
 

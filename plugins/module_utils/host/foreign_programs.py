@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 
 SERVER = re.compile(r"(?:^|[\s/])(?:gunicorn\d*|uwsgi|waitress-serve|hypercorn|uvicorn|flask\s+(?:\S+\s+)*?run)(?=\s|$)")
 BIND = re.compile(r"(?:^|\s)(?:-b|--bind|--listen|--http|--http-socket|--socket|-s)(?:\s+|=)[\"']?([^\s\"']+)")
@@ -28,7 +28,7 @@ class Was(NamedTuple):
     """What a program was like before it was stopped."""
 
     up: bool = True
-    boots: bool = True  # whether the next boot would have started it
+    parts: dict = {}  # what its manager noted of each of its parts
 
 
 class ForeignProgram(NamedTuple):
@@ -43,6 +43,7 @@ class ForeignProgram(NamedTuple):
     environment: dict = {}  # that its manager gives it
     environment_files: tuple = ()
     listens: tuple = ()  # where its manager listens for it
+    unresolved: tuple = ()  # the variables whose values are known to its manager alone
 
     def is_server(self) -> bool:
         """Whether it is what answers requests, and not a worker beside that."""
@@ -54,11 +55,17 @@ class ForeignProgram(NamedTuple):
         for pattern, binds in ((INI, INI_BIND), (CONFIG, CONFIG_BIND)):
             named = pattern.search(self.command)
             if named and not found:
-                found = binds.findall(text_of(os.path.join(self.folder, named.group(1))))
+                found = binds.findall(self._read(named.group(1)))
         server = SERVER.search(self.command)
         if server and not found:
             found = [port for name, port in DEFAULT_PORTS.items() if name in server.group()]
         return [place for place in (self._place(one) for one in found) if place]
+
+    def _read(self, name: str) -> str:
+        try:
+            return read_text(os.path.join(self.folder, name), self.user)
+        except UnreadableError:  # so the program itself can't read where it should listen
+            return ""
 
     def _place(self, bind: str) -> str:
         port = PORT.search(bind)
@@ -107,6 +114,10 @@ class Foreigners:
         """The names of the others that are described in the same file, and would end with it."""
         return [one.name for one in self.programs() if one.file == program.file and one.name != program.name]
 
+    def obstacles(self, program: ForeignProgram) -> list:
+        """In words, why it could not be stopped and started again as it was, each with what to do."""
+        return []
+
     def files(self, program: ForeignProgram) -> list:
         """All files that describe it."""
         return [program.file]
@@ -115,9 +126,9 @@ class Foreigners:
         """Ends it, so that no boot starts it again. `put_away` says where each of its files goes that has to."""
         raise NotImplementedError
 
-    def boots(self, program: ForeignProgram) -> bool:
-        """Whether the next boot starts it."""
-        return True
+    def parts(self, program: ForeignProgram) -> dict:
+        """What is to be known of each of its parts to start it again as it was."""
+        return {}
 
     def start(self, program: ForeignProgram, put_away: dict, was: Was) -> None:
         """The opposite; what did not run then is not started."""

@@ -21,6 +21,11 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_progra
 from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 
 LINE = re.compile(r"^\s*(\w+)\s*=\s*(.*?)\s*$")
+# What starts a service, and the setting by which it names one that is not called as itself.
+STARTERS = {"socket": "Service", "timer": "Unit", "path": "Unit"}
+TEMPLATE = (
+    "%s is a template, of which there may be several instances. Write a unit of its own for each, start that, and look again."
+)
 PREFIX = re.compile(r"^[-@:+!]+")
 
 
@@ -62,16 +67,27 @@ class ForeignUnits(Foreigners):
         )
 
     def units(self, program: ForeignProgram) -> list:
-        """The service, and the socket that would start it."""
-        socket = program.file[:-len("service")] + "socket"
-        return [program.name] + ([os.path.basename(socket)] if os.path.exists(socket) else [])
+        """The service, and whatever would start it: sockets, timers and paths, whether by its name or by what they say."""
+        found = [program.name]
+        for kind, setting in STARTERS.items():
+            for path in sorted(glob.glob(UNITS + "*." + kind)):
+                named = read_unit(text_of(path)).get(setting) or [os.path.basename(path)[:-len(kind)] + "service"]
+                found += [os.path.basename(path)] if named[-1] == program.name and not os.path.islink(path) else []
+        return found
 
     def files(self, program: ForeignProgram) -> list:
         found = [UNITS + name for name in self.units(program)]
         return found + [path + ".d" for path in found if os.path.isdir(path + ".d")]
 
     def is_up(self, program: ForeignProgram) -> bool:
-        return any(self._says("is-active", name) in ("active", "activating") for name in self.units(program))
+        """A job that ends by itself is as its timer."""
+        return any(self._is_active(name) for name in self.units(program) if not self._is_job(program, name))
+
+    def _is_active(self, name: str) -> bool:
+        return self._says("is-active", name) in ("active", "activating")
+
+    def _is_job(self, program: ForeignProgram, name: str) -> bool:
+        return name == program.name and (read_unit(text_of(program.file)).get("Type") or [""])[-1] == "oneshot"
 
     def _says(self, verb: str, name: str) -> str:
         try:
@@ -82,15 +98,24 @@ class ForeignUnits(Foreigners):
     def shared_with(self, program: ForeignProgram) -> list:
         return []
 
+    def obstacles(self, program: ForeignProgram) -> list:
+        return [TEMPLATE % program.name] if "@." in program.name else []
+
     def stop(self, program: ForeignProgram, put_away: dict) -> None:
-        """The socket first, or it would start the service again."""
+        """What starts the service first, or it would start again."""
         run(["systemctl", "disable", "--now", *reversed(self.units(program))])
 
-    def boots(self, program: ForeignProgram) -> bool:
-        return any(self._says("is-enabled", name) == "enabled" for name in self.units(program))
+    def parts(self, program: ForeignProgram) -> dict:
+        """Of each unit, whether it is to be started, and whether a boot does so."""
+        return {
+            name: [self._is_active(name) and not self._is_job(program, name), self._says("is-enabled", name) == "enabled"]
+            for name in self.units(program)
+        }
 
     def start(self, program: ForeignProgram, put_away: dict, was: Was) -> None:
-        if was.boots:
-            run(["systemctl", "enable", *self.units(program)])
-        if was.up:
-            run(["systemctl", "start", *reversed(self.units(program))])
+        enabled = [name for name, (dummy, boots) in was.parts.items() if boots]
+        active = [name for name, (is_active, dummy) in was.parts.items() if is_active]
+        if enabled:
+            run(["systemctl", "enable", *enabled])
+        if active:
+            run(["systemctl", "start", *reversed(active)])

@@ -36,3 +36,11 @@ class ForeignSites:
     def files(self, site: ForeignSite) -> list:
         """All files that make it a site."""
         return [site.path]
+
+    def paths_of(self, app: str) -> list:
+        """The files and folders that this collection makes for one of its applications alone."""
+        raise NotImplementedError
+
+    def enabled(self, app: str) -> list:
+        """Those of them without which the application is not served."""
+        raise NotImplementedError

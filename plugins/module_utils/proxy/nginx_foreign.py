@@ -11,7 +11,14 @@ import re
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
-from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx import FOLDER, OWN_FILES, SERVER_NAME, SITES
+from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx import (
+    AVAILABLE,
+    FOLDER,
+    OWN_FILES,
+    OWN_FOLDER,
+    SERVER_NAME,
+    SITES,
+)
 
 # A text in quotes, a comment, a variable, or a sign that ends something.
 TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?<!\S)#[^\n]*|\$\{\w+\}|[{};]", re.S)
@@ -108,3 +115,9 @@ class NginxForeignSites(ForeignSites):
 
     def files(self, site: ForeignSite) -> list:
         return list(dict.fromkeys([site.path, os.path.realpath(site.path)]))
+
+    def paths_of(self, app: str) -> list:
+        return [*self.enabled(app), AVAILABLE + app, OWN_FOLDER + app]
+
+    def enabled(self, app: str) -> list:
+        return [FOLDER + "/sites-enabled/" + app]

@@ -97,6 +97,15 @@ def test_settings_come_from_the_dotenv_file_and_the_program_wins(folder, monkeyp
     assert found.taken(["DATABASE_URL", *MAIL]) == ["SECRET_KEY", "MS_TRANSLATOR_KEY"]
 
 
+def test_a_pipe_in_place_of_the_settings_stands_in_the_way(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    (folder / ".env").unlink()
+    os.mkfifo(folder / ".env")
+    found = installation([program(folder)], [])
+    assert found.settings == {} and found.unread
+    assert [one for one in make_plan(found, WISHES).obstacles if "it is no regular file. Its settings would be lost" in one]
+
+
 @pytest.mark.parametrize("settings, key, address", [
     ({"DATABASE_URL": "mysql+pymysql://microblog:pw@localhost:3306/microblog"}, "DATABASE_URL", ("mysql", "microblog")),
     ({"DATABASE_URL": "postgres://u:p@localhost/x"}, "DATABASE_URL", ("postgresql", "x")),
@@ -203,6 +212,36 @@ def test_mail_that_the_inventory_knows_of_stands_in_nobodys_way(found):
     found = found._replace(settings={"MAIL_SERVER": "smtp.example.com"})
     for wishes in (WISHES._replace(own=("DATABASE_URL",)), WISHES._replace(given=MAIL)):
         assert not [one for one in make_plan(found, wishes).obstacles if "mail" in one]
+
+
+def test_loose_files_of_a_folder_are_one_obstacle(found, folder):
+    for number in range(9):
+        (folder / ("app/static/%d.png" % number)).write_text("x")
+    said = [one for one in make_plan(found, WISHES).obstacles if "app/static/0.png" in one]
+    assert len(said) == 1 and "app/static/5.png and 3 more, among the source" in said[0]
+    assert "add a folder of data to flask_shared_paths" in said[0]
+
+
+def test_a_folder_that_is_not_there_stands_in_the_way(tmp_path):
+    gone = str(tmp_path / "gone")
+    obstacles = make_plan(Installation((program(gone, manager="x"),), gone, "ana", {}), WISHES._replace(database="none")).obstacles
+    assert obstacles == ["microblog is to run in %s, which is no folder. Correct that in /etc/microblog.conf." % gone]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a file away")
+def test_a_folder_of_nobodys_stands_in_the_way(found, folder):
+    os.chown(folder, 54321, 54321)
+    obstacles = make_plan(found, WISHES._replace(database="none")).obstacles
+    assert "%s belongs to the user 54321, whom this host does not know. Give it to %s by chown." % (folder, found.user) in obstacles
+
+
+def test_a_setting_that_its_manager_alone_knows_stands_in_the_way(found, folder):
+    unknown = program(folder, unresolved=("SECRET_KEY", "PATH"))
+    found = found._replace(programs=(unknown,))
+    (said,) = [one for one in make_plan(found, WISHES).obstacles if "environment of supervisor itself" in one]
+    assert said.startswith("microblog has SECRET_KEY from") and "set it in flask_env" in said
+    given = make_plan(found, WISHES._replace(given=("SECRET_KEY",))).obstacles
+    assert not [one for one in given if "supervisor itself" in one]
 
 
 def test_a_program_that_nobody_would_start_again_is_not_stopped(folder):

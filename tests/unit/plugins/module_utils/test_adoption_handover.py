@@ -15,16 +15,23 @@ import tarfile
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import configuration
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import ending as ending_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import folder as folder_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import handover, in_use
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.ending import Ending
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import give_back, hand_over
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.handover import (
+    give_back,
+    hand_over,
+    settle,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError, Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Foreigners
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite, ForeignSites
 
@@ -76,11 +83,16 @@ class Host:
         sites = ((Sites, ForeignSite(str(self.site))),)
         found = Installation(self.programs, str(self.folder), getpass.getuser(), {"SECRET_KEY": "a"}, sites)
         self.plan = Plan(found, Data(), None, None, ["uploads"], [], [], [], [])
+        Sites.paths_of = lambda self, app: [str(host.proxy / app), str(host.proxy / "apps" / app)]
+        Sites.enabled = lambda self, app: [str(host.proxy / app)]
+        self.proxy, self.refuses = top / "etc/proxy", False
         run = handover.run
         monkeypatch.setattr(store_module, "FOLDER", str(top / "store"))
-        monkeypatch.setattr(handover, "run", lambda argv: self.told.append(" ".join(argv)) if argv[0] != "cp" else run(argv))
+        for module in (handover, configuration):
+            monkeypatch.setattr(module, "run", lambda argv: self.tell(argv) if argv[0] != "cp" else run(argv))
         monkeypatch.setattr(handover, "MANAGERS", {"manager": Manager})
         monkeypatch.setattr(handover, "SITES", (Sites,))
+        monkeypatch.setattr(configuration, "SITES", (Sites,))
         monkeypatch.setattr(ending_module, "SITES", ())
         monkeypatch.setattr(in_use, "ROOT", str(top / "srv"))
         monkeypatch.setattr(in_use, "find_installations", lambda: self.others)
@@ -89,6 +101,19 @@ class Host:
         monkeypatch.setattr(folder_module, "MANAGERS", {"manager": Manager})
         monkeypatch.setattr(folder_module, "SITES", (Sites,))
         self.store = Store("blog")
+
+    def tell(self, argv):
+        self.told.append(" ".join(argv))
+        if self.refuses and argv == ["proxy", "-t"]:
+            raise CommandError("no such certificate.")
+
+    def serve(self):
+        """The move, what the roles write, and the visitors."""
+        self.move()
+        (self.proxy / "apps/blog").mkdir(parents=True)
+        for name in ("proxy.conf", "blog", "apps/blog/headers.conf"):
+            (self.proxy / name).write_text("new")
+        settle(self.store)
 
     def move(self):
         return hand_over(self.plan, self.store, "blog", {"SECRET_KEY": "a"}, True)
@@ -111,12 +136,36 @@ def test_it_is_stopped_and_archived_as_a_backup_of_the_new_application(host):
     assert os.stat(archive).st_mode & 0o77 == 0 and manifest["backup"] == os.path.basename(archive)
 
 
+@pytest.mark.parametrize("same_host, needed", [(True, 3000), (False, 6000)])
+def test_the_folders_need_room_and_a_file_that_travels_as_well(host, monkeypatch, same_host, needed):
+    (host.folder / "uploads/cat.jpg").write_bytes(b"x" * 3000)
+    (host.folder / "uploads/link").symlink_to("/proc/kcore")
+    asked = []
+
+    def check_room(folder, size, what):
+        asked.append((folder, size))
+        raise BackupError("no room")
+
+    monkeypatch.setattr(handover, "check_room", check_room)
+    with pytest.raises(BackupError):
+        hand_over(host.plan, host.store, "blog", {}, same_host)
+    assert asked == [(host.store.folder, needed)] and host.up == {"web"} and host.store.state == {}
+
+
 def test_what_fails_starts_it_again(host, monkeypatch):
     monkeypatch.setattr(handover, "make_archive", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no room")))
     with pytest.raises(AdoptionError, match="no room"):
         host.move()
     assert host.up == {"web"} and host.site.exists() and os.path.exists(host.programs[1].file)
     assert host.store.state["stage"] == "returned"
+
+
+def test_what_fails_is_said_also_if_it_does_not_start_again(host, monkeypatch):
+    monkeypatch.setattr(handover, "make_archive", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no room.")))
+    monkeypatch.setattr(handover, "give_back", lambda *arguments: (_ for _ in ()).throw(AdoptionError("no supervisor.")))
+    with pytest.raises(AdoptionError, match="no room. The old installation could not be started again: no supervisor"):
+        host.move()
+    assert host.store.state["stage"] == "begun"
 
 
 def test_it_is_started_again_with_the_configuration_that_it_had(host):
@@ -129,6 +178,48 @@ def test_it_is_started_again_with_the_configuration_that_it_had(host):
     assert (host.configuration.parent / "proxy/proxy.conf").read_text() == "old"
     assert "systemctl restart manager.service" in host.told and "systemctl reload-or-restart proxy.service" in host.told
     assert "systemctl restart proxy.service" not in host.told
+
+
+def test_what_nobody_else_has_changed_since_is_as_it_was(host):
+    host.serve()
+    (host.proxy / "blog").write_text("with a certificate")
+    assert give_back(host.store) == []
+    assert sorted(os.listdir(host.proxy)) == ["proxy.conf"] and (host.proxy / "proxy.conf").read_text() == "old"
+    assert host.site.exists() and host.up == {"web"} and host.store.state["stage"] == "returned"
+
+
+def test_sites_of_others_that_came_since_stay_with_what_they_need(host):
+    host.serve()
+    (host.proxy / "shop").write_text("shop")
+    (said,) = give_back(host.store)
+    assert "1 files were changed since the move, such as shop" in said
+    assert (host.proxy / "shop").exists() and (host.proxy / "proxy.conf").read_text() == "new"
+    assert not (host.proxy / "blog").exists() and host.site.exists() and host.up == {"web"}
+
+
+def test_what_is_replaced_is_kept(host):
+    host.move()
+    (host.proxy / "hand.conf").write_text("edited")
+    give_back(host.store)
+    assert not (host.proxy / "hand.conf").exists()
+    (kept,) = [name for name in os.listdir(host.store.folder) if name.startswith("replaced-")]
+    with open(host.store.path(kept, str(host.proxy).lstrip("/"), "hand.conf")) as file:
+        assert file.read() == "edited"
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_configuration_that_the_proxy_refuses_changes_nothing(host, others):
+    host.serve()
+    if others:
+        (host.proxy / "shop").write_text("shop")
+    before, host.refuses = configuration.listing(str(host.proxy)), True
+    with pytest.raises(AdoptionError, match="no such certificate. Nothing was changed"):
+        give_back(host.store)
+    assert configuration.listing(str(host.proxy)) == before and not host.site.exists()
+    assert host.up == set() and host.store.state["stage"] == SERVED
+    host.refuses = False
+    give_back(host.store)
+    assert host.site.exists() and host.up == {"web"}
 
 
 def test_another_move_archives_what_came_since(host):

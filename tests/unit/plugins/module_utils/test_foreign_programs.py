@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign_units
-from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import split_pairs
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import Was, split_pairs
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_units import ForeignUnits, read_unit
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import read_programs
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_foreign
@@ -69,6 +69,14 @@ def test_a_worker_is_no_server_and_its_environment_is_read_as_its_manager_does()
     assert program.environment == {"REDIS_URL": "redis://:p%40ss@localhost/0", "LANG": "C.UTF-8", "EMPTY": ""}
 
 
+def test_what_supervisor_alone_knows_is_not_taken_for_empty():
+    text = MEGA_TUTORIAL + "environment=SECRET_KEY=\"%(ENV_KEY)s\",A='1',NAME=%(program_name)s\n"
+    (program,) = read_programs("/x.conf", text)
+    assert program.environment == {"A": "1", "NAME": "microblog"} and program.unresolved == ("SECRET_KEY",)
+    (program,) = read_programs("/x.conf", text.replace("directory=/home/ubuntu", "directory=%(ENV_HOME)s"))
+    assert program.folder == "%(ENV_HOME)s/microblog"
+
+
 def test_a_file_has_several_programs_and_groups_are_none():
     text = MEGA_TUTORIAL + TASKS + "[group:all]\nprograms=microblog,microblog-tasks\n"
     assert [one.name for one in read_programs("/x.conf", text)] == ["microblog", "microblog-tasks"]
@@ -113,6 +121,53 @@ def test_digitaloceans_unit(tmp_path, monkeypatch):
     assert program.environment_files == ("/etc/default/myproject",)
     assert program.listens == ("/run/x.sock",)
     assert ForeignUnits().units(program) == ["myproject.service", "myproject.socket"]
+
+
+@pytest.fixture
+def units(tmp_path, monkeypatch):
+    """A server, and a job of the same folder that a timer by another name starts; what systemctl is told."""
+    monkeypatch.setattr(foreign_units, "UNITS", str(tmp_path) + "/")
+    (tmp_path / "web.service").write_text("[Service]\nWorkingDirectory=/x\nExecStart=/x/venv/bin/gunicorn x\n")
+    (tmp_path / "web.socket").write_text("[Socket]\nListenStream=/run/x.sock\n")
+    (tmp_path / "mails.service").write_text("[Service]\nType=oneshot\nWorkingDirectory=/x\nExecStart=/x/venv/bin/flask mails\n")
+    (tmp_path / "hourly.timer").write_text("[Timer]\nOnCalendar=hourly\nUnit=mails.service\n")
+    (tmp_path / "web.path").write_text("[Path]\nPathChanged=/y\nUnit=other.service\n")
+    state = {"active": {"web.service", "hourly.timer", "mails.service"}, "enabled": {"web.socket", "hourly.timer"}}
+    told = []
+
+    def run(argv):
+        verb, name = argv[1], argv[-1]
+        if not verb.startswith("is-"):
+            told.append(" ".join(argv[1:]))
+            return b""
+        return ("%s\n" % (verb[3:] if name in state[verb[3:]] else "no")).encode()
+
+    monkeypatch.setattr(foreign_units, "run", run)
+    return {one.name: one for one in ForeignUnits().programs()}, state, told
+
+
+def test_what_would_start_a_stopped_service_is_stopped_with_it(units):
+    programs, dummy, told = units
+    for program in programs.values():
+        ForeignUnits().stop(program, {})
+    assert told == ["disable --now hourly.timer mails.service", "disable --now web.socket web.service"]
+    assert [path.rpartition("/")[2] for path in ForeignUnits().files(programs["mails.service"])] == ["mails.service", "hourly.timer"]
+
+
+def test_each_unit_is_started_again_as_it_was_and_no_job_runs_for_that(units):
+    programs, state, told = units
+    for program in programs.values():
+        assert ForeignUnits().is_up(program)
+        ForeignUnits().start(program, {}, Was(True, ForeignUnits().parts(program)))
+    assert told == ["enable hourly.timer", "start hourly.timer", "enable web.socket", "start web.service"]
+    state["active"].discard("hourly.timer")
+    assert not ForeignUnits().is_up(programs["mails.service"])
+
+
+def test_a_template_stands_in_the_way(units):
+    program = units[0]["web.service"]._replace(name="web@.service")
+    assert "Write a unit of its own for each" in ForeignUnits().obstacles(program)[0]
+    assert ForeignUnits().obstacles(units[0]["web.service"]) == []
 
 
 def test_a_drop_in_wins_over_the_unit(tmp_path, monkeypatch):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import getpass
 import json
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import Store
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import RESERVE
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 from ansible_collections.selfhost.flask.plugins.modules import flask_adoption
 
@@ -84,7 +86,30 @@ def test_visitors_are_noted_once(adopt):
 
 
 @pytest.mark.parametrize("state, said", [
-    ("returned", "nothing to start again"), ("absent", "was not moved"), ("packed", "was not moved"),
+    ("returned", "nothing to start again"),
+    ("absent", "an earlier run with -e flask_adopt=finish has removed it"),
+    ("packed", "was not moved from this host, or"),
 ])
 def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said):
     assert said in adopt(state)["msg"]
+
+
+@pytest.mark.parametrize("same_host, megabytes", [(True, 4), (False, 6)])
+def test_the_new_host_has_room_for_the_archive_and_the_data(adopt, tmp_path, monkeypatch, same_host, megabytes):
+    given = dict(archive=str(tmp_path / "none/backups"), root=str(tmp_path / "srv"), size=2 << 20, same_host=same_host)
+    assert adopt("roomy", **given)["changed"] is False
+    usage = SimpleNamespace(free=(megabytes << 20) + RESERVE - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    assert "needs %d MB. Make room" % (megabytes + 100) in adopt("roomy", **given)["msg"]
+    usage.free += 1
+    assert "failed" not in adopt("roomy", **given)
+
+
+def test_what_was_started_again_is_left_alone(adopt, monkeypatch):
+    programs = [dict(name="web", manager="systemd", file="/nowhere/web.service", up=True, parts={})]
+    Store("blog").note(stage="returned", programs=programs, **NOTED)
+    monkeypatch.setattr(flask_adoption, "give_back", lambda *about: pytest.fail("it gave back what others have since"))
+    monkeypatch.setattr(flask_adoption, "down", lambda store: [])
+    assert adopt("returned")["changed"] is False
+    monkeypatch.setattr(flask_adoption, "down", lambda store: ["web"])
+    assert "web does not run any more" in adopt("returned")["msg"]

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 The selfhost.flask developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the inventory of a new application must not say while an old one is moved to it."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from deployments import ROLES
+
+AUTH = {"flask_basic_auth": {"ana": "x"}}
+
+
+@pytest.mark.parametrize("given, words", [
+    ({}, ""),
+    ({"flask_web_server": "none"}, "flask_web_server is none"),
+    (AUTH, "flask_basic_auth closes /, by which"),
+    ({**AUTH, "flask_health_url": "/?a=1"}, "flask_basic_auth closes /, by which"),
+    ({**AUTH, "flask_health_url": "/in/", "flask_login_urls": ["/in"]}, "flask_basic_auth closes /in/, by which"),
+    ({**AUTH, "flask_health_url": "/healthz?a=1"}, ""),
+    ({**AUTH, "flask_health_status": [200, 401]}, ""),
+])
+def test_what_keeps_this_host_from_an_answer_is_refused_before_anything_stops(given, words, evaluate):
+    said = evaluate("adoption", "__adoption_obstacles", **{"__adoption": {"obstacles": ["x."]}, **given})
+    assert said[0] == "x." and len(said) == (2 if words else 1) and words in said[-1]
+    assert evaluate("adoption", "__adoption_obstacles", **{"__adoption": {"skipped": True}, **given}) == said[1:]
+
+
+def tasks_below(value):
+    if isinstance(value, list):
+        for one in value:
+            yield from tasks_below(one)
+    elif isinstance(value, dict):
+        yield value
+        for key in ("block", "rescue", "always"):
+            yield from tasks_below(value.get(key))
+
+
+def test_files_of_any_size_are_fetched_without_the_memory_for_them():
+    """With become, the action fetch reads the whole file by slurp."""
+    tasks = [one for path in (ROLES / "adoption/tasks").glob("*.yml") for one in tasks_below(yaml.safe_load(path.read_text()))]
+    assert [one.get("become") for one in tasks if "ansible.builtin.fetch" in one] == [False]
