@@ -48,7 +48,8 @@ def make_archive(plan: Plan, name: str, settings: dict, folder: str) -> dict:
         about = dict(format=backups.FORMAT, name=name, backup=backup, reason=REASON, release="", version=plan.data.version)
         about.update(commit=plan.data.commit, time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), missing=[], notes=[])
         about["database"] = dump(plan, os.path.join(temporary, backups.DATABASE))
-        about.update(external=bool(plan.external), places=plan.places, unpacked=pack(plan, os.path.join(temporary, backups.SHARED)))
+        about.update(external=bool(plan.external), places=plan.places)
+        about.update(unpacked=pack(plan, os.path.join(temporary, backups.SHARED)))
         write_file(os.path.join(temporary, backups.SETTINGS), edit("", settings, []).encode("utf-8", "surrogateescape"), 0o600)
         names = sorted(os.listdir(temporary))
         about["files"] = {one: backups.described(os.path.join(temporary, one)) for one in names}

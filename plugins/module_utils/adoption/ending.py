@@ -34,6 +34,7 @@ NOT_MOVED = (
 )
 FOLDER = "the folder %s, %s. Once you are sure, remove it: sudo rm -r -- %s"
 FILE = "the file %s, which somebody else than root could exchange. Remove it: sudo rm -- %s"
+SQLITE = "%s, which is not in its folder. If nothing needs it, remove it: sudo rm -- %s"
 NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
 SHARED = "%s, which %s may use. If nothing does, remove it: %s"
 SERVERS_OWN = "the database user %(name)s, who is the server's own, and no application's"
@@ -70,6 +71,9 @@ class Ending:
         if os.path.isdir(folder) and not self.folder():
             stays.append(FOLDER % (folder, self.why_folder_stays(), shlex.quote(folder)))
         stays += [FILE % (path, shlex.quote(path)) for path in self.described() if not is_safe(path) and not is_in(path, folder)]
+        is_file = self.address is not None and self.address.kind == "sqlite" and os.path.lexists(self.address.name)
+        if is_file and not is_in(self.address.name, folder):
+            stays.append(SQLITE % (self.address.in_words(), shlex.quote(self.address.name)))
         stays += [NOT_MOVED_DATA % self.state["external"]] if self.state.get("external") else []
         if self.users:
             command = DRIVERS[self.address.kind](self.address.name).by_hand()
@@ -95,9 +99,10 @@ class Ending:
         return reason_to_stay(self.state["folder"], self.state.get("identity"), self.state["files"] + self.state["sites"])
 
     def found(self) -> list:
-        """In words."""
+        """What would be removed, and what would stay, in words."""
         database = self.database()
-        said = ["file %s" % path for path in self.files()]
+        said = ["stays: " + one for one in self.stays()]
+        said += ["file %s" % path for path in self.files()]
         said += ["folder %s" % self.folder()] if self.folder() else []
         return said + ([self.address.in_words() + (" and its user" if self.account(database) else "")] if database else [])
 

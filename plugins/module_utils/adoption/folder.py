@@ -79,8 +79,9 @@ def users_of(path: str, own: list) -> list:
 
 
 def names(site: in_use.Site, path: str) -> bool:
-    """Whether a setting of an application has a path in a folder."""
-    return any(path + os.sep in value + os.sep for value in in_use.settings_of(site))
+    """Whether a setting of an application has a path in a folder, or a database of its is a file there."""
+    files = [one.name for one in in_use.databases_of(site) if one.kind == "sqlite"]
+    return any(path + os.sep in value + os.sep for value in in_use.settings_of(site)) or any(is_in(one, path) for one in files)
 
 
 def processes_in(path: str) -> list:

@@ -72,8 +72,8 @@ SHUT_OUT = (
 )
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
 SAME_DATABASE = (
-    "The new one would have its data in %s itself, which ends with the old one. Let it have one of its own: change the name in the "
-    "inventory. Or set flask_database to external: then nothing is moved, and the database stays."
+    "The new one would have its data in %s itself, which ends with the old one. Let it have one of its own: change the name in "
+    "the inventory. Or set flask_database to external: then nothing is moved, and the database stays."
 )
 UNSAFE = "The setting %s names a database or a user with signs that are not safe: %s Give it another name there first."
 OTHER_KEY = (

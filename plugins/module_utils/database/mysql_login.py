@@ -23,7 +23,8 @@ THERE = "User = '{name}' AND Host = 'localhost' AND EXISTS (SELECT 1 FROM inform
 # Of an account: its rights on everything, on databases, and on parts of them; and what runs in its name.
 RIGHTS = "SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type <> 'USAGE' AND " \
     "grantee = '''{name}''@''localhost'''; SELECT COUNT(*) FROM db WHERE " + THERE % "LIKE"
-RIGHTS += "".join("; SELECT COUNT(*) FROM %s WHERE %s" % (table, THERE % "=") for table in ("tables_priv", "columns_priv", "procs_priv"))
+PARTS = ("tables_priv", "columns_priv", "procs_priv")
+RIGHTS += "".join("; SELECT COUNT(*) FROM %s WHERE %s" % (table, THERE % "=") for table in PARTS)
 RIGHTS += "".join(
     "; SELECT COUNT(*) FROM information_schema.%s WHERE definer = '{name}@localhost'" % table
     for table in ("views", "routines", "triggers", "events")

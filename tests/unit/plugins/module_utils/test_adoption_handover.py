@@ -390,7 +390,8 @@ def test_the_database_of_another_installation_by_hand_is_never_removed(host, mys
 
 def test_an_external_database_stays(host, mysql):
     host.plan = host.plan._replace(external="the MySQL database microblog")
-    assert served(host).remove() == ["its data in the MySQL database microblog, which flask_database: external leaves where it is"]
+    said = "its data in the MySQL database microblog, which flask_database: external leaves where it is"
+    assert served(host).remove() == [said]
     assert mysql == []
 
 
@@ -414,3 +415,19 @@ def test_an_account_that_has_other_rights_stays_with_the_command_that_removes_it
     monkeypatch.setattr(ending_module.DRIVERS["mysql"].login, "has_rights", lambda self: True)
     stays, = served(host, address=MICROBLOG).remove()
     assert "may have rights on more" in stays and "DROP USER" in stays and mysql == ["database microblog"]
+
+
+def test_a_sqlite_file_beside_the_folder_stays_and_is_said(host, tmp_path):
+    address = ["sqlite", str(tmp_path / "app.db"), "", 0, "", ""]
+    (tmp_path / "app.db").write_text("")
+    ending = served(host, address=address)
+    assert ending.found()[0].startswith("stays: the SQLite file")
+    stays, = ending.remove()
+    assert "app.db, which is not in its folder" in stays and stays.endswith("sudo rm -- %s" % address[1])
+
+
+def test_a_folder_with_the_file_that_an_application_has_its_data_in_stays(host, tmp_path, monkeypatch):
+    (tmp_path / "srv/blog/deployment").mkdir(parents=True)
+    said = {"databases": [{"kind": "sqlite", "name": str(host.folder / "app.db")}]}
+    monkeypatch.setattr(in_use.data, "application", lambda site: said)
+    assert "blog may use" in served(host).remove()[0] and host.folder.exists()
