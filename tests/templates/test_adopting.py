@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from deployments import ROLES
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from deployments import ROLES, variables_of
 
 AUTH = {"flask_basic_auth": {"ana": "x"}}
 
@@ -41,3 +43,17 @@ def test_files_of_any_size_are_fetched_without_the_memory_for_them():
     """With become, the action fetch reads the whole file by slurp."""
     tasks = [one for path in (ROLES / "adoption/tasks").glob("*.yml") for one in tasks_below(yaml.safe_load(path.read_text()))]
     assert [one.get("become") for one in tasks if "ansible.builtin.fetch" in one] == [False]
+
+
+@pytest.mark.parametrize("moved, words", [
+    (None, "x. The old installation was started again and serves as before."),
+    ({"failed": True, "stage": "returned"}, "x. The old installation was started again and serves as before."),
+    ({"failed": True, "stage": "begun"}, "x. Nobody serves. Put that right, and start the old installation by -e flask_adopt=back."),
+])
+def test_what_could_not_be_started_again_is_not_said_to_serve(moved, words):
+    (*_, task) = yaml.safe_load((ROLES / "adoption/tasks/go_on.yml").read_text())
+    given = {"__adoption_problem": "x."} | ({"__adoption_moved": moved} if moved else {})
+    said = Templar(DataLoader(), variables_of("adoption", "usual", **given)).template(
+        trust_as_template(task["ansible.builtin.fail"]["msg"])
+    )
+    assert " ".join(said.split()).startswith(words)

@@ -41,8 +41,8 @@ NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %
 GONE_FOLDER = "%s is to run in %s, which is no folder. Correct that in %s."
 NOBODYS_FOLDER = "%s belongs to the user %d, whom this host does not know. Give it to %s by chown."
 UNRESOLVED = (
-    "%s has %s from the environment of supervisor itself, which is not known here, and the new one would lack it. Write the "
-    "value into %s or .env, or set it in flask_env."
+    "%s has %s from the environment of %s itself, which is not known here, and the new one would lack it. Write the value into "
+    "%s or .env, or set it in flask_env."
 )
 UNREAD = (
     "%s. Its settings would be lost. Let it be a regular file below 1 MB that the user of the program can read."
@@ -263,7 +263,7 @@ def of_settings(found: Installation, wishes: Wishes) -> list:
     lost = found.mail_server() and "MAIL_SERVER" in wishes.own and "MAIL_SERVER" not in wishes.given
     known = {*wishes.given, *wishes.own, *NOT_TAKEN}
     unresolved = [(one, [name for name in one.unresolved if name not in known]) for one in found.programs]
-    problems = [UNRESOLVED % (one.name, ", ".join(names), one.file) for one, names in unresolved if names]
+    problems = [UNRESOLVED % (one.name, ", ".join(names), one.manager, one.file) for one, names in unresolved if names]
     return problems + ([MAIL % found.mail_server()] if lost else [])
 
 
