@@ -18,7 +18,7 @@ TOYS = ROLES.parent / "tests/parts"
 JOBS = {"flask_jobs": [{"name": "clean", "schedule": "daily", "command": "true"}]}
 DEPLOYED = ["usual", "nasty"]
 UNITS = "/etc/systemd/system/"
-ON_THE_CONTROLLER = ("__backup_target", "__adoption_target", "__adoption_local")
+ON_THE_CONTROLLER = ("__backup_target", "__adoption_target", "__adoption_local", "__adoption_dest")
 FILES = [path for folder in ("tasks", "vars") for path in ROLES.glob("*/%s/*.yml" % folder)]
 
 

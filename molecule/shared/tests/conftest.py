@@ -62,3 +62,9 @@ def mail_to() -> Callable[[str], str]:
         return next((text for text in messages if f"\nTo: {recipient}" in text), None)
 
     return lambda recipient: wait_for(lambda: find(recipient), f"mail to {recipient}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When the application is removed, nothing is left for others to look at."""
+    items.sort(key=lambda item: "removed" in item.path.parts)
