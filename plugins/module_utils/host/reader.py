@@ -28,6 +28,6 @@ def main() -> None:
     try:
         sys.stdout.buffer.write(content_of(sys.argv[1]))
     except FileNotFoundError:
-        sys.exit(NO_FILE)
+        raise SystemExit(NO_FILE) from None
     except (OSError, ValueError) as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from error
