@@ -13,6 +13,7 @@ import fnmatch
 import glob
 import hashlib
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes
@@ -39,12 +40,18 @@ def note(module: AnsibleModule) -> None:
         write_json(path, record)
 
 
-def records_of(patterns: list) -> list:
-    """The records of tasks that have written one of these files, or into one of these folders; patterns among them."""
+def records_of(patterns: list, name: str) -> list:
+    """The records of tasks that have written one of these files, or into one of these folders; patterns among them.
+
+    Also those that ask the host about the application of this name: a task without a record is run again, no more.
+    """
+    named = re.compile(r"(?<![\w-])%s(?![\w-])" % re.escape(name))
     found, patterns = [], [*patterns, *(pattern + "/*" for pattern in patterns)]
     for path in sorted(glob.glob(FOLDER + "/*.json")):
-        written = [item["dest"] for item in (read_json(path) or {}).get("files", [])]
-        if any(fnmatch.fnmatchcase(one, pattern) for one in written for pattern in patterns):
+        record = read_json(path) or {}
+        written = [item["dest"] for item in record.get("files", [])]
+        is_written = any(fnmatch.fnmatchcase(one, pattern) for one in written for pattern in patterns)
+        if is_written or named.search(record.get("ask") or ""):
             found.append(path)
     return found
 

@@ -157,7 +157,7 @@ class Removal:
             for name in names
             for path in glob.glob(os.path.join(folder, name + ".json"))
         ]
-        found = settled.records_of(own) + loaded
+        found = settled.records_of(own, self.site.name) + loaded
         if found:
             yield Step(["what is noted of its files in %s and %s" % (NOTES, services.RUNNING)], lambda: list(map(remove, found)))
 

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from machine import APP
+from machine import APP, wait_for
 from testinfra.host import Host
 
 
 def test_says_what_is_served(host: Host) -> None:
-    shown = host.check_output(f"flask-{APP} status")
-    assert shown.startswith("serves ") and "RUNNING" in shown and "served" in shown
+    def status() -> str:
+        shown = host.check_output(f"flask-{APP} status")
+        return shown if "RUNNING" in shown else ""  # supervisor says STARTING for some seconds
+
+    shown = wait_for(status, "a program that runs")
+    assert shown.startswith("serves ") and "served" in shown
 
 
 def test_shows_the_logs_of_the_live_slot_the_deployments_and_the_web_server(host: Host) -> None:

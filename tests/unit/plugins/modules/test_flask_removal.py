@@ -47,6 +47,8 @@ class Host:
         self.write("loaded/redis-blog.json")
         for name, dest in (("1", "etc/sites/blog"), ("2", "etc/sites/shop"), ("3", "srv/blog/deployment/x")):
             self.write("settled/%s.json" % name, json.dumps({"files": [{"dest": str(folder / dest)}]}))
+        for name, asked in (("4", "blog"), ("5-shop", "blog-x")):
+            self.write("settled/%s.json" % name, json.dumps({"files": [{"dest": "/etc/db.cnf"}], "ask": "echo '%s'" % asked}))
         for room in (remains, removal):
             monkeypatch.setattr(room, "UNITS", self.units)
         monkeypatch.setattr(remains, "STAMP", str(folder / "stamp-"))
