@@ -213,7 +213,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     choose,
     find_installations,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles import Wishes
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import data as data_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import installation as installation_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import obstacles as obstacles_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import plan as plan_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import count_files, find_data, read_status
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import (
@@ -22,7 +23,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     choose,
     installation,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Wishes, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles import Wishes
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite
@@ -67,7 +69,7 @@ def program(folder, name="microblog", manager="supervisor", command="gunicorn -b
 @pytest.fixture
 def found(folder, monkeypatch):
     monkeypatch.setattr(installation_module, "SITES", ())
-    monkeypatch.setattr(plan_module, "MANAGERS", {})
+    monkeypatch.setattr(obstacles_module, "MANAGERS", {})
     return installation([program(folder)], [program(folder), program(folder, "tasks", command="rq worker")])
 
 

@@ -10,9 +10,9 @@ import xmlrpc.client
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption import plan as plan_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import obstacles
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
-from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import of_programs
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles import of_programs
 from ansible_collections.selfhost.flask.plugins.module_utils.process import supervisor_foreign
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import ForeignPrograms
@@ -25,7 +25,7 @@ CANT_REREAD = xmlrpc.client.Fault(92, "CANT_REREAD: other.conf has no command")
 def files(tmp_path, monkeypatch):
     monkeypatch.setattr(supervisor_foreign, "FILES", str(tmp_path / "conf.d/*.conf"))
     monkeypatch.setattr(supervisor_foreign, "MAIN", str(tmp_path / "supervisord.conf"))
-    monkeypatch.setattr(plan_module, "MANAGERS", {"supervisor": ForeignPrograms})
+    monkeypatch.setattr(obstacles, "MANAGERS", {"supervisor": ForeignPrograms})
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/web.conf").write_text(PROGRAMS % (tmp_path, tmp_path))
     (tmp_path / "supervisord.conf").write_text("[supervisord]\n")
