@@ -181,7 +181,8 @@ def gunicorn_settings(text, monkeypatch):
     dotenv.load_dotenv = lambda path: None
     workers = ModuleType("gunicorn.workers")
     workers.gthread = ModuleType("gunicorn.workers.gthread")
-    workers.gthread.ThreadWorker = type("ThreadWorker", (), {"set_accept_enabled": None})
+    workers.sync = ModuleType("gunicorn.workers.sync")
+    workers.sync.SyncWorker = object
     for name, module in (("dotenv", dotenv), ("gunicorn", ModuleType("gunicorn")), (workers.__name__, workers)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("runpy.run_path", lambda path: {"Gate": path})
@@ -194,7 +195,6 @@ def gunicorn_settings(text, monkeypatch):
 def test_gunicorn_gets_its_settings(render, monkeypatch):
     settings = gunicorn_settings(render("gunicorn", "gunicorn.conf.py.j2", "nasty"), monkeypatch)
     assert (settings["workers"], settings["graceful_timeout"], settings["worker_class"]) == (3, 5, "gthread")
-    assert (settings["worker_connections"], settings["keepalive"]) == (settings["threads"], 0)
 
 
 @pytest.mark.parametrize("cores, gigabytes, workers", [(1, 1, 2), (4, 8, 5), (4, 0.5, 2), (32, 1, 4), (1, 0.25, 1)])
