@@ -31,15 +31,24 @@ def timed(*command: str | Path, **options: object) -> float:
     return time.monotonic() - begin
 
 
-def make_repository(source: str | None, version: str, names: list[str], changed: str = "CHANGED", line: str = "") -> None:
-    """A bare clone with more versions, each of which adds to a file; by default to one that nothing reads."""
+def make_repository(source: str | dict | None, version: str, names: list[str], changed: str = "CHANGED", line: str = "") -> None:
+    """A bare clone, of the demo application by default, or a repository of these files, with more versions.
+
+    Each of the versions adds to a file, by default to one that nothing reads.
+    """
     bare, work = STATE / "repositories" / "site", STATE / "work"
     if source is None:
         run(TOP / "molecule/demo/build", "--bare", bare)
+    elif isinstance(source, dict):
+        run("git", "init", "--quiet", "--bare", "--initial-branch", "main", bare)
     else:
         run("git", "clone", "--quiet", "--bare", source, bare)
     run("git", "clone", "--quiet", bare, work)
-    run("git", "-C", work, "checkout", "--quiet", version)
+    if version:
+        run("git", "-C", work, "checkout", "--quiet", version)
+    for path, text in source.items() if isinstance(source, dict) else ():
+        (work / path).write_text(text)
+        run("git", "-C", work, "add", path)
     for name in names:
         with open(work / changed, "a") as file:
             file.write(line or f"{name}\n")
