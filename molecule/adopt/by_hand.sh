@@ -2,7 +2,7 @@
 # An installation by hand, as one script for a root shell, in the forms that the tutorials have.
 # Arguments: REPOSITORY VERSION MODULE:APPLICATION MANAGER DATABASE
 #   MANAGER   supervisor (the Flask Mega-Tutorial), or systemd with a socket (DigitalOcean's)
-#   DATABASE  mysql, sqlite, or postgresql, which can only be moved to another host
+#   DATABASE  mysql, sqlite or postgresql
 set -eu
 repository=$1 version=$2 entrypoint=$3 manager=$4 database=$5
 export DEBIAN_FRONTEND=noninteractive

@@ -79,6 +79,10 @@ options:
     type: list
     elements: str
     default: []
+  entrances:
+    description: What the part of the new application's database declares of how others get in.
+    type: dict
+    default: {}
   same_host:
     description: Whether the new application is on the old one's host, whose configuration changes then.
     type: bool
@@ -242,7 +246,7 @@ def wishes_of(module: AnsibleModule) -> Wishes:
     params = module.params
     lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
     databases = tuple(filter(None, map(read_url, params["databases"])))
-    return Wishes(params["database"], *lists, params["same_host"], databases)
+    return Wishes(params["database"], *lists, params["same_host"], databases, params["entrances"])
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
@@ -355,6 +359,7 @@ def main() -> None:
             program=dict(type="str", default=""),
             database=dict(type="str", default=""),
             databases=dict(type="list", elements="str", default=[], no_log=True),
+            entrances=dict(type="dict", default={}),
             same_host=dict(type="bool", default=False),
             archive=dict(type="path"),
             size=dict(type="int", default=0),

@@ -54,8 +54,8 @@ NO_FILE = (
 )
 NO_DRIVER = "It keeps its data in %s, which this collection does not copy. Set flask_database to external, and move it yourself."
 SHUT_OUT = (
-    "It keeps its data in %s, whose server lets in nobody but applications of this collection once the new one is set up: the "
-    "old one would fail before its data is moved. Move it to another host."
+    "It keeps its data in %s, whose server lets in nobody but applications of this collection once the new one is set up. So "
+    "that the old one goes on until its data is moved, set %s; after -e flask_adopt=finish, remove that again."
 )
 NO_ACCESS = "%s can't be read by root: %s. Put that right there first."
 SAME_DATABASE = (
@@ -96,6 +96,7 @@ class Wishes(NamedTuple):
     own: tuple = ()  # names of settings that the collection sets itself
     same_host: bool = False  # whether the new application is on the old one's host
     databases: tuple = ()  # Address of each database that a setting of the new one names
+    entrances: dict = {}  # what the database's part declares of how others get in
 
 
 def unsafe_name(address: Address) -> str:
@@ -151,8 +152,9 @@ def of_database(found: Installation, address: Address | None, database: Database
         return [OTHER_KIND % (address.in_words(), wishes.database, address.kind)]
     if any(is_shared(address, one, wishes) for one in wishes.databases):
         return [SAME_DATABASE % address.in_words()]
-    if wishes.same_host and DRIVERS[address.kind].is_closed_to_others:
-        return [SHUT_OUT % address.in_words()]
+    needed = DRIVERS[address.kind].shuts_out(address, wishes.entrances) if wishes.same_host else ""
+    if needed:
+        return [SHUT_OUT % (address.in_words(), needed)]
     key = found.database_key()
     problems = [OTHER_KEY % dict(key=key)] if key not in ("", "DATABASE_URL", *wishes.given) else []
     try:

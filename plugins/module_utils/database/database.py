@@ -34,7 +34,6 @@ class Database:
 
     kind = ""  # as URLs have it, without the name of a Python package
     units = ()  # of systemd's, one of which runs its server
-    is_closed_to_others = False  # whether its role lets in nobody but the applications of this collection
     login = None  # the class of its accounts, where it has a password for each
 
     def __init__(self, name: str, user: str = "") -> None:
@@ -46,6 +45,14 @@ class Database:
     def is_set_up(cls) -> bool:
         """Whether this host's server is one that copies can be made of and loaded into, and not somebody else's work."""
         return True
+
+    @classmethod
+    def shuts_out(cls, address: Address, entrances: dict) -> str:
+        """What to set, so that an application that is none of this collection's still gets in; empty where it does.
+
+        `entrances` is what the part declares of that.
+        """
+        return ""
 
     @classmethod
     def may_be_used(cls, name: str, accounts: list) -> bool:

@@ -65,13 +65,24 @@ class PostgreSQL(Database):
 
     kind = "postgresql"
     units = tuple(map(unit_of, sorted(MAJORS, key=has_cluster, reverse=True)))
-    is_closed_to_others = True
     login = PostgreSQLLogin
 
     @classmethod
     def is_set_up(cls) -> bool:
         """Another server's pg_hba.conf lets nobody load a copy."""
         return bool(glob.glob(SETTINGS))
+
+    @classmethod
+    def shuts_out(cls, address: Address, entrances: dict) -> str:
+        """Its role's pg_hba.conf has no place for others, and its server listens to its socket alone."""
+        begin = ["host" if address.host else "local", address.name, address.user or address.name]
+        needed = []
+        if not any(line.split()[:3] == begin for line in entrances.get("hba", [])):
+            line = " ".join([*begin, "samehost scram-sha-256" if address.host else "peer"])
+            needed.append("postgresql_hba: ['%s']" % line)
+        if address.host and not set(re.split(r"[,\s]+", entrances.get("listen_addresses", ""))) & {"localhost", "127.0.0.1", "*"}:
+            needed.append("postgresql_settings: {listen_addresses: localhost}")
+        return " and ".join(needed)
 
     @classmethod
     def may_be_used(cls, name: str, accounts: list) -> bool:

@@ -25,7 +25,10 @@ POSTS = {
     "mysql": "mysql -N {0} -e 'SELECT body FROM posts'",
     "sqlite": f"python3 -c \"import sqlite3; [print(*row) for row in sqlite3.connect('{ROOT}/shared/instance/{APP}.db')"
     ".execute('SELECT body FROM posts')]\"",
+    "postgresql": "cd / && runuser -u postgres -- psql -XAt {0} -c 'SELECT body FROM posts'",
 }
+LETS_IN = {"postgresql_hba": ["host site site samehost scram-sha-256"], "postgresql_settings": {"listen_addresses": "localhost"}}
+CHOSEN = [f"flask_database={DATABASE}", *([json.dumps(LETS_IN)] if DATABASE == "postgresql" else [])]
 IS_OLD_UP = {"supervisor": "pgrep -u ubuntu gunicorn", "systemd": "systemctl is-active site"}
 OLD_FOLDER = "/home/ubuntu/site"
 
@@ -68,7 +71,7 @@ class Watch(threading.Thread):
 
 def adopt(*arguments: str) -> subprocess.CompletedProcess[str]:
     (name,) = [machine.name for machine in machines()]
-    values = [f"flask_adopt_from={name}", f"flask_database={DATABASE}", *arguments]
+    values = [f"flask_adopt_from={name}", *CHOSEN, *arguments]
     return run("adopt.yml", *[word for value in values for word in ("-e", value)])
 
 
@@ -123,7 +126,7 @@ def test_what_would_be_lost_stands_in_the_way(machine: Machine) -> None:
 
 
 def test_another_kind_of_database_is_refused(machine: Machine) -> None:
-    other = "sqlite" if DATABASE != "sqlite" else "postgresql"
+    other = "sqlite" if DATABASE != "sqlite" else "mysql"
     answer = adopt("flask_adopt=start", f"flask_database={other}")
     assert answer.returncode == 2
     assert f"Set flask_database to {DATABASE}" in said(answer)
@@ -166,7 +169,7 @@ def test_its_settings_came_along(machine: Machine) -> None:
 
 
 def test_settings_stay_when_the_site_is_set_up_again(machine: Machine) -> None:
-    answer = run("site.yml", "-e", f"flask_database={DATABASE}")
+    answer = run("site.yml", *[word for value in CHOSEN for word in ("-e", value)])
     assert answer.returncode == 0 and "changed=0 " in said(answer), said(answer)
     assert "The site <site@example.com>" in machine.inside(f"cat {ROOT}/shared/.env").stdout
 
@@ -211,4 +214,8 @@ def test_it_is_removed_once_its_backup_is_at_home(machine: Machine, tmp_path: Pa
     if DATABASE == "mysql":
         assert machine.inside("mysql -Ne \"SELECT COUNT(*) FROM mysql.user WHERE user = 'site'\"").stdout == "0\n"
         assert "site" not in machine.inside("mysql -Ne 'SHOW DATABASES'").stdout.split()
+    if DATABASE == "postgresql":
+        query = "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles"
+        names = machine.inside(f"cd / && runuser -u postgres -- psql -XAtc '{query}'")
+        assert APP in names.stdout.split() and "site" not in names.stdout.split()
     assert count(machine) == before and machine.answers()

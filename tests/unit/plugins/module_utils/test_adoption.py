@@ -153,7 +153,12 @@ def test_what_would_be_lost_stands_in_the_way(found):
 @pytest.mark.parametrize("settings, wishes, said", [
     ({"DATABASE_URL": "mysql://u:p@localhost/x"}, {"database": "postgresql"}, "Set flask_database to mysql"),
     ({"DATABASE_URL": "mysql://u:p@db.example.com/x"}, {"database": "mysql"}, "Set flask_database to external"),
-    ({"DATABASE_URL": "postgresql://u:p@localhost/x"}, {"database": "postgresql", "same_host": True}, "Move it to another host"),
+    ({"DATABASE_URL": "postgresql://u:p@localhost/x"}, {"database": "postgresql", "same_host": True},
+     "set postgresql_hba: ['host x u samehost scram-sha-256'] and postgresql_settings: {listen_addresses: localhost}; after"),
+    ({"DATABASE_URL": "postgresql:///x"}, {"database": "postgresql", "same_host": True}, "set postgresql_hba: ['local x x peer']; after"),
+    ({"DATABASE_URL": "postgresql://u:p@localhost/x"},
+     {"database": "postgresql", "same_host": True, "entrances": {"hba": ["host x u samehost scram-sha-256"]}},
+     "set postgresql_settings: {listen_addresses: localhost}; after"),
     ({"DATABASE_URL": "mssql://u:p@localhost/x"}, {"database": "mysql"}, "which this collection does not copy"),
     ({"DATABASE_URL": "sqlite:///none.db"}, {"database": "sqlite"}, "there is none of that name"),
     ({"MAIL_SERVER": "smtp.example.com"}, {}, "Set flask_mail_enabled to false"),
