@@ -37,7 +37,7 @@ class Change:
     def look(self, settled: bool) -> None:
         """Asks the release how it is loaded, and what is pending for it."""
         self.settled = settled
-        self.current = self.deployment.current() if self.is_asked() else None
+        self.current = self.deployment.current(self.folder) if self.is_asked() else None
         self.loading = self.deployment.inspect(self.folder, self.current)
         known = self.loading.revisions
         self.is_pending = bool(known["pending"]) if known else self.is_asked()  # for all that is known
@@ -69,7 +69,7 @@ class Change:
         known = self.loading.revisions
         if known and known["pending"]:
             return known["desired"]
-        return self.deployment.revision() if self.current is None else self.current
+        return self.deployment.revision() if self.current is None else sorted({name for one in self.current for name in one})
 
     def make(self, transaction: Transaction) -> None:
         """Protects the database, loads the release once and alone, and runs what is pending, and what is for the first time."""

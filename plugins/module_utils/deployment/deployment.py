@@ -32,7 +32,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transact
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.application import FlaskApp
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.loading import Loading, inspect, sandbox_of
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations
-from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import heads, revisions
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.revisions import are_for_each_bind, heads, revisions
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
@@ -184,19 +184,25 @@ class Deployment(Ending):
             return None
         return Migrations(self.application(folder), self.params["migrations"], revision)
 
-    def current(self) -> list | None:
-        """The database's present revision, by the live release where the database can't be asked; None if unknown."""
-        database = self.database()
-        if database:
-            return database.revision()
+    def current(self, folder: str) -> list | None:
+        """The revisions of each database that a release migrates, by the live one if none can be asked; None if unknown."""
+        if self.database():
+            return self._revisions(folder)
         folder = self.slots.release(self.slots.live())
         if not folder or not self.has_migrations(folder):
             return None
         question = dict(directory=self.params["migrations"], revision="heads")
-        return self.application(folder).answer("database", **question).get("current")
+        current = self.application(folder).answer("database", **question).get("current")
+        return None if current is None else [current]
+
+    def _revisions(self, folder: str) -> list:
+        """Those of the database as a whole, or of each if the release's migrations are for several."""
+        database = self.database()
+        is_each = are_for_each_bind(Tree(folder, folder), self.params["migrations"])
+        return [one.revision() for one in (database.members() if is_each else [database])]
 
     def inspect(self, folder: str, current: list | None = None) -> Loading:
-        """Loads a release without a way to live data; with the database's revision, it also says what is pending."""
+        """Loads a release without a way to live data; with the databases' revisions, it also says what is pending."""
         question = {} if current is None else dict(directory=self.params["migrations"], current=current)
         loading = inspect(self.sandboxed(folder), **question)
         if loading.loads or loading.databases:
@@ -225,12 +231,12 @@ class Deployment(Ending):
 
         To read the files takes a tenth of the time that it takes to load the application.
         """
-        database, release = self.database(), self.site.release_name(folder)
+        release = self.site.release_name(folder)
         known, unreadable = revisions(Tree(folder, folder), self.params["migrations"])
         ends = [] if unreadable else [sorted(heads(known))]
         if self.is_live(folder):
             ends.append(sorted(Records(self.site).served(release).get("revision", [])))
-        return database.revision() in [end for end in ends if end]
+        return all(one in [end for end in ends if end] for one in self._revisions(folder))
 
     def serves(self, folder: str) -> bool:
         """Whether the live slot runs a release with these files, and is well, and no worker too many is there."""

@@ -41,6 +41,11 @@ def revisions(tree: Tree | None, migrations: str) -> tuple[dict, list[str]]:
     return found, unreadable
 
 
+def are_for_each_bind(tree: Tree, migrations: str) -> bool:
+    """Whether each of several databases has a revision of its own, as `flask db init --multidb` makes the migrations."""
+    return "SQLALCHEMY_BINDS" in (read_inside(tree, os.path.join(tree.folder, migrations, "env.py")) or "")
+
+
 def read_revision(text: str, file: str) -> Revision | None:
     """What a migration's source says about it; None where it is no migration."""
     source = ast.parse(text)

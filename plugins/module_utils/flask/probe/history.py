@@ -32,10 +32,10 @@ def database(directory: str | None, revision: str) -> dict:
 
 
 def foreseen(app: object, directory: str, current: list) -> dict:
-    """The same without the database, which is known to be at these revisions."""
+    """The same without the databases, each of which is known to be at these revisions."""
     with app.app_context():
         migrate, config, script = _script(directory)
-        answer = _compared(script, [tuple(current)], _desired(script, "heads"), "heads")
+        answer = _compared(script, [tuple(one) for one in current], _desired(script, "heads"), "heads")
         return dict(answer, command=getattr(migrate.migrate, "command", "db"))
 
 
