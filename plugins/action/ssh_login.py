@@ -47,6 +47,7 @@ UNPROVEN = (
     "The playbook runs on %s itself, so that no login over ssh has proven that somebody still gets in. Before you leave this "
     "session, open another one as %s."
 )
+BECOME_PASSWORDS = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")  # as Ansible's sudo knows it
 PAUSE = 6  # so that the tries alone are no reason for the firewall's limit, which is six within 30 seconds
 
 
@@ -167,7 +168,7 @@ class ActionModule(ActionBase):
     def _probe(self, login: Login, port: int, arguments: dict, task_vars: dict) -> tuple:
         """The exit code, what the probe printed and what ssh said."""
         connection = self._connection_as(login, port, arguments, task_vars)
-        known = task_vars.get("ansible_become_password") or self._play_context.become_pass
+        known = self._value(task_vars, *BECOME_PASSWORDS) or self._play_context.become_pass
         command = "/bin/sh -c " + shlex.quote(PROBE.replace("PASSWORD", "yes" if known else "no") + self._look)
         try:
             code, out, err = connection.exec_command(command, in_data=None, sudoable=False)

@@ -43,10 +43,15 @@ fi
 true
 """
 QUIET = ("systemd", "rpcbind", "rpc.statd", "avahi-daemon", "dhclient", "dhcpcd", "NetworkManager", "chronyd", "ntpd")
-DOCKER = ("docker-proxy", "rootlessport")
+DOCKER = "docker-proxy"
+ROOTLESS = "rootlessport"  # of Podman's and Docker's, for containers that a user runs
 PASSES = (
     "Containers publish port %s of %s past the firewall: Docker's rules come before ufw's. For a port that only this host "
     "needs, publish 127.0.0.1:PORT:PORT."
+)
+NO_NAMESPACES = (
+    "A user of %s runs containers. They would not start again: the settings of the kernel let nobody but root make namespaces. "
+    "If you need them, set system_sysctl: {kernel.unprivileged_userns_clone: 1}."
 )
 
 
@@ -67,8 +72,8 @@ def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
         room_mb={mount: int(free) for free, dummy, mount in room},
         unconfined=values.get("unconfined", [""])[0],
         web=[dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))],
-        listeners=[one for one in found if one["program"] not in DOCKER],
-        published=[one["port"] for one in found if one["program"] in DOCKER],
+        listeners=[one for one in found if one["program"] != DOCKER],
+        published=[one["port"] for one in found if one["program"] == DOCKER],
         rules=read_rules(values.get("rule", []), values.get("nft", [])),
         used=values.get("used", []),
         blocked=values.get("blocked", []),
@@ -78,4 +83,5 @@ def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
 def warn_of(found: dict, name: str) -> list[str]:
     """What a person should know of a host whose firewall is not all that decides."""
     ports = " and ".join(map(str, found["published"]))
-    return [PASSES % (ports, name)] if ports else []
+    rootless = [one for one in found["listeners"] if one["program"] == ROOTLESS]
+    return ([PASSES % (ports, name)] if ports else []) + ([NO_NAMESPACES % name] if rootless else [])

@@ -119,6 +119,22 @@ def test_ports_of_containers_are_said_since_the_firewall_does_not_close_them(act
     assert "Containers publish port 8080 of blog.example.com past the firewall" in result["warnings"][0]
 
 
+def test_containers_of_a_user_would_not_start_again(action):
+    published = WORKS + 'new yes\nlistens tcp LISTEN 0 9 *:8080 *:* users:(("rootlessport",pid=5,fd=3))\n'
+    result, dummy = action(host(deploy=published), ["deploy"], app="blog")
+    (warning,) = result["warnings"]
+    assert "A user of blog.example.com runs containers" in warning and "set system_sysctl" in warning
+    assert result["listeners"][0]["port"] == 8080  # the firewall closes it
+
+
+@pytest.mark.parametrize("name", ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"])
+def test_sudo_may_ask_if_its_password_is_known(name, action):
+    action(host(deploy=WORKS), ["deploy"])
+    action(host(deploy=WORKS), ["deploy"], **{name: "pelican"})
+    asks, known = action.commands
+    assert "[ no = no ]" in asks and "[ yes = no ]" in known and "pelican" not in known
+
+
 def host(**users):
     """Each user's answer: what the probe prints, its exit code, or the refusal."""
 
@@ -148,6 +164,8 @@ def action(monkeypatch, tmp_path):
     """The plugin, with connections that answer as a host would."""
     monkeypatch.setattr(ssh_login.C, "ANSIBLE_HOME", str(tmp_path))
 
+    commands = []
+
     def action(answers, users, ports=(), wait=0, fresh=False, required=True, app="", connection="ssh", **variables):
         arguments = dict(app=app, users=users, ports=list(ports), wait=wait, fresh=fresh, required=required)
         task = SimpleNamespace(async_val=0, args=arguments, check_mode=False, diff=False)
@@ -158,7 +176,7 @@ def action(monkeypatch, tmp_path):
 
         def connect(login, port, arguments, task_vars):
             return SimpleNamespace(
-                exec_command=lambda command, **ignored: answers(login.user, port),
+                exec_command=lambda command, **ignored: commands.append(command) or answers(login.user, port),
                 close=lambda: closed.append(login.user),
             )
 
@@ -166,6 +184,7 @@ def action(monkeypatch, tmp_path):
         result = made.run(task_vars=dict(variables, inventory_hostname="blog.example.com"))
         return result, closed
 
+    action.commands = commands
     return action
 
 
