@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs, find_needs, name_of, requirements_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs, find_needs, packages_of, requirements_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.services import REDIS
 from ansible_collections.selfhost.flask.plugins.module_utils.build.wishes import wish_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable, read_inside
@@ -32,7 +33,7 @@ DRIVERS = {
     "mysql": ("pymysql", "mysqlclient", "mysql-connector-python", "flask-mysqldb"),
 }
 MAPPERS = ("sqlalchemy", "flask-sqlalchemy", "flask-sqlalchemy-lite", "peewee", "pony", "flask-migrate", "alembic")
-SERVICES = {"redis": ("redis", "rq", "flask-rq2", "celery"), "elasticsearch": ("elasticsearch",)}
+SERVICES = {"redis": (*REDIS, "celery"), "elasticsearch": ("elasticsearch",)}
 KEYS_OF_SERVICES = {"REDIS_URL": "redis", "CELERY_BROKER_URL": "redis", "ELASTICSEARCH_URL": "elasticsearch"}
 
 
@@ -100,18 +101,6 @@ def find_services(packages: set, keys: list) -> tuple:
     """The services beside the database that its packages or its settings speak of."""
     found = {name for name, wanted in SERVICES.items() if packages & set(wanted)}
     return tuple(sorted(found | {KEYS_OF_SERVICES[key] for key in keys if key in KEYS_OF_SERVICES}))
-
-
-def packages_of(needs: Needs) -> set:
-    """The names of what is required, in lower case."""
-    names = {name_of(line) for line in [*needs.lines, *needs.pins]}
-    return {name.lower() for name in names if name} | {name_of(line).lower() for line in project_lines(needs)}
-
-
-def project_lines(needs: Needs) -> list:
-    """Those of a pyproject.toml that uv reads itself."""
-    about = getattr(needs.project, "about", None) or {}
-    return [line for line in about.get("project", {}).get("dependencies", []) if isinstance(line, str)]
 
 
 def read_example(tree: Tree) -> str:

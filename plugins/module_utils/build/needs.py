@@ -189,3 +189,15 @@ def read_pylock(tree: Tree, path: str, extras: list, groups: list) -> Needs:
     text = read_inside(tree, path) or ""
     lock = parse_toml(text)
     return Needs(path, "pylock", {path: text}, [], lock_pins(lock), lock.get("extras", []), lock.get("dependency-groups", []))
+
+
+def packages_of(needs: Needs) -> set:
+    """The names of what is required, in lower case."""
+    names = {name_of(line) for line in [*needs.lines, *needs.pins]}
+    return {name.lower() for name in names if name} | {name_of(line).lower() for line in project_lines(needs)}
+
+
+def project_lines(needs: Needs) -> list:
+    """Those of a pyproject.toml that uv reads itself."""
+    about = getattr(needs.project, "about", None) or {}
+    return [line for line in about.get("project", {}).get("dependencies", []) if isinstance(line, str)]

@@ -16,6 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.build.config_files 
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError
 from ansible_collections.selfhost.flask.plugins.module_utils.build.installation import establish_environment, tree_of
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs_check import check_needs
+from ansible_collections.selfhost.flask.plugins.module_utils.build.services import lack_of_redis
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.part import Part
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
@@ -33,7 +34,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host.files import b
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Busy, Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.progress import tell
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
-from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings, read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PROBLEMS_OF_A_BUILD = (GitError, EntrypointError, ReleaseError, Busy, CommandError)
@@ -114,7 +115,10 @@ class Build:
         known = {name: release[name] for name in ("commits", "scm_version")}
         with self.step("Install the requirements", release=release["path"], **known) as part:
             tree = tree_of(self.site.root, release["path"])
-            check_needs(tree, self.params)
+            needs = check_needs(tree, self.params)
+            lack = lack_of_redis(needs, dict(read_settings(self.settings.path), **self.values), release["version"])
+            if lack:
+                part.warn(lack)
             dummy, changed, diff = establish_environment(part, tree)
             self.note(changed, diff)
 

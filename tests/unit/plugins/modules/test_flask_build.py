@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.build import pythons
+from ansible_collections.selfhost.flask.plugins.module_utils.build import pythons, services
 from ansible_collections.selfhost.flask.plugins.module_utils.flask import env_file
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 
@@ -39,6 +40,22 @@ def test_a_setting_comes_from_a_file_that_the_host_has_made(build, host):
     assert "heron4711" not in str(result)
     missing = build(settings=dict(settings, files={"AMQP_URL": "/nowhere/amqp"}))
     assert (missing["msg"], missing["step"]) == ("There is no /nowhere/amqp, which site.yml makes. Run it.", "Write the settings to .env")
+
+
+@pytest.mark.parametrize("requirements, settings, is_said", [
+    ("rq==2.0\nRedis>=5\n", {}, True), ("rq==2.0\n", {"QUEUE": "redis://cache.example.com/0"}, False),
+    ("redis\n", {"REDIS_HOST": "cache"}, False), ("flask\n", {}, False),
+])
+def test_a_redis_that_is_nowhere_is_said(requirements, settings, is_said, build, remote, warnings, monkeypatch):
+    (remote.folder / "requirements.txt").write_text(requirements)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(services, "PORT", server.getsockname()[1])
+        remote.commit(blog="app = 1\n")
+        build(settings={"values": settings, "generate": ["SECRET_KEY"]})
+        assert not [text for text in warnings if "Redis" in text]  # one listens there
+    remote.commit(blog="app = 2\n")
+    build(settings={"values": settings, "generate": ["SECRET_KEY"]})
+    assert bool([text for text in warnings if "set flask_services: [redis]" in text]) is is_said
 
 
 def test_what_is_served_already_ends_the_deployment(update, host):
