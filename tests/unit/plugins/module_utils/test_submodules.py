@@ -166,7 +166,7 @@ def test_git_lfs_is_installed_for_it(large, program, monkeypatch):
 
 def test_a_pointer_never_becomes_a_release(large, program):
     (program / "photo.png").write_text(POINTER)
-    with pytest.raises(GitError, match=r"has 1 files in Git LFS \(photo.png\), and they can't be fetched: git-lfs has left them out"):
+    with pytest.raises(GitError, match=r"has 1 file in Git LFS \(photo.png\), and they can't be fetched: git-lfs has left them out"):
         large()
 
 

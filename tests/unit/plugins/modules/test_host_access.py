@@ -33,7 +33,7 @@ def test_an_earlier_change_that_was_proven_is_a_warning(asked):
 
 
 @pytest.mark.parametrize("state, token, said", [
-    ("confirmed", "a", "the host has taken the change back"),
+    ("confirmed", "a", "the host has undone the change"),
     ("confirmed", "c", "does not know this change"),
     ("reverted", "b", "the change was confirmed in the meantime, and stays"),
     ("reverted", "c", "does not know this change"),
