@@ -28,7 +28,7 @@ def settings(blog):
 
 def test_one_backup_at_a_time(blog):
     with backup.alone(blog.site):
-        with pytest.raises(Busy, match="another backup"):
+        with pytest.raises(Busy, match="Another backup"):
             backup.back_up(settings(blog), "a test")
 
 

@@ -90,7 +90,7 @@ def test_the_only_one_that_can_t_be_read_is_left_out_by_false(tree_of, both, ano
 
 
 def test_a_path_that_is_no_submodule_is_refused(tree_of):
-    with pytest.raises(ReleaseError, match="flask_submodules has vendor/three, and the repository has vendor/one, vendor/two"):
+    with pytest.raises(ReleaseError, match="flask_submodules has vendor/three. Set it to some of those that the repository has: vendor/one, vendor/two"):
         tree_of(["vendor/three"])
 
 

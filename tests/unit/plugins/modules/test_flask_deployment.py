@@ -491,7 +491,7 @@ class TestMigrating:
         if migration == "online":
             assert host.state() == AFTER and result["revision"] == ["b2"] and "dump" not in host.steps
         else:
-            assert "With flask_migration: online" in result["msg"] and "Nothing was changed." in result["msg"]
+            assert "-e flask_migration=online" in result["msg"] and "Nothing was changed." in result["msg"]
             assert host.steps == ["inspect"] and host.look_anew() == before and len(host.records()) == 1
 
     @pytest.mark.parametrize("migration", ["blocking", "online"])

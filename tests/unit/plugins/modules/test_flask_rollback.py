@@ -272,8 +272,8 @@ class TestTheDatabase:
         assert host.look_anew() == before and host.journal() is None and host.records()[-1] == ("v1", "failed")
 
     @pytest.mark.parametrize("policy, said", [
-        ("downgrade", "The revision b2 has no downgrade. Nothing was changed."),
-        ("restore", "There is no copy of the database at revision a1."),
+        ("downgrade", "The revision b2 has no downgrade. Use flask_rollback_database=restore or keep. Nothing was changed."),
+        ("restore", "There is no copy of the database at revision a1. Use flask_rollback_database=keep."),
     ])
     def test_is_not_touched_where_it_cannot_go_back(self, policy, said, migrated, host):
         host.irreversible = {"b2"}
