@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             result, changed=False, title=title, checks=checks, facts=shown(inside["facts"]),
             findings=[one.described() for one in settled], counts=report.counted(settled),
             reached=not problem and bool(inside["reached"]),
-            msg=report.sentence(title, settled) if settled else title + " is well.",
+            msg=report.sentence(title, settled) if settled else title + " is healthy.",
             time=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         )
 

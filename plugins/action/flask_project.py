@@ -27,7 +27,7 @@ SECRET_IN_URL = (
     "The URL of the repository has a password or a token in it, which would be in the inventory. Leave it out, and see "
     "docs/settings.md on private repositories. Nothing was written."
 )
-UNREADABLE = "%s Is it private, and can you read it from this computer by `git ls-remote`? Nothing was written."
+UNREADABLE = "%s\nCheck that this computer can read it, by `git ls-remote`, and run it again. Nothing was written."
 
 
 class ActionModule(ActionBase):
@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
         try:
             found, tag = look_into(repo)
         except GitError as error:
-            return dict(result, failed=True, msg=UNREADABLE % error)
+            said = str(error)
+            return dict(result, failed=True, msg=said if said == NO_GIT else UNREADABLE % said)
         app = arguments["app"] or app_of(repo)
         folder = os.path.abspath(arguments["folder"])
         project = Project(folder, app, repo, arguments["host"], arguments["email"], tag, found)

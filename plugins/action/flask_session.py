@@ -16,8 +16,7 @@ from ansible_collections.selfhost.flask.plugins.plugin_utils._progress import pr
 
 TAKEN = (
     "%(host)s: %(owner)s is at work on %(name)s: %(reason)s, for %(since)d s. Nothing was changed. Wait until that "
-    "has ended. Should it have died, its lock is free %(lease)d s after it last did something, which was %(idle)d s "
-    "ago."
+    "has ended. If it crashed, its lock expires %(lease)d s after its last activity, which was %(idle)d s ago."
 )
 
 

@@ -15,7 +15,7 @@ options:
     type: str
     required: true
   config:
-    description: Files that the application reads at its start. A change in one launches it anew.
+    description: Files that the application reads at its start. A change in one launches it again.
     type: list
     elements: path
     default: []

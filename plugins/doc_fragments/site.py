@@ -45,7 +45,7 @@ options:
 options:
   health_url:
     description:
-      - Path that answers when the application is well.
+      - Path that answers when the application is healthy.
     type: str
     default: /
   health_text:
@@ -54,7 +54,7 @@ options:
     default: ""
   health_status:
     description:
-      - Status codes of an application that is well, for the last page that one is led to. Without any, those below 400
+      - Status codes of a healthy application, for the last page that one is led to. Without any, those below 400
         are, and for a page that one is led to, those below 500.
     type: list
     elements: int

@@ -227,17 +227,17 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.manager imp
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 INTERRUPTED = (
-    "An earlier run was interrupted while it moved the old installation of %s. Start that again by -e flask_adopt=back, and move "
-    "it anew."
+    "An earlier run was interrupted while it moved the old installation of %s. Start that again by -e flask_adopt=back, and then "
+    "move it by -e flask_adopt=start."
 )
-GONE = "The old installation of %s is stopped: its data was moved by an earlier run."
+GONE = "The old installation of %s is stopped: its data was moved by an earlier run. Run -e flask_adopt=back or finish."
 NOTHING_LEFT = (
     "There is nothing to remove: the old installation of %s was not moved from this host, or an earlier run with "
     "-e flask_adopt=finish has removed it."
 )
 NOT_AGAIN = (
     "The old installation of %s was started again by an earlier run, and %s does not run any more. Its files are where they "
-    "were: start it as you did before you had this collection, or move it anew by -e flask_adopt=start."
+    "were. Start it as you did before you had this collection, or move it again by -e flask_adopt=start."
 )
 NOTHING = "There is nothing to start again: no old installation of %s was stopped on this host."
 

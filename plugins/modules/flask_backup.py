@@ -246,7 +246,7 @@ def install(module: AnsibleModule) -> bool:
     if module.check_mode:
         return program.differs(path, content)
     if not os.path.isdir(folder):
-        module.fail_json(msg="%s is not set up here. Run site.yml. Nothing was changed." % module.params["name"])
+        module.fail_json(msg="%s is not set up here. Run `selfhost.flask.site`. Nothing was changed." % module.params["name"])
     return program.write_program(path, content)
 
 

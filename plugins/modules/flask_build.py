@@ -17,7 +17,7 @@ description:
     each step with its own name where it fails.
   - What is served is untouched. Settings wait in C(.env.next), and M(selfhost.flask.flask_deployment) serves the
     release.
-  - Where O(serve) says how the release is to be served, and just that is served already, and is well, the deployment
+  - Where O(serve) says how the release is to be served, and just that is served already, and is healthy, the deployment
     ends here - RV(served) says so, and the application is free for others.
 extends_documentation_fragment:
   - selfhost.flask.site
@@ -118,7 +118,7 @@ options:
         elements: str
         default: []
       health_url:
-        description: Path that answers when the application is well.
+        description: Path that answers when the application is healthy.
         type: str
         default: /
       health_text:
@@ -127,7 +127,7 @@ options:
         default: ""
       health_status:
         description:
-          - Status codes of an application that is well, for the last page that one is led to. Without any, those below 400
+          - Status codes of a healthy application, for the last page that one is led to. Without any, those below 400
             are, and for a page that one is led to, those below 500.
         type: list
         elements: int

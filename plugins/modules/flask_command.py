@@ -117,7 +117,7 @@ def compiled(module: AnsibleModule, option: str) -> re.Pattern | None:
     try:
         return re.compile(module.params[option], re.MULTILINE) if module.params[option] else None
     except re.error as error:
-        module.fail_json(msg="%s is no regular expression: %s." % (option, error))
+        module.fail_json(msg="%s is no regular expression: %s. Correct it." % (option, error))
 
 
 def has_changed(result: Result, changed: re.Pattern | None, unchanged: re.Pattern | None) -> bool:

@@ -17,7 +17,7 @@ description:
   - Where database revisions are pending, the database is copied first, and C(flask db upgrade) runs
     before the release is started. From the copy until the switch, requests that write are answered 503
     with C(Retry-After), while reads go on, and the workers are stopped.
-  - Settings that M(selfhost.flask.dotenv) has laid beside C(.env) take its place before that, and are taken back with the
+  - Settings that M(selfhost.flask.dotenv) has laid beside C(.env) take its place before that, and are rolled back with the
     rest. C(.env) is always what the served release runs with.
   - A release that was not served yet is loaded first in a sandbox, without a way to live data - no network, no
     socket that somebody listens on, and what it writes to its database, to C(<root>/shared) and to itself is

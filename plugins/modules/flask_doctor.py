@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flask_doctor
-short_description: Says whether a site is well, and what to do where it is not
+short_description: Says whether a site is healthy, and what to do if it is not
 version_added: 0.1.0
 description:
   - Looks at a Flask application from the controller, as its visitors and as strangers see it, and on the

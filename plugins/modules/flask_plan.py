@@ -106,7 +106,7 @@ direction:
 commits:
   description:
     - The commits between the served release and the version, from the newest, at most 50. Those that
-      would be taken back where RV(direction) is V(backward).
+      would be undone where RV(direction) is V(backward).
     - None where the repository does not have the served commit any more.
   type: list
   elements: dict

@@ -139,8 +139,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock im
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PROBLEMS = (RemovalError, Refused, Busy, CommandError, DatabaseError, ProcessError, OSError)
-UNFINISHED = "%s is removed in part only: %s. Put that right, and run remove.yml again: it goes on from there."
-REFUSED = "%s can't be removed: %s. Put that right, and run remove.yml again. Nothing was changed."
+UNFINISHED = "%s is removed in part only: %s. Put that right, and run `selfhost.flask.remove` again: it goes on from there."
+REFUSED = "%s can't be removed: %s. Put that right, and run `selfhost.flask.remove` again. Nothing was changed."
 UNUSED = "%s, which the application does not use any more, and which no backup has"
 
 

@@ -13,7 +13,7 @@ description:
   - One deployment of an application runs at a time. The module takes the application's lock with its owner and the
     reason, or fails with who has it. A lock is taken over from an owner who ran on this controller and has ended,
     and from any owner under whom nothing has happened for ten minutes.
-  - Whatever a dead deployment has begun on the host is completed or taken back first.
+  - What a crashed deployment has begun on the host is completed or rolled back first.
   - Then it looks whether the host is ready, before anything is changed, that is whether there is room on its disks,
     and whether its database answers.
 extends_documentation_fragment:

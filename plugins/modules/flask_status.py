@@ -48,6 +48,11 @@ ends:
   description: How often a slot or worker ended by itself in the last hour, since the release was launched.
   type: dict
   returned: always
+starting:
+  description: The slots and workers that were started a moment ago.
+  type: list
+  elements: str
+  returned: always
 revision:
   description: The database's revision.
   type: list

@@ -37,7 +37,7 @@ options:
   state:
     description:
       - V(applied) changes what differs, until further notice. V(confirmed) lets it be so for good, and
-        fails where it was taken back already. V(reverted) takes it back now, and fails where it was confirmed.
+        fails if it was undone already. V(reverted) undoes it now, and fails if it was confirmed.
       - Where somebody else changed something before the first change was confirmed, only the confirmation of
         the last one counts, for both. That of the first one is a warning.
     type: str
@@ -45,11 +45,11 @@ options:
     default: applied
   token:
     description:
-      - What V(applied) returned as RV(token). Required for O(state=confirmed). V(reverted) without one takes back
+      - What V(applied) returned as RV(token). Required for O(state=confirmed). V(reverted) without one undoes
         whatever is not confirmed.
     type: str
   deadline:
-    description: After how many seconds the host takes back a change that nobody confirmed.
+    description: After how many seconds the host undoes a change that nobody confirmed.
     type: int
     default: 60
   sshd_path:
@@ -182,7 +182,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common import argum
 from ansible_collections.selfhost.flask.plugins.module_utils.common.results import diff_result
 
 BECAME = {
-    "reverted": "the deadline had passed, and the host has taken the change back",
+    "reverted": "the deadline had passed, and the host has undone the change",
     "confirmed": "the change was confirmed in the meantime, and stays",
     "unknown": "the host does not know this change any more; others have changed it since then",
 }
@@ -228,10 +228,10 @@ def confirmed(module: AnsibleModule) -> dict:
     if state == "unproven":
         module.warn(
             "Another run, or another inventory name of this host, changed sshd or the firewall after this one. Its "
-            "confirmation counts for both. Without it, the host takes both changes back."
+            "confirmation counts for both. Without it, the host undoes both changes."
         )
     elif state != "confirmed":
-        module.fail_json(msg="This can't be confirmed: %s." % BECAME[state])
+        module.fail_json(msg="This can't be confirmed: %s. Run the playbook again." % BECAME[state])
     return dict(changed=pending and state == "confirmed")
 
 
@@ -241,7 +241,7 @@ def reverted(module: AnsibleModule) -> dict:
     changed = guard.pending(token) if module.check_mode else guard.revert(token)
     state = guard.fate(token) if token and not module.check_mode else "reverted"
     if state != "reverted":
-        module.fail_json(msg="This can't be taken back: %s." % BECAME[state])
+        module.fail_json(msg="This can't be undone: %s. Run the playbook again with the settings that you want." % BECAME[state])
     return dict(changed=changed)
 
 
@@ -278,7 +278,7 @@ def main() -> None:
     try:
         result = states[module.params["state"]](module)
     except Refused as error:
-        module.fail_json(msg="sshd, the firewall and the administrators' keys are as they were before, because %s." % error)
+        module.fail_json(msg="sshd, the firewall and the administrators' keys are as they were before, because %s. Put that right, and run the playbook again." % str(error).rstrip("."))
     module.exit_json(**result)
 
 

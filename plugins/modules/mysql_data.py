@@ -69,7 +69,7 @@ LEFT = (
     "The database server does not run: %s The files in %s were left as they are, because of %s in it. "
     "`journalctl -u mysql` and the server's log say more. Put that right, then run the playbook again."
 )
-FULL = "%s could not be made again: %s Make room on its disk (`df -h %s`), then run the playbook again."
+FULL = "%s could not be created again: %s\nMake room on its disk (`df -h %s`), then run the playbook again."
 
 
 def data_folder(module: AnsibleModule) -> str:
@@ -123,7 +123,7 @@ def main() -> None:
         try:
             make_again(module, folder, name)
         except (PackageError, OSError) as error:
-            module.fail_json(msg="%s can't be made again: %s" % (folder, error))
+            module.fail_json(msg="%s can't be created again: %s\nPut that right, then run the playbook again." % (folder, error))
     module.exit_json(changed=True, path=folder)
 
 

@@ -87,7 +87,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.postgresql
 STARTING = "starting up"  # after a crash it first reads its log
 PATIENCE = 300  # seconds
 PAUSE = 0.2
-PROBLEM = "PostgreSQL can't be asked: %s\n`journalctl -u 'postgresql@*'` and /var/log/postgresql say more."
+PROBLEM = "PostgreSQL can't be asked: %s\nSee `journalctl -u 'postgresql@*'` and /var/log/postgresql, and run the playbook again."
 
 
 def wait_for_server() -> None:

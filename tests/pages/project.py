@@ -64,7 +64,7 @@ class Project:
 
     def create(self) -> Run:
         """Makes the inventory by the playbook, and says how the test host is reached."""
-        done = self.play("new", "-e", f"repo={self.repo}", "-e", f"host={HOST}")
+        done = self.play("new", "-i", "localhost,", "-e", f"repo={self.repo}", "-e", f"host={HOST}")
         (self.folder / "host_vars").mkdir()
         (self.folder / "host_vars" / f"{HOST}.yml").write_text("\n".join(self.connection()) + "\n")
         return done

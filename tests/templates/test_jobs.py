@@ -108,7 +108,7 @@ def test_a_job_that_leaves_the_list_leaves_the_host(render, tmp_path):
     ([dict(REPORT, name="mail")], "the name mail, which can't be used"),
     ([dict(REPORT, name="blue")], "the name blue, which can't be used"),
     ([REPORT, REPORT], "each name once"),
-    ([dict(REPORT, schedule="61 * * * *")], "a schedule that is none: '61' is no minute, which is 0 to 59. Set it"),
+    ([dict(REPORT, schedule="61 * * * *")], "an invalid schedule: '61' is no minute, which is 0 to 59. Set it"),
 ])
 def test_what_can_t_be_a_job_is_refused(jobs, text, refusals):
     workers = [{"name": "mail", "command": "rq worker"}]

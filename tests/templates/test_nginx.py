@@ -118,7 +118,7 @@ def test_sites_of_one_host_agree_on_what_they_share(shop, own, differing, evalua
     given = {"hostvars": hosts, "groups": {"all": list(hosts)}, "ansible_host": "192.0.2.7", **own}
     assert evaluate("nginx", "__nginx_differing", **given) == differing
     told = [text for text in refusals("nginx", **given) if "same host" in text]
-    assert [text.startswith(" and ".join(differing) + " is another one for shop, which") for text in told] == [True] * bool(differing)
+    assert [text.startswith(" and ".join(differing) + " differs between blog.example.com and shop, which") for text in told] == [True] * bool(differing)
 
 
 @pytest.mark.parametrize("shop, own, promised", [

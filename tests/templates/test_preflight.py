@@ -93,7 +93,7 @@ BAD_FLASK = {
     "a proxy by its name": ({"flask_trusted_proxies": ["cloudflare", "lb.example.com"]}, "flask_trusted_proxies is cloudflare, lb"),
     "a password that is none": ({"flask_basic_auth": {"ana": ""}}, "flask_basic_auth has a name with a colon or a space"),
     "a name for a password with a colon": ({"flask_basic_auth": {"a:b": "x"}}, "flask_basic_auth has a name with a colon"),
-    "a device that there is not": ({"flask_devices": ["gpio", "laser"]}, "flask_devices has laser. There are audio, gpio, i2c,"),
+    "a device that there is not": ({"flask_devices": ["gpio", "laser"]}, "flask_devices has laser. Set it to some of audio, gpio, i2c,"),
     "a private folder elsewhere": ({"flask_private_folders": ["../x"]}, "flask_private_folders is ../x. Set it to names"),
     "a status of no healthy answer": ({"flask_health_status": [200, 503]}, "flask_health_status is 200, 503. Set it to"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),
@@ -198,13 +198,13 @@ def test_one_host_has_one_value_of_what_is_for_all_of_it(name, refusals):
     for shop, own in (("x", None), (None, "x"), ("x", "y")):
         blog, other = ({name: value} if value else {} for value in (own, shop))
         (said,) = refusals("flask", **neighbours(blog, other))
-        assert said.startswith(name + " is another one for shop, which is the same host as blog.example.com. Set it")
+        assert said.startswith(name + " differs between blog.example.com and shop, which are the same host. Set it")
 
 
 @pytest.mark.parametrize("name", ["flask_web_server", "flask_mail_server"])
 def test_one_host_has_one_proxy_and_one_mail_server(name, refusals):
     (said,) = refusals("flask", **neighbours({}, {name: "x"}))
-    assert said.startswith(name + " is another one for shop, which is the same host as blog.example.com. Set it")
+    assert said.startswith(name + " differs between blog.example.com and shop, which are the same host. Set it")
 
 
 @pytest.mark.parametrize("blog, shop", [
@@ -215,7 +215,7 @@ def test_a_host_is_one_by_its_address_and_port(blog, shop, refusals):
     given = neighbours(blog, {**shop, "hardening_outgoing": "deny"})
     given["hostvars"]["shop"] = {key: value for key, value in given["hostvars"]["shop"].items() if value is not None}
     (said,) = refusals("flask", **given)
-    assert said.startswith("hardening_outgoing is another one for shop")
+    assert said.startswith("hardening_outgoing differs between blog.example.com and shop")
 
 
 @pytest.mark.parametrize("blog, shop", [
@@ -310,7 +310,7 @@ def test_a_host_has_one_mail_server_for_all_its_applications(blog, shop, name, d
     given = neighbours({"flask_domain": "blog.example.com", **blog}, shop)
     assert evaluate("postfix", "postfix_hostname", **given) == name
     said = refusals("postfix", **given)
-    assert [text.startswith(" and ".join(differing) + " is another one for shop, which") for text in said] == [True] * bool(differing)
+    assert [text.startswith(" and ".join(differing) + " differs between blog.example.com and shop, which") for text in said] == [True] * bool(differing)
 
 
 def neighbours(blog, shop):

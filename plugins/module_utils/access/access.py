@@ -73,7 +73,7 @@ class Access:
         if not options["enabled"]:
             return []
         if not self.has_ufw and not self.module.check_mode:
-            raise Refused("ufw is not installed")
+            raise Refused("ufw is not installed: run `selfhost.flask.site` without --tags")
         try:
             wanted = firewall.wanted_rules(options, ports)
         except ValueError as error:  # no network, which its pattern does not tell
@@ -127,7 +127,7 @@ class Access:
             "it." % about
             for about in exceptions
         ] + [
-            "`%s` comes first for everybody, so that `%s` limits nobody who guesses passwords or keys. Remove it with "
+            "`%s` comes first for everybody, so that `%s` does not limit password guessers. Remove it with "
             "`sudo ufw delete %s`, or set hardening_ssh_limit to false."
             % (shlex.join(("ufw", *rule)), shlex.join(("ufw", *limit)), shlex.join(rule))
             for limit, rule in void
@@ -199,7 +199,7 @@ class Access:
     def _step(self) -> None:
         """Nothing is changed any more where the host could not take it back."""
         if not self.guard.start_clock():
-            raise Refused("nothing would take the change back any more (see `journalctl -u %s.timer`)" % UNIT)
+            raise Refused("nothing would undo the change any more (see `journalctl -u %s.timer`)" % UNIT)
 
     def _guarded_paths(self) -> list:
         keys = [path + suffix for path in sshd.KEYS.values() for suffix in ("", ".pub")]

@@ -150,7 +150,7 @@ class Guard:
         token = secrets.token_hex(8)
         self._write_units(deadline)
         if not self._restart_timer():
-            self.module.fail_json(msg="Nothing was changed: %s.timer does not start." % UNIT)
+            self.module.fail_json(msg="Nothing was changed: %s.timer does not start. See `journalctl -u %s.timer`, and run the playbook again." % (UNIT, UNIT))
         if self.armed():
             self._keep_also(paths, {name: before.get(name, "") for name in ("MEMBERS", "RULES")})
             with open(self.own("armed/tokens"), "a", encoding="ascii") as file:
@@ -203,8 +203,8 @@ class Guard:
             self._systemctl("start", UNIT + ".service")
         if self.pending(token):
             self.module.fail_json(
-                msg="The old configuration of sshd and the firewall could not be brought back. It is in %s; "
-                "`journalctl -u %s` says why." % (self.own("reverting/files.tar"), UNIT)
+                msg="The old configuration of sshd and the firewall could not be restored. It is in %s; "
+                "see `journalctl -u %s` for the reason, and unpack it there as root." % (self.own("reverting/files.tar"), UNIT)
             )
         return pending
 

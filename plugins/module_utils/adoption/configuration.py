@@ -18,13 +18,14 @@ from typing import NamedTuple
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 REFUSED = (
     "The proxy refuses the configuration with the old site: %s Nothing was changed, and the new application goes on serving. "
     "The old configuration is in %s."
 )
-CHANGED = "the rest of %s, where %d files were changed since the move, such as %s; a copy from before the move is %s"
+CHANGED = "the rest of %s, with changes since the move in %s, such as %s; a copy from before the move is %s"
 
 
 class Returned(NamedTuple):
@@ -91,7 +92,7 @@ def give_back_unchanged(store: Store, folders: list) -> Returned:
             continue
         for path in (path for path in enabled if path.startswith(folder + os.sep) and os.path.lexists(path)):
             os.unlink(path)
-        stays.append(CHANGED % (folder, len(others), others[0], store.before(folder)))
+        stays.append(CHANGED % (folder, count_of(len(others), "file"), others[0], store.before(folder)))
     return Returned(given, stays)
 
 

@@ -111,7 +111,7 @@ def remove_folder(path: str, identity: dict) -> None:
             parent = inner
         status = os.stat(os.path.basename(path), dir_fd=parent, follow_symlinks=False)
         if (status.st_ino, status.st_uid) != (identity["inode"], identity["owner"]):
-            raise OSError("%s is %s. It stays." % (path, ANOTHER[len("which is "):]))
+            raise OSError("%s is %s, so it stays" % (path, ANOTHER[len("which is "):]))
         shutil.rmtree("/proc/self/fd/%d/%s" % (parent, os.path.basename(path)))
     finally:
         os.close(parent)

@@ -25,9 +25,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign imp
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 PATIENCE = 30  # seconds that a program has to end, or to start
-STILL_UP = "%s is still running %d s after it was stopped."
-BOTH = "%s. The old installation could not be started again: %s."
-NOT_UP = "%s was started, and does not run after %d s. Its log says why."
+STILL_UP = "%s is still running %d s after it was stopped. Stop it by hand, and look again."
+BOTH = "%s. The old installation could not be started again: %s. Start it by hand."
+NOT_UP = "%s was started, and does not run after %d s. See its log for the reason."
 
 
 def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bool) -> dict:

@@ -137,10 +137,10 @@ def choose(found: list, name: str, host: str) -> Installation:
     if not found:
         raise AdoptionError(
             "No application of Flask was found on %s: no program of %s, and no process, runs gunicorn, uWSGI, waitress, "
-            "hypercorn, uvicorn or flask run." % (host, " or ".join(MANAGERS))
+            "hypercorn, uvicorn or flask run. Start it there, or set flask_adopt_from to the server that has it." % (host, " or ".join(MANAGERS))
         )
     chosen = [one for one in found if name in [program.name for program in one.programs]] if name else found
     if len(chosen) != 1:
-        wrong = "flask_adopt_program is '%s', which is none of them. " % name if name else ""
-        raise AdoptionError("%s has %d applications: %s. %sSet flask_adopt_program to one." % (host, len(found), listed, wrong))
+        wrong = " flask_adopt_program is '%s', which is none of them." % name if name else ""
+        raise AdoptionError("%s has %d applications: %s.%s Set flask_adopt_program to one." % (host, len(found), listed, wrong))
     return chosen[0]

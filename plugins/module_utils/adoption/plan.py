@@ -23,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles 
     unsafe_name,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
@@ -35,7 +36,7 @@ CHANGED = "These files of the repository were changed there, and the new one has
 UNKNOWN_FILES = (
     "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
 )
-CRON = "The crontab of %s has %d lines for it. They are not moved: make them flask_jobs, and remove them there."
+CRON = "The crontab of %s has %s for it, which this does not move. Write flask_jobs instead, and remove them there."
 CERTIFICATE = "The certificate in %s is not moved: flask_tls says where the new one's comes from."
 NO_GIT = "Its folder is no git repository, so data was found by the names of folders alone. Look whether something is missing."
 
@@ -104,7 +105,7 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     loose = [path for path in data.files if "/" not in path and not is_inside(path, wishes.left_out)]
     notes += [UNKNOWN_FILES % shown(loose)] if loose else []
     lines = [line for line in text_of(CRONTABS + found.user).splitlines() if found.folder in line and not line.startswith("#")]
-    notes += [CRON % (found.user, len(lines))] if lines and found.folder else []
+    notes += [CRON % (found.user, count_of(len(lines), "line"))] if lines and found.folder else []
     own = [site.path for dummy, site in found.sites]
     paths = [path for proxy in SITES for path in proxy().with_files(found.folder)] if found.folder else []
     notes += [OTHER_SITE % path for path in paths if path not in own]
@@ -121,11 +122,14 @@ def lines_of(plan: Plan, wishes: Wishes) -> list:
     lines += ["Site: %s for %s." % (site.path, " ".join(site.names) or "no name") for dummy, site in found.sites]
     if plan.database and wishes.database == plan.address.kind and not plan.obstacles:
         tables = plan.database.tables()
-        lines.append("Moves %s: %d tables, %d rows." % (plan.address.in_words(), len(tables), sum(tables.values())))
+        size = "%s, %s" % (count_of(len(tables), "table"), count_of(sum(tables.values()), "row"))
+        lines.append("Moves %s: %s." % (plan.address.in_words(), size))
     elif plan.address or plan.external:
         lines.append("Its data: %s." % (plan.external or plan.address.in_words()))
     counts = count_files(found.folder, plan.places, plan.kept) if plan.places else {}
-    lines += ["Moves the folder %s: %d files, %d bytes." % (place, *counts[place]) for place in plan.places]
+    for place in plan.places:
+        files, size = counts[place]
+        lines.append("Moves the folder %s: %s, %s." % (place, count_of(files, "file"), count_of(size, "byte")))
     taken = plan.taken(wishes)
     lines.append("Takes over the settings %s." % ", ".join(sorted(taken)) if taken else "Takes over no settings.")
     replaced = sorted({found.database_key(), *wishes.own, *wishes.given} & set(found.settings))

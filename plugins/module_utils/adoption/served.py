@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data impor
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import AdoptionError
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import MANIFEST
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import read_json
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import data_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import compare, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
@@ -21,7 +22,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.shared.files import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PATIENCE = 15  # seconds
-DIFFERS = "%s has %d files with %d bytes here, and had %d with %d."
+DIFFERS = "%s has %s with %d bytes here, and had %d with %d."
 
 
 def compare_all(site: Site, archive: str) -> dict:
@@ -32,14 +33,17 @@ def compare_all(site: Site, archive: str) -> dict:
         parts = parts_of(manifest["database"])
         for part, one in zip(parts, match(parts, members_of(database))):
             if one is None:
-                raise AdoptionError("The new application has no %s database, which %s was." % (part["kind"], part["database"]))
+                raise AdoptionError("The new application has no %s database, which %s was. Set flask_database to its kind." % (part["kind"], part["database"]))
             compare(part, one.tables(), one.revision())
             rows += sum(one.tables().values())
     own = filter(None, (inside(site, one) for one in members_of(database)))
     kept = [path + end for path in own for end in ("", *COMPANIONS)]
     now = count_files(site.path("shared"), manifest.get("places", []), kept)
     before = manifest.get("counts", {})
-    wrong = [DIFFERS % (place, *now[place], *before[place]) for place in before if now[place] != before[place]]
+    wrong = [
+        DIFFERS % (place, count_of(now[place][0], "file"), now[place][1], *before[place])
+        for place in before if now[place] != before[place]
+    ]
     if wrong:
         raise AdoptionError(" ".join(wrong))
     return dict(rows=rows, files=sum(files for files, dummy in now.values()))
@@ -57,7 +61,7 @@ def ask(domain: str, url: str, accepted: list) -> int:
         except (OSError, http.client.HTTPException) as error:
             said = str(error)
         time.sleep(0.2)
-    raise AdoptionError("https://%s%s is not healthy on this host: %s." % (domain, url, said))
+    raise AdoptionError("https://%s%s is not healthy on this host: %s. Mend the new application, and run it again." % (domain, url, said))
 
 
 def status_of(domain: str, url: str) -> int:

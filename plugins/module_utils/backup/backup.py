@@ -27,6 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import database_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import members_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
@@ -54,7 +55,7 @@ def read_settings(root: str) -> Settings:
         with open(os.path.join(root, "deployment", "backup.json"), encoding="utf-8") as file:
             about = json.load(file)
     except FileNotFoundError as error:
-        raise BackupError("Backups are not set up here: there is no %s. Run site.yml." % error.filename) from error
+        raise BackupError("Backups are not set up here: there is no %s. Run `selfhost.flask.site`." % error.filename) from error
     return Settings(Site(about["name"], root, about["log"]), about["folder"], about["keep"], tuple(about.get("readers", ())))
 
 
@@ -65,7 +66,7 @@ def alone(site: Site):
         with locked(site.own("backup.lock"), PATIENCE):
             yield
     except Busy as error:
-        raise Busy("After %d s, another backup, restoration or deployment is still at work." % PATIENCE) from error
+        raise Busy("Another backup, restoration or deployment is still at work after %d s. Wait until it has ended." % PATIENCE) from error
 
 
 def back_up(settings: Settings, reason: str) -> dict:
@@ -91,14 +92,14 @@ def fetched(site: Site, folder: str, name: str) -> str:
     """Brings a backup, or the newest, from the repository, unless it is here undamaged; its name."""
     restic = restic_of(site)
     if restic is None:
-        raise BackupError("No repository is set up. Set backup_restic_repository, and run site.yml.")
+        raise BackupError("No repository is set up. Set backup_restic_repository, and run `selfhost.flask.site`.")
     snapshots = restic.snapshots()
     if not snapshots or (name and name not in snapshots):
         found = ", ".join(sorted(snapshots)) or "none"
-        raise BackupError("The repository has no backup %s. There are: %s." % (name or "of " + site.name, found))
+        raise BackupError("The repository has no backup %s. Set flask_backup to one of these: %s." % (name or "of " + site.name, found))
     name = name or max(snapshots)
     if moment(name) is None:
-        raise BackupError("What the repository has is no backup: %s." % name)
+        raise BackupError("What the repository has is no backup: %s. Set flask_backup to another one." % name)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
         verify(site, os.path.join(folder, name))
@@ -122,7 +123,7 @@ def _drill(settings: Settings, name: str, report: dict) -> None:
     if manifest["database"]:
         database = database_of(site)
         if database is None:
-            raise BackupError("The backup has a database, and the application has none on this host.")
+            raise BackupError("The backup has a database, and the application has none here. Set flask_database, and run `selfhost.flask.site`.")
         members = members_of(database)
         copied = [one for one in match(parts_of(manifest["database"]), members) if one]  # it may use more since then
         as_one(copied or members).restore(os.path.join(path, DATABASE), scratch=True)
@@ -137,9 +138,10 @@ def summarise(report: dict) -> str:
     """What was found in a good backup, and what it has nothing of."""
     lacks, names = (" and ".join(report[key]) for key in ("missing", "databases"))
     lacks = " as far as it goes, but has nothing of %s" % lacks if lacks else ""
-    files = "%d files" % report["files"]
-    files += " (%d of them SQLite databases)" % len(report["sqlite"]) if report["sqlite"] else ""
-    return "is good%s: %s and %s." % (lacks, files, "%d rows of %s" % (report["rows"], names) if names else "no database")
+    files = count_of(report["files"], "file")
+    files += " (with %s)" % count_of(len(report["sqlite"]), "SQLite database") if report["sqlite"] else ""
+    rows = "%s of %s" % (count_of(report["rows"], "row"), names) if names else "no database"
+    return "is good%s: %s and %s." % (lacks, files, rows)
 
 
 def reported(site: Site, name: str, work: Callable) -> dict:

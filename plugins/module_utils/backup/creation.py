@@ -78,7 +78,7 @@ def quiet(site: Site):
                 yield
                 return
         if time.monotonic() > end:
-            raise BackupError("A deployment was interrupted and could not be taken back yet. Make a backup then.")
+            raise BackupError("An interrupted deployment could not be rolled back yet. Make the backup when it is.")
         time.sleep(1)
 
 

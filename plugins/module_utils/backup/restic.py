@@ -39,7 +39,7 @@ class Restic:
                 ["restic", *arguments], stdin=subprocess.DEVNULL, capture_output=True, env=self.environment, check=False
             )
         except OSError as error:
-            raise CommandError("restic can't be run: %s. Run site.yml, which installs it." % error) from error
+            raise CommandError("restic can't be run: %s. Run `selfhost.flask.site`, which installs it." % error) from error
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
             message = "`restic %s` ended with exit code %d: %s"

@@ -39,20 +39,22 @@ PROBLEMS = (*store.PROBLEMS, StillWriting, ProcessError)
 HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
 UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"
 STUCK = (
-    "%(problem)s\nThis could not be taken back yet: %(reason)s\nRequests that write may be answered 503, and the "
-    "workers are stopped. flask-%(name)s-recover.service tries again every few seconds; see its log with "
-    "journalctl.%(copy)s"
+    "%(problem)s\nThis could not be rolled back yet: %(reason)s\nRequests that write may be answered 503, and the "
+    "workers are stopped. flask-%(name)s-recover.service tries again every few seconds; see its log: "
+    "`sudo journalctl -u flask-%(name)s-recover`.%(copy)s"
 )
 DIFFERS = (
-    "The database is now at revision %(now)s, and the served release %(release)s belongs to %(wanted)s. Run update.yml "
-    "with -e flask_version=%(version)s to serve the version of the backup, or with a newer one, which migrates it."
+    "The database is now at revision %(now)s, and the served release %(release)s belongs to %(wanted)s. Run "
+    "`selfhost.flask.update -e flask_version=%(version)s` to serve the version of the backup, or a newer version, which "
+    "migrates it."
 )
 STALE = (
-    "The application could not be started anew, so what it has in memory is from before: %s Mend that, and run update.yml."
+    "The application could not be started again, so what it has in memory is from before: %s Mend that, and run "
+    "`selfhost.flask.update`."
 )
 OTHERS = (
     "The backup's database is %s, and the one that the application uses on this host is %s. Set flask_database, and "
-    "run site.yml."
+    "run `selfhost.flask.site`."
 )
 
 
@@ -156,7 +158,7 @@ class Restoration:
         """A folder that the application has not here, as on a host where nothing was deployed yet."""
         path = os.path.normpath(self.site.path("shared", place))
         if not path.startswith(self.site.path("shared") + os.sep) or os.path.islink(path):
-            raise BackupError("The backup has files of %s, which leads out of shared/." % place)
+            raise BackupError("The backup has files of %s, which leads out of shared/. Restore another one." % place)
         os.makedirs(path)
         os.chmod(path, 0o750)
         give_tree(path, self.site.name)
@@ -248,6 +250,6 @@ class Restoration:
             values = dict(now=", ".join(now) or "none", wanted=", ".join(wanted) or "none", release=release)
             found.append(DIFFERS % dict(values, version=self.manifest["version"] or "VERSION"))
         if self.order.settings:
-            found.append("Run update.yml, so that the application starts with the settings of the backup.")
+            found.append("Run `selfhost.flask.update`, so that the application starts with the settings of the backup.")
         found += data.notes()
         return " ".join(found)

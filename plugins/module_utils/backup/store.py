@@ -27,6 +27,8 @@ NAME = "%Y%m%dT%H%M%SZ"  # of a backup's folder
 MANIFEST, SHARED, SETTINGS, DATABASE = "manifest.json", "shared.tar.gz", "settings.env", "database"
 RESERVE = 100 << 20  # bytes that stay free
 BEFORE = "before a restoration"  # the reason of the copy that undoes it
+ANOTHER = "Set flask_backup to another one."
+FORMER = "%s is by another version of the collection (format %s). Restore it with that version, or set flask_backup to another one."
 
 
 class BackupError(Exception):
@@ -76,12 +78,12 @@ def verify(site: Site, path: str) -> dict:
     try:
         manifest = _read_manifest(path)
         if manifest["format"] != FORMAT:
-            raise BackupError("%s is by another version of the collection (format %s)." % (path, manifest["format"]))
+            raise BackupError(FORMER % (path, manifest["format"]))
         about = manifest["name"], manifest["files"], manifest["places"], manifest["database"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackupError("%s is no complete backup: %s." % (path, error)) from error
+        raise BackupError("%s is no complete backup: %s. %s" % (path, error, ANOTHER)) from error
     if about[0] != site.name:
-        raise BackupError("%s is a backup of %s, and not of %s." % (path, about[0], site.name))
+        raise BackupError("%s is a backup of %s, and not of %s. %s" % (path, about[0], site.name, ANOTHER))
     for name, expected in about[1].items():
         _verify_file(os.path.join(path, os.path.basename(name)), expected)
     return manifest
@@ -89,13 +91,14 @@ def verify(site: Site, path: str) -> dict:
 
 def _verify_file(path: str, expected: dict) -> None:
     if not os.path.isfile(path):
-        raise BackupError("The backup is damaged: there is no %s." % path)
+        raise BackupError("The backup is damaged: there is no %s. %s" % (path, ANOTHER))
     if os.path.getsize(path) != expected["size"]:
         raise BackupError(
-            "The backup is damaged: %s has %d bytes instead of %d." % (path, os.path.getsize(path), expected["size"])
+            "The backup is damaged: %s has %d bytes instead of %d. %s"
+            % (path, os.path.getsize(path), expected["size"], ANOTHER)
         )
     if digest_of(path) != expected["sha256"]:
-        raise BackupError("The backup is damaged: the checksum of %s is not the one in %s." % (path, MANIFEST))
+        raise BackupError("The backup is damaged: the checksum of %s is not the one in %s. %s" % (path, MANIFEST, ANOTHER))
 
 
 def chosen(folder: str, name: str) -> str:
@@ -106,7 +109,7 @@ def chosen(folder: str, name: str) -> str:
     names = [one for one in backups(folder) if one == name or not _is_from_before(os.path.join(folder, one))]
     if not names or (name and name not in names):
         missing = "There is no backup %s in %s." % (name, folder) if name else "There is no backup in %s." % folder
-        raise BackupError("%s There are: %s." % (missing, ", ".join(names) or "none"))
+        raise BackupError("%s Set flask_backup to one of these: %s." % (missing, ", ".join(names) or "none"))
     return os.path.join(folder, name or names[-1])
 
 

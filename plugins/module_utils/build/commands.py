@@ -45,7 +45,7 @@ exec npx --yes --package "$package" %(name)s "$@"
 FAILED = "The build command `%(command)s` (%(number)d of %(count)d) ended with exit code %(code)d.\n%(said)s\n%(state)s %(advice)s"
 MEND = "Mend the command in flask_build, or what it builds, and run the playbook again."
 NO_NETWORK = "It has no network. If it needs it, write {command: '…', network: true} in flask_build."
-NO_NODE = "There is no Node.js. Set flask_node to a version, such as \"22\", and run site.yml."
+NO_NODE = "There is no Node.js. Set flask_node to a version, such as \"22\", and run `selfhost.flask.site`."
 OFFLINE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|ECONNREFUSED|[Cc]ould not resolve|[Nn]ame resolution|[Nn]etwork is unreachable|Name or service"
     r"|dns error|fetch failed"

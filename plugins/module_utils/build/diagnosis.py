@@ -55,7 +55,7 @@ PRIVATE_INDEX = re.compile(r"401 Unauthorized|403 Forbidden|lack of (?:valid )?a
 
 SET_PYTHON = 'set flask_python: "%s"'
 SET_OLDER = "set flask_python to a version of its time, such as \"3.9\""
-COMPILE = "%(what)s has to be compiled here. Set base_extra_packages to [%(packages)s], and run site.yml."
+COMPILE = "%(what)s has to be compiled here. Set base_extra_packages to [%(packages)s], and run `selfhost.flask.site`."
 NO_WHEEL = (
     "%(what)s has no ready-made package for %(python)s; it has one for Python %(pythons)s. In the inventory, %(set)s, or ask for a "
     "newer version of %(name)s."

@@ -25,6 +25,7 @@ NO_WAY = re.compile(
     r"[Cc]ould not resolve|[Nn]ame resolution|Name or service not known|unable to look up|[Cc]onnection (?:refused|timed out)"
     r"|Operation timed out|No route to host|[Nn]etwork is unreachable|Failed to connect|Couldn't connect"
 )
+ACCESS = "Check flask_repo, and that the server reaches it; if it is private, set flask_deploy_key to a key that may read it."
 LINK = "160000 "  # the mode of a submodule's entry in git's index
 TOKEN = 16  # characters; a user without a password that has so many is a secret
 
@@ -95,7 +96,7 @@ class Repository:
             lines = self.run("ls-remote", self.url).splitlines()
         except GitError as error:
             kind = Unreachable if self.url.startswith("file://") or NO_WAY.search(str(error)) else GitError
-            raise kind("The repository %s can't be read: %s" % (self.url, error)) from error
+            raise kind("The repository %s can't be read: %s\n%s" % (self.url, error, ACCESS)) from error
         found = {name: commit for commit, name in (line.split("\t", 1) for line in lines)}
         return {name: found.get(name + "^{}", commit) for name, commit in found.items()}
 
@@ -193,7 +194,7 @@ class Repository:
             with contextlib.suppress(GitError):
                 return self.run("rev-parse", "--verify", commit + "^{commit}", cwd=folder).strip()
         if problem:
-            raise GitError("The repository %s can't be fetched: %s" % (self.url, problem))
+            raise GitError("The repository %s can't be fetched: %s\n%s" % (self.url, problem, ACCESS))
         raise GitError(
             "The repository %s has no commit %s. Set flask_version to a tag, branch or commit of it."
             % (self.url, commit)
@@ -231,6 +232,9 @@ def newest_tag(references: dict) -> str:
     """The highest version among the tags that are not pre-releases."""
     numbered = [tag for tag in tags(references) if re.search(r"\d", tag)]
     if not numbered:
-        raise GitError("flask_version is latest_tag, and the repository has no tag with a number.")
+        raise GitError(
+            "flask_version is latest_tag, and the repository has no tag with a number. Tag a version, such as v1.0, or set "
+            "flask_version to a branch."
+        )
     finals = [tag for tag in numbered if version_order(tag)[1]]
     return max(finals or numbered, key=version_order)

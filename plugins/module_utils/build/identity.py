@@ -25,7 +25,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import 
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import SEAL, is_sealed, read_link
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-DAMAGED = "%s is not as it was launched: %s. The version is built anew, as %s."
+DAMAGED = "%s is not as it was launched: %s. The version is built again, as %s."
 
 
 class Identity:

@@ -9,17 +9,18 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.host.packages import PackageError, Packages
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 LONGEST = 1024  # bytes of a pointer
 PATIENCE = 300  # seconds, for somebody else who installs packages
 NOT_THERE = (
-    "%(url)s has %(number)d files in Git LFS (%(names)s), and they can't be fetched: %(error)s\nSee that the LFS server lets this "
+    "%(url)s has %(number)s in Git LFS (%(names)s), and they can't be fetched: %(error)s\nSee that the LFS server lets this "
     "host read them, by the user in flask_repo or the deploy key, and run the playbook again."
 )
 LEFT_OUT = "git-lfs has left them out."
-NO_PROGRAM = "%s has %d files in Git LFS (%s), and git-lfs, which fetches them, is not there. %s"
+NO_PROGRAM = "%s has %s in Git LFS (%s), and git-lfs, which fetches them, is not there. %s"
 
 
 def pointers(repository: Repository, folder: str) -> dict:
@@ -58,7 +59,7 @@ def repositories_in(folder: str) -> list:
 def fetch(module: AnsibleModule, repository: Repository, place: str) -> None:
     """Of one repository; GitError where one of them is a pointer afterwards, too."""
     missing = pointers(repository, place)
-    about = dict(url=repository.url, number=len(missing), names=listed(missing))
+    about = dict(url=repository.url, number=count_of(len(missing), "file"), names=listed(missing))
     try:
         install_programs(module, repository.programs)
         repository.large_files(place)

@@ -42,7 +42,7 @@ ELSEWHERE = (
 NO_VALUE = "%s asks for ${%s}, and app_requirements_env has no %s. Set it there."
 UNKNOWN = "%s has %s, and %s has no such %s. Set it to some of: %s."
 BESIDE = "%s is what is installed, and the repository has %s, too. Set app_requirements to the one that is meant."
-STALE = "%s has no %s, for which %s asks: it is older. Write the lock anew, such as by `%s lock`, and push it."
+STALE = "%s has no %s, for which %s asks: it is older. Update the lock, such as by `%s lock`, and push it."
 OTHER_VCS = re.compile(r"(?:^|@\s*|\s)((?:svn|hg|bzr)\+\S+)")
 ELSEWHERE_LINE = re.compile(r"([\w.-]+)\s*@\s*(file:/+(?:croot|home/conda|home/builder|tmp/build|opt/conda|Users|private|[A-Za-z]:)/\S*)")
 

@@ -139,7 +139,7 @@ class Lineage:
                 stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
             )
         except OSError as error:
-            raise CertificateError("certbot can't be run: %s. Run site.yml." % error.strerror) from error
+            raise CertificateError("certbot can't be run: %s. Run `selfhost.flask.site`." % error.strerror) from error
 
     def command(self, names: list) -> list:
         """The same for a first certificate, a renewal, other names and another server."""

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.certificate.acme import (
     LETSENCRYPT,
+    LOG,
     Acme,
     Lineage,
     check_names,
@@ -56,7 +57,7 @@ UNIT = "flask-%s-certificate.service"
 BY_UNIT = "%s\nIt was asked for by %s, which runs the hook at each renewal, too: without $HOME, and with read-only folders."
 PATIENCE = 600  # seconds to wait for another look at the same certificate
 SELF_SIGNED, PROVIDED, LETSENCRYPT_ORIGIN = "self_signed", "provided", "letsencrypt"
-NOT_YOURS = "It can't be renewed here: set tls_certificate and tls_key to a new one, and run site.yml."
+NOT_YOURS = "It can't be renewed here: set tls_certificate and tls_key to a new one, and run `selfhost.flask.site`."
 
 
 class Places(NamedTuple):
@@ -94,7 +95,7 @@ class Keeper:
             with locked(self.path(".lock"), PATIENCE):
                 yield
         except Busy as error:
-            raise CertificateError("The certificate is being renewed for %d s by now." % PATIENCE) from error
+            raise CertificateError("Another run has been renewing the certificate for %d s. Wait until it has ended, and run this again." % PATIENCE) from error
 
     def lacks(self, given: Pair | None = None) -> bool:
         """Whether the proxy would find no certificate, or one that is not of the origin that is asked for."""
@@ -176,13 +177,13 @@ class Keeper:
             said = "%s is not the key of %s, or one of them is damaged." % (key, certificate)
             if not (os.path.exists(certificate) and os.path.exists(key)):
                 said = "There is no certificate at %s with its key at %s." % (certificate, key)
-            raise CertificateError("%s Run site.yml, which installs them anew, before the proxy is restarted." % said)
+            raise CertificateError("%s Run `selfhost.flask.site`, which installs them again, before the proxy restarts." % said)
 
     def _take(self) -> bool:
         """Installs what certbot has; whether that was another one."""
         pair = self.lineage.read()
         if pair is None:
-            raise CertificateError("%s has no certificate with its key." % self.lineage.path)
+            raise CertificateError("%s has no certificate with its key. See %s, and run `selfhost.flask.site`." % (self.lineage.path, LOG))
         if pair == self.store.read():
             return False
         check(pair, self.names, self.now())
@@ -240,7 +241,7 @@ def read_settings(root: str) -> dict:
         with open(own(root, SETTINGS), encoding="utf-8") as file:
             return json.load(file)
     except FileNotFoundError as error:
-        raise CertificateError("There is no %s. Run site.yml." % error.filename) from error
+        raise CertificateError("There is no %s. Run `selfhost.flask.site`." % error.filename) from error
 
 
 def run_hook(root: str, action: str) -> None:

@@ -146,7 +146,7 @@ class Proxy:
             run(["systemctl", "reload", service])
         except CommandError as error:
             raise CertificateError(
-                "The new certificate is in place, and %s can't load it: %s" % (service, error)
+                "The new certificate is in place, and %s can't load it: %s\nSee `journalctl -u %s`." % (service, error, service)
             ) from error
 
     def _others(self, fingerprint: str) -> list:

@@ -15,7 +15,7 @@ REFUSED = re.compile(
     + r"|E(?:ACCES|ROFS): [^'\n]*" + PATH % "node"  # of Node.js
     + r"|(?P<sqlite>sqlite3\.OperationalError\)?:? (?:unable to open database file|attempt to write a readonly database))"
 )
-RUN = "and run update.yml."
+RUN = "and run `selfhost.flask.update`."
 WRITES = "The application writes to %(path)s, which is a part of its release and can't be changed. "
 SHARE = WRITES + "Add %(share)s to flask_shared_paths, " + RUN
 MOVE = WRITES + "Have it write into a folder, add that to flask_shared_paths, " + RUN

@@ -12,7 +12,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.url import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.settings import Settings, read_settings
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
-NONE = "There is no database to open: .env has no DATABASE_URL, and the application named none."
+NONE = "There is no database to open: .env has no DATABASE_URL, and the application named none. Set DATABASE_URL in flask_env."
 UNKNOWN = "There is no client here for %s. Open it where it is."
 
 

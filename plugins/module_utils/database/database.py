@@ -17,6 +17,7 @@ from typing import BinaryIO, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import digest_of, write_compressed
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import (
     DatabaseError,
     assign,
@@ -188,7 +189,7 @@ def compare(manifest: dict, tables: dict, revision: list) -> None:
     """
     wrong = ["%s is missing" % name for name in manifest["tables"] if name not in tables]
     wrong += [
-        "%s has %d rows instead of %d" % (name, tables[name], counts[1])
+        "%s has %s instead of %d" % (name, count_of(tables[name], "row"), counts[1])
         for name, counts in manifest["tables"].items()
         if counts and counts[0] == counts[1] != tables.get(name, counts[1])
     ]

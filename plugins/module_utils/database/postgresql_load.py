@@ -191,7 +191,7 @@ def read_needs(dump: BinaryIO) -> dict:
     """What a dump needs of a server; DatabaseError where this one has it not."""
     line = dump.readline()
     if not line.startswith(HEADER):
-        raise DatabaseError("The dump is none of a PostgreSQL database that this collection has made.")
+        raise DatabaseError("This is not a dump of PostgreSQL by this collection. Restore another backup.")
     needs, major = json.loads(line[len(HEADER):]), major_version()
     if needs["version"] > major:
         raise DatabaseError(

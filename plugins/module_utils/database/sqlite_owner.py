@@ -149,7 +149,8 @@ def load(path: str, purpose: str, expected: str) -> None:
             raise SystemExit("the copy has other tables or another revision than was said of it")
         for name, (before, after) in tables.items():
             if before == after != found["tables"][name]:
-                raise SystemExit("%s has %d rows instead of %d" % (name, found["tables"][name], after))
+                said = (name, found["tables"][name], "" if found["tables"][name] == 1 else "s", after)
+                raise SystemExit("%s has %d row%s instead of %d" % said)
         if purpose == "replace":
             replace(path, source)
 

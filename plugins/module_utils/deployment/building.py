@@ -137,7 +137,7 @@ class Build:
         with self.step("Write the settings to .env") as part:
             missing = sorted(path for path in files.values() if not os.path.isfile(path))
             if missing and not part.check_mode:
-                part.fail_json(msg="There is no %s, which site.yml makes. Run it." % " and no ".join(missing))
+                part.fail_json(msg="There is no %s, which `selfhost.flask.site` makes. Run it." % " and no ".join(missing))
             return {key: text_of(path).strip() for key, path in files.items()}
 
     def write_settings(self, release: dict) -> None:

@@ -11,12 +11,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transact
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations import Migrations
 
 NO_COPY = (
-    "There %(verb)s pending migrations, and %(lacks)s can't be copied here. With flask_migration: online they run "
-    "without a copy of it, and what fails is not undone. Nothing was changed."
+    "There %(verb)s pending migrations, and %(lacks)s can't be copied here. Add "
+    "-e flask_migration=online to run them without a copy of it; a failure is then not undone. Nothing was changed."
 )
 NO_COPY_OF_RISK = (
     "%(release)s may change its database when it is loaded (%(reason)s), and %(lacks)s can't be copied here. "
-    "With flask_migration: online it is loaded without a copy, and what fails is not undone. Nothing was changed."
+    "Add -e flask_migration=online to load it without a copy; a failure is then not undone. Nothing was changed."
 )
 
 

@@ -36,7 +36,7 @@ def show_logs(site: Site, args: argparse.Namespace) -> None:
     """Becomes the program that prints the ends of the logs, and goes on with what is added to them."""
     paths = [path for path in logs_of(site, args.follow) + args.also if os.path.exists(path)]
     if not paths:
-        raise NotRestarted("There are no logs in %s yet." % site.log)
+        raise NotRestarted("There are no logs in %s yet. Deploy a version first." % site.log)
     follow = ["--follow=name", "--retry"] if args.follow else []
     os.execvp("tail", ["tail", "--verbose", "--lines=%d" % args.lines, *follow, "--", *paths])
 
@@ -73,7 +73,7 @@ def restart_release(site: Site, dummy: argparse.Namespace) -> None:
         Lock(site).release(own)
     slots = Slots(site)
     live = slots.live()
-    say(problems + ["%s runs anew, in the slot %s." % (site.release_name(slots.release(live)), live)])
+    say(problems + ["%s was restarted, in the slot %s." % (site.release_name(slots.release(live)), live)])
 
 
 def parsed(argv: list) -> argparse.Namespace:

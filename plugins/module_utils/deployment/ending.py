@@ -29,12 +29,12 @@ PROBLEMS = (
 )
 UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
 STUCK = (
-    "%(problem)s\nThis could not be taken back yet: %(reason)s\n%(served)s Requests that write may be answered "
-    "503. flask-%(name)s-recover.service tries again every few seconds; see its log with journalctl."
+    "%(problem)s\nThis could not be rolled back yet: %(reason)s\n%(served)s Requests that write may be answered "
+    "503. flask-%(name)s-recover.service tries again every few seconds; see its log: `sudo journalctl -u flask-%(name)s-recover`."
 )
 UNFINISHED = (
     "%(release)s is served now, but what follows could not be done: %(problem)s flask-%(name)s-recover.service tries "
-    "again every few seconds; see its log with journalctl."
+    "again every few seconds; see its log: `sudo journalctl -u flask-%(name)s-recover`."
 )
 
 

@@ -19,6 +19,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 FOLDER = "gate"  # a request that writes shares its lock for as long as it takes
 JOBS = "slots"  # a scheduled job shares its lock likewise
+STILL_WRITING = (
+    "A request that writes still runs after %d s. Run the playbook again, or set deployment_write_patience to more seconds."
+)
 STILL_AT_WORK = (
     "A job of flask_jobs still runs after %(seconds)d s: see `systemctl list-units 'flask-%(name)s.*'`. Run the playbook "
     "again when it has ended, or set deployment_write_patience to more seconds."
@@ -43,7 +46,7 @@ class Gate:
         self.refuse(name, retry_after)
         if not _becomes_free(self.site.path(FOLDER), patience):
             self.open(name)
-            raise StillWriting("A request that writes still runs after %d s." % patience)
+            raise StillWriting(STILL_WRITING % patience)
 
     def await_jobs(self, patience: float) -> None:
         """Returns when no scheduled job runs any more; StillWriting where one takes longer."""

@@ -15,7 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 PROBLEMS = (Unhealthy, CommandError, OSError, ProcessError)
 ABOUT = ("version", "commit", "folder", "revision")
-GOES_ON = "%s could not be launched again: %s\nIt goes on running as before, with the settings that it was started with."
+GOES_ON = "%s could not be launched again: %s\nIt goes on running as before, with its old settings. Mend the cause, and restart it again."
 
 
 class NotRestarted(Exception):
@@ -30,7 +30,7 @@ def restart(site: Site, by: str) -> list:
     slots = Slots(site)
     live, folder = slots.live(), slots.release(slots.live())
     if not live or not folder:
-        raise NotRestarted("No version is served yet.")
+        raise NotRestarted("No version is served yet. Run `selfhost.flask.update`.")
     release = site.release_name(folder)
     served = Records(site).served(release)
     about = {key: served[key] for key in ABOUT if key in served}

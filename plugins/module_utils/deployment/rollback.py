@@ -18,8 +18,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.records import
 
 NO_COPY = (
     "%(release)s may change its database when it is loaded (%(reason)s), and %(lacks)s can't be copied here. "
-    "Set flask_rollback_database to keep, and it is loaded without a copy. Nothing was changed."
+    "Add -e flask_rollback_database=keep to load it without a copy. Nothing was changed."
 )
+UNKNOWN = "The release '%s' is not on this host, or it or its Python is damaged or gone."
+OTHERS = "%s There are: %s. Deploy another version with `selfhost.flask.update`. Nothing was changed."
 
 
 class Rollback:
@@ -41,11 +43,8 @@ class Rollback:
         known = [name for name in self.records.outcomes() if self.records.is_whole(name) and self.records.served(name)]
         if wanted in known or (not wanted and candidates):
             return wanted or candidates[0]
-        said = "The release '%s' is not on this host, or it or its Python is damaged or gone" % wanted if wanted else "There is no release to go back to"
-        self.deployment.module.fail_json(
-            msg="%s. There are: %s. Deploy another version with update.yml. Nothing was changed."
-            % (said, ", ".join(known) or "none")
-        )
+        said = UNKNOWN % wanted if wanted else "There is no release to go back to."
+        self.deployment.module.fail_json(msg=OTHERS % (said, ", ".join(known) or "none"))
 
     def run(self, change: Callable | None) -> Transaction:
         """Serves the release; the database follows when it does."""

@@ -73,5 +73,5 @@ def is_set_up(module: AnsibleModule, site: Site) -> bool:
     """Whether there is anything to deploy to; a host that is yet to be set up has its place in check mode alone."""
     found = os.path.isdir(site.path("deployment")) and os.path.isdir(site.log)
     if not found and not module.check_mode:
-        module.fail_json(msg="%s is not set up on this host. Run site.yml." % site.name)
+        module.fail_json(msg="%s is not set up on this host. Run `selfhost.flask.site`." % site.name)
     return found

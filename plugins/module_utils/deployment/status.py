@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import Data, data_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError, members_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.journal import Journal
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import SLOTS, Slots
-from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
+from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import STARTING, ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import Records, reason
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
@@ -19,15 +22,25 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 COLUMNS = ("TIME", "RELEASE", "OUTCOME", "DATABASE", "SECONDS", "BY")
 
 
-def programs(slots: Slots) -> tuple[dict, dict]:
-    """Each slot's and worker's state, and how often it ended by itself; the problem where the process manager does not answer."""
+class Programs(NamedTuple):
+    """How the slots and workers are, each by its name."""
+
+    states: dict  # in the process manager's words; the problem, by its own name, if it does not answer
+    ends: dict  # how often a program ended by itself in the last hour
+    starting: list  # those that were started a moment ago
+
+
+def programs(slots: Slots) -> Programs:
+    """Asks the process manager."""
     try:
         names = [slots.program(slot) for slot in SLOTS] + slots.known_workers()
         ends = slots.ends()
-        states = {name: slots.processes.look(name).word for name in names}
-        return states, {name: ends[name] for name in names if ends[name]}
+        found = {name: slots.processes.look(name) for name in names}
+        starting = [name for name, program in found.items() if program.phase == STARTING]
+        states = {name: program.word for name, program in found.items()}
+        return Programs(states, {name: ends[name] for name in names if ends[name]}, starting)
     except ProcessError as error:
-        return {error.manager: "does not answer (%s)" % error}, {}
+        return Programs({error.manager: "does not answer (%s)" % error}, {}, [])
 
 
 def revision(data: Data) -> list:
@@ -41,12 +54,13 @@ def status(site: Site, entries: int) -> dict:
     """What the module returns."""
     slots, journal = Slots(site), Journal(site).read() or {}
     live, data = slots.live(), data_of(site)
-    states, ends = programs(slots)
+    running = programs(slots)
     return dict(
         release=site.release_name(slots.release(live)) if live else "",
         slot=live,
-        programs=states,
-        ends=ends,
+        programs=running.states,
+        ends=running.ends,
+        starting=running.starting,
         revision=revision(data),
         databases=[one.name for one in members_of(data.database)],
         not_copied=list(data.missing),
@@ -63,8 +77,10 @@ def table(found: dict) -> list:
     serving = "serves %(release)s from the %(slot)s slot" if found["slot"] else "serves nothing yet"
     lines = [serving % found]
     for name, state in found["programs"].items():
-        ended = ", ended by itself %d times in the last hour" % found["ends"][name] if name in found["ends"] else ""
-        lines.append("%s: %s%s" % (name, state, ended))
+        begun = ", started a moment ago" if name in found["starting"] else ""
+        ends = found["ends"].get(name)
+        ended = ", ended by itself %s in the last hour" % count_of(ends, "time") if ends else ""
+        lines.append("%s: %s%s%s" % (name, state, begun, ended))
     lines.append("database at " + (", ".join(found["revision"]) or "no revision"))
     lines += found["notes"]
     if found["closed"] != "nothing":

@@ -275,7 +275,7 @@ def guard(site: Site) -> None:
         run(["systemctl", "start", "--no-block", unit])
     except CommandError as error:
         Journal(site).remove()
-        raise CommandError("%s Run site.yml, which installs it. Nothing was changed." % error) from error
+        raise CommandError("%s Run `selfhost.flask.site`, which installs it. Nothing was changed." % error) from error
 
 
 def recover(site: Site) -> str:

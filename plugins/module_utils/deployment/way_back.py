@@ -17,15 +17,22 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.migrations im
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import SERVED, Records
 
 DIFFERS = (
-    "%(target)s was served with the database at revision %(wanted)s, and it is at %(now)s. Set "
-    "flask_rollback_database to one of these:\n%(ways)s\nNothing was changed."
+    "%(target)s was served with the database at revision %(wanted)s, and it is at %(now)s. Run "
+    "`selfhost.flask.rollback` again with one of these:\n%(ways)s\nNothing was changed."
 )
 CHANGED = (
-    "flask_migration_command has changed the database since %(target)s was served: %(changes)s. Set flask_rollback_database to "
-    "one of these:\n%(ways)s\nNothing was changed."
+    "flask_migration_command has changed the database since %(target)s was served: %(changes)s. Run `selfhost.flask.rollback` again "
+    "with one of these:\n%(ways)s\nNothing was changed."
 )
-NO_DOWNGRADE = "Only Flask-Migrate's revisions can be undone. Set keep or restore, or downgrade by hand. Nothing was changed."
-NO_COPY = "The application uses %s, which can't be copied here, so no database is changed. Set keep."
+WAY = "-e flask_rollback_database=%s: %s"
+NO_DOWNGRADE = (
+    "Only Flask-Migrate's revisions can be undone. Use flask_rollback_database=keep or restore, or downgrade by hand. Nothing "
+    "was changed."
+)
+NO_COPY = (
+    "The application uses %s, which can't be copied here, so no database is changed. Use flask_rollback_database=keep. Nothing "
+    "was changed."
+)
 
 
 class WayBack:
@@ -71,19 +78,20 @@ class WayBack:
 
     def ways(self) -> list:
         """What can be done, and what each of it loses."""
-        lines = ["keep: the database stays as it is, and %s has to live with it." % self.target]
+        lines = [WAY % ("keep", "the database stays as it is, and %s has to work with it." % self.target)]
         database = self.deployment.database()
         if database is None:
             return lines
         migrations = self._migrations()
         for item in migrations.pending if migrations and migrations.downgrade else []:
             fate = "with all that it added" if item["reversible"] else "which has NO downgrade, so this is impossible"
-            lines.append("downgrade: undoes %s %s, %s." % (item["revision"], item["message"], fate))
+            lines.append(WAY % ("downgrade", "undoes %s %s, %s." % (item["revision"], item["message"], fate)))
         path = self._copy()
         if path:
             manifest = read_manifest(path)
             changed = compare_now(manifest, database)
-            lines.append("restore: loses what was written since %s: %s." % (manifest["time"], changed or "no row less"))
+            loss = "loses what was written since %s: %s." % (manifest["time"], changed or "no row less")
+            lines.append(WAY % ("restore", loss))
         return lines
 
     def _downgrade(self) -> Callable:
@@ -92,10 +100,10 @@ class WayBack:
         if migrations is None:
             raise DatabaseError(NO_DOWNGRADE)
         if not migrations.downgrade:
-            raise DatabaseError("The database is not beyond revision %s. Run update.yml." % named(self.wanted))
+            raise DatabaseError("The database is not beyond revision %s. Run `selfhost.flask.update`." % named(self.wanted))
         stuck = [item["revision"] for item in migrations.pending if not item["reversible"]]
         if stuck:
-            raise DatabaseError("The revision %s has no downgrade. Nothing was changed." % named(stuck))
+            raise DatabaseError("The revision %s has no downgrade. Use flask_rollback_database=restore or keep. Nothing was changed." % named(stuck))
         return migrations.run
 
     def _migrations(self) -> Migrations | None:
@@ -103,7 +111,7 @@ class WayBack:
         if not self.deployment.params["migrations"]:
             return None
         if len(self.wanted) > 1:
-            raise DatabaseError("The revision %s is more than one; downgrade by hand." % named(self.wanted))
+            raise DatabaseError("%s are several revisions. Downgrade by hand, or use flask_rollback_database=keep." % named(self.wanted))
         return self.deployment.pending((self.wanted or ["base"])[0])
 
     def _restoration(self) -> Callable:
@@ -111,7 +119,7 @@ class WayBack:
         path = self._copy()
         if not path:
             place = "as %s had it" % self.target if self.migrated else "at revision %s" % named(self.wanted)
-            raise DatabaseError("There is no copy of the database %s." % place)
+            raise DatabaseError("There is no copy of the database %s. Use flask_rollback_database=keep." % place)
         database = self.deployment.database()
         return lambda: database.restore(path)
 

@@ -104,7 +104,7 @@ class Inside:
     def examine(self) -> dict:
         """The findings, the titles of the checks, and the facts for the one outside."""
         if not os.path.isdir(self.site.path("deployment")):
-            nothing = Finding("nothing-served", "The host has no %s yet." % self.site.root, "Run site.yml.")
+            nothing = Finding("nothing-served", "The host has no %s yet." % self.site.root, "Run `selfhost.flask.site`.")
             return dict(findings=[nothing.described()], checks=[], facts={})
         mask, findings, titles = self.mask(), [], []
         for title, look in self.checks():
@@ -133,7 +133,7 @@ class Inside:
                 "%s is the name of %s, and %s serves the first of them."
                 % (self.settings.host, " and ".join(sites), self.way.server.name),
                 "Remove the other application (docs/remove.md in the collection's repository), or give it another "
-                "flask_domain and run its site.yml.",
+                "flask_domain and run `selfhost.flask.site` for it.",
             )
 
     def secrets(self) -> Iterator[Finding]:

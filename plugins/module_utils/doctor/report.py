@@ -10,6 +10,7 @@ import re
 import textwrap
 from typing import Iterable
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import SEVERITIES
 
 WIDTH = 110
@@ -29,12 +30,12 @@ def counted(findings: list) -> str:
 def lines(title: str, findings: list, checks: list, width: int = WIDTH) -> list:
     """The report on one host."""
     if not findings:
-        return ["%s is well: %d checks, from inside and outside, found nothing." % (title, len(checks))]
+        return ["%s is healthy: %s, from inside and outside, found nothing." % (title, count_of(len(checks), "check"))]
     result = ["%s: %s" % (title, counted(findings)), "", *table(findings, min(width, WIDTH)), ""]
     if {finding.id for finding in findings} & {"ssh-unreachable", "host-unreachable"}:
         return result + ["Nobody could log in, so it was seen from outside alone."]
     well = [check["title"] for check in checks if not check["found"]]
-    return result + ["%d of %d checks found nothing." % (len(well), len(checks))]
+    return result + ["%d of %s found nothing." % (len(well), count_of(len(checks), "check"))]
 
 
 def table(findings: list, width: int) -> list:

@@ -58,7 +58,7 @@ def as_text(module: AnsibleModule, key: str, value: object) -> str:
             return str(value)
     except UnicodeEncodeError:
         pass
-    module.fail_json(msg="The value of %s can't be in an environment: it has a NUL or a half character." % key)
+    module.fail_json(msg="The value of %s can't be in an environment: it has a NUL or a half character. Remove that." % key)
 
 
 def check_keys(module: AnsibleModule) -> None:
@@ -117,7 +117,7 @@ def desired(module: AnsibleModule, now: File, values: dict) -> File:
         uid = now.uid if owner is None else pwd.getpwnam(owner).pw_uid
         gid = now.gid if group is None else grp.getgrnam(group).gr_gid
     except (ValueError, TypeError):
-        module.fail_json(msg="The mode %r is no octal number in quotes, such as '0640'." % (mode,))
+        module.fail_json(msg="The mode %r is invalid. Set it to an octal number in quotes, such as '0640'." % (mode,))
     except KeyError as error:
         if not module.check_mode:
             module.fail_json(msg="%s. Create it first." % error.args[0])
@@ -177,7 +177,7 @@ def establish_settings(module: AnsibleModule, values: dict) -> dict:
         if not module.check_mode:
             write(module, path, now, wanted)
     except OSError as error:
-        module.fail_json(msg="%s can't be changed: %s." % (path, error.strerror))
+        module.fail_json(msg="%s can't be changed: %s. Put that right, and run the playbook again." % (path, error.strerror))
     changes = differences(now.text, wanted.text)
     diff = dict(before_header=path, after_header=path, before=shown(now, []), after=shown(wanted, changes["updated"]))
     return dict(changes, changed=wanted != now, generated=generated, diff=diff)

@@ -44,7 +44,9 @@ PROBLEMS = [
     (r"kex_exchange_identification: |Connection (?:closed|reset) by \S+ port \d", Problem(
         "hung up", "sshd hung up before the login: after several logins that failed, or too many connections at once. " + WAIT,
     )),
-    (r"[Ii]ncorrect password|Invalid/incorrect", Problem("denied", "The password is wrong.")),
+    (r"[Ii]ncorrect password|Invalid/incorrect", Problem(
+        "denied", "The password is wrong. Type it again, or set ansible_ssh_private_key_file to a key that is accepted.",
+    )),
     (r"Permission denied", Problem(
         "denied", "Set ansible_user to a user who can, with an ssh key of yours among the keys of that user.",
     )),

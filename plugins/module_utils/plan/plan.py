@@ -45,7 +45,7 @@ def commits_text(plan: dict) -> list[str]:
         return ["commits: unknown, because the repository does not have the served commit"]
     what = {
         "forward": ":",
-        "backward": " would be taken back:",
+        "backward": " would be undone:",
         "unrelated": " that the served version lacks; it has others that this one lacks:",
     }[plan["direction"]]
     more = ["  and %d more" % (total - len(commits))] if total > len(commits) else []

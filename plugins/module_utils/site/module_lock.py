@@ -17,7 +17,7 @@ def take_lock(module: AnsibleModule, site: Site, **result: str) -> str:
     """The identity of this run, which is the only one at work from here on; ends the module where it is not."""
     owner = module.params["owner"]
     if not os.path.isdir(site.path("deployment")):  # a folder of that name may be something else's
-        module.fail_json(msg="%s is not set up on this host. Run site.yml. Nothing was changed." % site.name)
+        module.fail_json(msg="%s is not set up on this host. Run `selfhost.flask.site`. Nothing was changed." % site.name)
     holder = Lock(site).take(dict(owner, reason=module.params["reason"]), module.params["gone"])
     if holder:
         about = dict(holder, since=time.time() - holder["since"], lease=LEASE)

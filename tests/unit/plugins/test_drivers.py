@@ -169,7 +169,7 @@ class TestProxy:
         (found,) = way.proxy()
         assert found.id == "proxy-config-invalid"
         assert found.what == "toy-proxy is active, and its configuration is refused: line 2 is refused"
-        assert "Do not restart toy-proxy. Run site.yml" in found.remedy
+        assert "Do not restart toy-proxy. Run `selfhost.flask.site`" in found.remedy
 
     def test_the_doctor_finds_sites_of_the_same_name(self, way, site):
         inside = Inside(Settings(site.name, site.root, site.log, host="shop.example.com"))

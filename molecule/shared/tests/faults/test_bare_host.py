@@ -39,7 +39,7 @@ def test_bare_host_serves(machine: Machine) -> None:
     """The run that nothing happens to makes up for all of them; the doctor finds nothing, and no more is to do."""
     answer = run(SITE)
     assert answer.returncode == 0, spoken(answer)
-    assert "is well: " in spoken(answer), spoken(answer)
+    assert "is healthy: " in spoken(answer), spoken(answer)
     assert "changed=0" in spoken(run(SITE if EVERYTHING else "provision.yml"))
     assert machine.inside(LEFT_BEHIND).stdout == ""
     assert machine.answers()

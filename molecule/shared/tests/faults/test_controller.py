@@ -71,7 +71,7 @@ def test_playbook_is_killed_after_it_has_served(story: Story, task: str) -> None
 @pytest.mark.every
 def test_playbook_is_killed_while_it_notes_a_failure(story: Story) -> None:
     with Update("v4", "-e", "deployment_health_deadline=5") as update:
-        update.until_task("selfhost.flask.deployment : Note the failure and give the lock back")
+        update.until_task("selfhost.flask.deployment : Note the failure and release the lock")
         story.now()
         update.kill()
     story.assert_old()

@@ -102,5 +102,5 @@ def test_doctor_finds_a_server_that_is_stopped_and_one_that_is_well(machine: Mac
     # A backup was damaged on purpose, and the server stopped.
     known = ["updates-pending", "slot-restarted", "drill-failed", "journal-errors"]
     answer = run("doctor.yml", "-e", json.dumps({"doctor_ignored": known}))
-    assert answer.returncode == 0 and f"({APP}) is well" in spoken(answer), spoken(answer)
+    assert answer.returncode == 0 and f"({APP}) is healthy" in spoken(answer), spoken(answer)
     assert live_slot(host) in ("blue", "green")

@@ -21,15 +21,16 @@ FOREIGN = stat.S_IRWXO
 def firewall(code: int, text: str) -> Iterator[Finding]:
     """By `ufw status verbose`."""
     if code == 127:
-        yield Finding("firewall-off", "ufw is not installed, so there is no firewall.", "Run site.yml.")
+        yield Finding("firewall-off", "ufw is not installed, so there is no firewall.", "Run `selfhost.flask.site`.")
     elif "Status: active" not in text:
-        yield Finding("firewall-off", "The firewall is off.", "Run site.yml: it lets ssh in before it turns the firewall on.")
+        remedy = "Run `selfhost.flask.site`: it lets ssh in before it turns the firewall on."
+        yield Finding("firewall-off", "The firewall is off.", remedy)
     elif not re.search(r"^Default: (?:deny|reject) \(incoming\)", text, re.M):
         default = re.search(r"^Default: (.*?\(incoming\))", text, re.M)
         said = default.group(1) if default else "unknown"
         yield Finding(
             "firewall-default", "What no rule of the firewall names is let in: its default is %s." % said,
-            "Run site.yml: it lets ssh in before it refuses the rest.",
+            "Run `selfhost.flask.site`: it lets ssh in before it refuses the rest.",
         )
 
 
@@ -41,7 +42,7 @@ def foreign_rules() -> Iterator[Finding]:
     if refusing:
         yield Finding(
             "firewall-foreign", "The kernel has rules that refuse connections before ufw's are asked: %s." % ", ".join(refusing),
-            "Run site.yml with -e flask_take_over=true, which takes them away.",
+            "Run `selfhost.flask.site -e flask_take_over=true`, which removes them.",
         )
 
 
@@ -62,7 +63,7 @@ def jails(expected: list) -> Iterator[Finding]:
         if name not in active:
             yield Finding(
                 "jail-missing", "fail2ban's jail %s is not active." % name,
-                "`sudo fail2ban-client reload`; see `sudo fail2ban-client -t`, or run site.yml.", subject=name,
+                "`sudo fail2ban-client reload`; see `sudo fail2ban-client -t`, or run `selfhost.flask.site`.", subject=name,
             )
 
 

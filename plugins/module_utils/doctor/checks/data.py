@@ -16,6 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv impor
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import (
     COPY_IT,
     DIFFERS,
@@ -72,7 +73,7 @@ def coverage(data: Data) -> Iterator[Finding]:
 
 def secret_key(site: Site) -> Iterator[Finding]:
     """Whether the served release signs with a key that nobody else has."""
-    state, remedy = application(site).get("secret_key"), READ_KEY + " Then run update.yml."
+    state, remedy = application(site).get("secret_key"), READ_KEY + " Then run `selfhost.flask.update`."
     if state == "weak":
         yield Finding("secret-key-weak", KEYS[state], remedy)
     elif state == "foreign":
@@ -82,7 +83,7 @@ def secret_key(site: Site) -> Iterator[Finding]:
 def scheduler(site: Site) -> Iterator[Finding]:
     """Whether jobs run as often as the application has processes."""
     if application(site).get("schedules"):
-        yield Finding("scheduler-repeated", SCHEDULES, ONCE + " Then run update.yml.")
+        yield Finding("scheduler-repeated", SCHEDULES, ONCE + " Then run `selfhost.flask.update`.")
 
 
 def unreachable(found: Database, error: Exception) -> Finding:
@@ -95,7 +96,7 @@ def unreachable(found: Database, error: Exception) -> Finding:
         )
     return Finding(
         "database-unreachable", "The database %s does not answer: %s" % (found.name, clipped(str(error))),
-        "See whether it is still there and its server is well; restore.yml brings a backup back.",
+        "See whether it is still there and its server runs; `selfhost.flask.restore` brings a backup back.",
     )
 
 
@@ -111,7 +112,7 @@ def revision(site: Site, folder: str, migrations: str, present: list) -> Iterato
             "database-behind",
             "The database is at revision %s, and the release %s needs %s."
             % (", ".join(present) or "base", site.release_name(folder), ", ".join(wanted)),
-            "Run update.yml, which upgrades it.",
+            "Run `selfhost.flask.update`, which upgrades it.",
         )
 
 
@@ -128,13 +129,13 @@ def settings(site: Site, required: list | None) -> Iterator[Finding]:
     if missing:
         yield Finding(
             "settings-missing", "%s has no value for %s." % (path, ", ".join(missing)),
-            "Set %s in flask_env, and run update.yml." % ("it" if len(missing) == 1 else "them"),
+            "Set %s in flask_env, and run `selfhost.flask.update`." % ("it" if len(missing) == 1 else "them"),
         )
     copy = site.path("slots", live + SETTINGS, ".env") if live else ""
     if copy and os.path.exists(copy) and text_of(copy) != text:
         yield Finding(
             "settings-pending", "%s was changed since the application was started." % path,
-            "Run update.yml, which starts it anew without an outage.",
+            "Run `selfhost.flask.update`, which restarts it without an outage.",
         )
 
 
@@ -160,22 +161,22 @@ def backups(site: Site, hours: int, days: int) -> Iterator[Finding]:
     if last and not last.get("ok", True):
         yield Finding(
             "backup-failed", "The last backup failed at %s: %s" % (last.get("time"), clipped(last.get("problem", ""))),
-            "Mend that, then run backup.yml.",
+            "Mend that, then run `selfhost.flask.backup`.",
         )
     names = store.backups(about.folder)
     age = (time.time() - store.moment(names[-1])) / 3600 if names else since
     if not names and since > hours:
-        yield Finding("backup-missing", "There is no backup in %s." % about.folder, "Run backup.yml.")
+        yield Finding("backup-missing", "There is no backup in %s." % about.folder, "Run `selfhost.flask.backup`.")
     elif age > hours:
         yield Finding(
             "backup-old", "The newest backup, %s, is %s old." % (names[-1], aged(age)),
-            "Run backup.yml; see `systemctl list-timers 'flask-%s-*'`." % site.name,
+            "Run `selfhost.flask.backup`; see `systemctl list-timers 'flask-%s-*'`." % site.name,
         )
     yield from drilled(site, drill, since, days)
 
 
 def aged(hours: float) -> str:
-    return "%d days" % (hours // 24) if hours >= 72 else "%d hours" % hours
+    return count_of(int(hours // 24), "day") if hours >= 72 else count_of(int(hours), "hour")
 
 
 def drilled(site: Site, drill: dict, since: float, days: int) -> Iterator[Finding]:
@@ -184,12 +185,12 @@ def drilled(site: Site, drill: dict, since: float, days: int) -> Iterator[Findin
             "drill-failed",
             "The backup %s is not good, as its trial at %s has shown: %s"
             % (drill.get("backup"), drill.get("time"), clipped(drill.get("problem", ""))),
-            "Run backup.yml, then drill.yml.",
+            "Run `selfhost.flask.backup`, then `selfhost.flask.drill`.",
         )
     elif (drill.get("age", since * 3600) if drill else since * 3600) > days * 86400:
         yield Finding(
-            "drill-old", "No backup was tried for %d days." % ((drill["age"] if drill else since * 3600) // 86400),
-            "Run drill.yml; see `systemctl list-timers 'flask-%s-*'`." % site.name,
+            "drill-old", "No backup was tried for %s." % count_of(int(drill["age"] if drill else since * 3600) // 86400, "day"),
+            "Run `selfhost.flask.drill`; see `systemctl list-timers 'flask-%s-*'`." % site.name,
         )
 
 
@@ -200,5 +201,5 @@ def renewal(path: str) -> Iterator[Finding]:
         yield Finding(
             "renewal-failed",
             "The certificate could not be renewed: %s" % clipped(str(found.get("message") or found["outcome"])),
-            "Mend that, then run site.yml.",
+            "Mend that, then run `selfhost.flask.site`.",
         )

@@ -50,11 +50,11 @@ class Exposure:
         found = METHODS.search(said.err)
         bad = {"password", "keyboard-interactive"} & set(found.group(1).split(",")) if found else set()
         if said.code == 0:
-            yield seen("ssh-password-login", "sshd lets %s in without any proof." % user, "Run site.yml.")
+            yield seen("ssh-password-login", "sshd lets %s in without any proof." % user, "Run `selfhost.flask.site`.")
         elif bad:
             yield seen(
                 "ssh-password-login", "sshd takes passwords of %s: it offers %s." % (user, ", ".join(sorted(bad))),
-                "Look for what sets it with `sudo sshd -T -C user=%s | grep authentication`, and run site.yml." % user,
+                "See `sudo sshd -T -C user=%s | grep authentication` for what sets it, and run `selfhost.flask.site`." % user,
             )
 
     def ports(self, ports: tuple) -> Iterator[Finding]:

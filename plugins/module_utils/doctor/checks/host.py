@@ -11,6 +11,7 @@ import re
 import time
 from typing import Iterable, Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask
 
 MEGABYTE = 1 << 20
@@ -147,7 +148,7 @@ def updates() -> Iterator[Finding]:
     if pending:
         yield Finding(
             "updates-pending",
-            "%d security updates are not installed yet: %s." % (len(pending), ", ".join(pending[:8])),
+            "%s not installed yet: %s." % (count_of(len(pending), "security update"), ", ".join(pending[:8])),
             "`sudo apt-get update && sudo apt-get upgrade`, or wait for the night's automatic ones.",
         )
     if os.path.isdir(LISTS):

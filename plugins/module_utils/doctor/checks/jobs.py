@@ -23,13 +23,13 @@ def jobs(site: Site, names: tuple) -> Iterator[Finding]:
         if timer["ActiveState"] != "active":
             yield Finding(
                 "job-stopped", "The timer of the job %s is %s, so the job does not run." % (name, timer["ActiveState"]),
-                "`sudo systemctl enable --now %s`; if there is none, run site.yml." % unit_of(site, name, "timer"),
+                "`sudo systemctl enable --now %s`; if there is none, run `selfhost.flask.site`." % unit_of(site, name, "timer"),
                 subject=name,
             )
         elif not timer["NextElapseUSecRealtime"] and service["ActiveState"] != "activating":
             yield Finding(
                 "job-never-due", "The schedule of the job %s has no time that is to come." % name,
-                "Set another schedule in flask_jobs, or remove the job, and run site.yml.", subject=name,
+                "Set another schedule in flask_jobs, or remove the job, and run `selfhost.flask.site`.", subject=name,
             )
 
 

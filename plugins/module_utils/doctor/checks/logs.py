@@ -13,6 +13,7 @@ import time
 from typing import Iterator, NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.advice import advice
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
 
 TAIL = 512 << 10  # bytes of a log that are read
@@ -122,7 +123,7 @@ def proxy_errors(path: str, since: float = 0) -> Iterator[Finding]:
         said = re.sub(r"^.*?\[\w+\] \d+#\d+: (?:\*\d+ )?", "", found[-1])
         yield Finding(
             "proxy-errors",
-            "%s has %d errors of the last hour; the last one says: %s" % (path, len(found), clipped(said)),
+            "%s has %s of the last hour; the last one says: %s" % (path, count_of(len(found), "error"), clipped(said)),
             "Read them: `sudo tail -n 50 %s`." % path,
         )
 
@@ -145,17 +146,17 @@ def journal_errors() -> Iterator[Finding]:
     if broken:
         yield Finding(
             "disk-errors",
-            "The kernel has %d errors of a disk in the last hour; the last one says: %s"
-            % (len(broken), clipped(broken[-1].text)),
-            "Run backup.yml now, and fetch the backup. Then see `sudo dmesg --level=err` and the provider's console: "
-            "the disk has to be replaced, or its file system mended.",
+            "The kernel had %s of a disk in the last hour; the last one says: %s"
+            % (count_of(len(broken), "error"), clipped(broken[-1].text)),
+            "Run `selfhost.flask.backup` now, and fetch the backup. Then see `sudo dmesg --level=err` and the provider's "
+            "console: the disk has to be replaced, or its file system mended.",
         )
     rest = without_mended([entry for entry in found if entry not in broken])
     if rest:
         yield Finding(
             "journal-errors",
-            "The journal has %d errors of the last hour; the last one is from %s: %s"
-            % (len(rest), rest[-1].identifier, clipped(rest[-1].text)),
+            "The journal has %s of the last hour; the last one is from %s: %s"
+            % (count_of(len(rest), "error"), rest[-1].identifier, clipped(rest[-1].text)),
             "Read them: `sudo journalctl --priority=err --since=-1h`.",
         )
 
@@ -209,22 +210,22 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
         return Finding(
             "module-missing",
             "The application can't start: there is no module %s in its environment." % module.group(1),
-            advice(last) or "Add it to the requirements, or to app_extra_packages, and run update.yml.",
+            advice(last) or "Add it to the requirements, or to app_extra_packages, and run `selfhost.flask.update`.",
         )
     if key:
         return Finding(
             "settings-missing",
             "The application can't start: %s has no %s." % (env_path, key.group(1)),
-            "Set %s in flask_env, and run update.yml." % key.group(1),
+            "Set %s in flask_env, and run `selfhost.flask.update`." % key.group(1),
         )
     if DATABASE_DOWN.search(last) and not advice(last):
         return Finding(
             "database-unreachable",
             "The application can't start, because its database does not let it in: %s" % last,
-            advice(last) or "See whether the server runs and DATABASE_URL in %s is right, then run update.yml." % env_path,
+            advice(last) or "See that the server runs and DATABASE_URL in %s is right, then run `selfhost.flask.update`." % env_path,
         )
     return Finding(
         "slot-crashing",
         "The application ends at its start; %s says last: %s" % (path, last),
-        advice(last) or "Mend that and run update.yml, or run rollback.yml.",
+        advice(last) or "Mend that and run `selfhost.flask.update`, or run `selfhost.flask.rollback`.",
     )

@@ -74,10 +74,10 @@ class Way:
         name, path = self.server.name, refusal.path
         what = "%s is %s, and its configuration is refused: %s" % (name, state, clipped(refusal.said))
         if refusal.gone:
-            return Finding("certificate-missing", what, "Run site.yml, which writes %s again." % refusal.gone)
+            return Finding("certificate-missing", what, "Run `selfhost.flask.site`, which writes %s again." % refusal.gone)
         remedy = "Do not restart %s. " % name
         if not path or self.server.is_own(path, self.site.name):
-            return Finding("proxy-config-invalid", what, remedy + "Run site.yml, which writes its files again.")
+            return Finding("proxy-config-invalid", what, remedy + "Run `selfhost.flask.site`, which writes its files again.")
         remedy += "%s is not a file of this collection: correct it, or move it away with `sudo mv %s /root/`. " % (path, path)
         remedy += "Then `sudo %s && sudo systemctl reload-or-restart %s`." % (" ".join(self.server.test), name)
         return Finding("proxy-config-invalid", what, remedy)
@@ -107,7 +107,7 @@ class Way:
         except (OSError, http.client.HTTPException) as error:
             yield Finding(
                 "health-error", "http://%s%s gives no answer on the host itself (%s)." % (listen, self.health.url, error),
-                "See `systemctl status %s`, and run site.yml." % self.server.name,
+                "See `systemctl status %s`, and run `selfhost.flask.site`." % self.server.name,
             )
         finally:
             connection.close()
@@ -125,9 +125,9 @@ class Way:
         target = read_link(link)
         running = [name for name in SLOTS if self.slots.release(name) and states[name].phase == RUNNING]
         if not running and not target:
-            return Finding("nothing-served", "No version was deployed yet.", "Run update.yml.")
+            return Finding("nothing-served", "No version was deployed yet.", "Run `selfhost.flask.update`.")
         said = "leads to %s, which is no slot with a release" % target if target else "is missing"
-        remedy = "Run update.yml."
+        remedy = "Run `selfhost.flask.update`."
         if running:
             remedy = "`sudo ln -sfn %s.sock %s`: the slot %s runs." % (running[0], link, running[0])
         return Finding("live-link-broken", "%s %s, so no request comes to the application." % (link, said), remedy)
@@ -138,7 +138,7 @@ class Way:
             yield Finding(
                 "slot-stopped",
                 "The live slot %s is %s in %s." % (program, state.word.lower(), self.slots.processes.name),
-                "`%s`" % self.slots.processes.command("start", program) if state.phase != UNKNOWN else "Run site.yml.",
+                "`%s`" % self.slots.processes.command("start", program) if state.phase != UNKNOWN else "Run `selfhost.flask.site`.",
             )
             return
         python = lost_python(os.path.join(self.slots.release(live), ".venv"))
@@ -147,7 +147,7 @@ class Way:
                 "python-missing",
                 "%s, which the application was deployed with, has gone from the host, as after an upgrade of the distribution."
                 % python,
-                "Run site.yml, which builds the version with the host's Python.",
+                "Run `selfhost.flask.site`, which builds the version with the host's Python.",
             )
         ended = self.slots.ends()[program]
         if ended >= OFTEN:
@@ -172,7 +172,7 @@ class Way:
             yield Finding(
                 "application-error",
                 "The application answers %s with %d%s" % (visit.url, answer.status, because),
-                "Read `sudo tail -n 50 %s`; run rollback.yml if the last update did it." % log,
+                "Read `sudo tail -n 50 %s`; run `selfhost.flask.rollback` if the last update did it." % log,
             )
         elif self.health.text not in visit.text:
             yield Finding(
@@ -189,7 +189,7 @@ class Way:
             return Finding(
                 "out-of-memory",
                 "The slot %s does not answer, and the kernel ended %s, because the memory ran out." % (live, killed),
-                "Lower gunicorn_workers, or give the host more memory, and run update.yml.",
+                "Lower gunicorn_workers, or give the host more memory, and run `selfhost.flask.update`.",
             )
         log = self.slots.log(live)
         hangs = isinstance(error, TimeoutError) or "timed out" in str(error)
@@ -197,7 +197,7 @@ class Way:
         return why or Finding(
             "slot-silent",
             "The live slot %s is %s and does not answer on its socket (%s)." % (live, state.word.lower(), error),
-            "Read `sudo tail -n 50 %s`; `%s` starts it anew."
+            "Read `sudo tail -n 50 %s`; `%s` restarts it."
             % (log, self.slots.processes.command("restart", self.slots.program(live))),
         )
 
@@ -248,7 +248,7 @@ class Way:
             "site-left-closed" if forgotten else "site-closed",
             "Maintenance has closed the site for %s since %s%s."
             % ("everybody" if all_requests else "writes", since, ": every visitor gets 503" if all_requests else ""),
-            "Run maintenance.yml with flask_maintenance=nothing when it is over.",
+            "Run `selfhost.flask.maintenance -e flask_maintenance=nothing` when it is over.",
         )
 
     def gate_path(self, name: str) -> str:
@@ -293,6 +293,6 @@ def lock_finding(holder: dict, ended: bool, path: str) -> Finding:
     if ended or holder.get("idle", 0) > LEASE:
         return Finding(
             "deployment-lock-left", about + ": the run has ended without giving it back.",
-            "The next update.yml takes it over; until then `sudo rm %s` does no harm." % path,
+            "The next `selfhost.flask.update` takes it over; until then `sudo rm %s` does no harm." % path,
         )
     return Finding("deployment-running", about + ".", "Wait until it has ended.")

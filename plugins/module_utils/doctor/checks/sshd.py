@@ -62,7 +62,7 @@ def everybody(values: dict) -> Iterator[Finding]:
         names = [name for name in found if found[name] == kind]
         yield Finding(
             kind, "sshd's configuration %s: %s." % (LETS_IN[kind], shown(values, names)),
-            "Find who sets it with `sudo grep -ri %s /etc/ssh`, remove that, and run site.yml." % names[0],
+            "Find who sets it with `sudo grep -ri %s /etc/ssh`, remove that, and run `selfhost.flask.site`." % names[0],
         )
 
 
@@ -80,7 +80,7 @@ def exceptions(whole: dict, found: list) -> Iterator[Finding]:
         for name in sorted(set(worse) - known):
             yield Finding(
                 worse[name], "sshd's configuration %s for %s: %s." % (LETS_IN[worse[name]], user, name),
-                "Find the condition with `sudo grep -ri match /etc/ssh`, remove that, and run site.yml.", subject=user,
+                "Find the condition with `sudo grep -ri match /etc/ssh`, remove it, and run `selfhost.flask.site`.", subject=user,
             )
 
 

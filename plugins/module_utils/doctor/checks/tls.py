@@ -15,6 +15,7 @@ import time
 import warnings
 from typing import Iterator, NamedTuple
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import seen
 
@@ -24,9 +25,9 @@ VERSIONS = ("TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3")
 ACCEPTED = {"modern": ("TLSv1_3",), "intermediate": ("TLSv1_2", "TLSv1_3")}
 SHOWN = {"TLSv1": "TLS 1.0", "TLSv1_1": "TLS 1.1", "TLSv1_2": "TLS 1.2", "TLSv1_3": "TLS 1.3"}
 RENEW = {
-    "self_signed": "Run site.yml, which makes a new one.",
-    "letsencrypt": "Run site.yml, and see `systemctl list-timers` for what renews it.",
-    "provided": "Put a new one into the inventory, and run site.yml.",
+    "self_signed": "Run `selfhost.flask.site`, which makes a new one.",
+    "letsencrypt": "Run `selfhost.flask.site`, and see `systemctl list-timers` for what renews it.",
+    "provided": "Put a new one into the inventory, and run `selfhost.flask.site`.",
 }
 
 
@@ -105,14 +106,14 @@ def certificate(found: Certificate, tls: str, names: list, now: float) -> Iterat
     end = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.ends))
     remedy = RENEW.get(tls, RENEW["provided"])
     if left < 0:
-        yield seen("certificate-expired", "The certificate has expired at %s, %d days ago." % (end, -left // DAY), remedy)
+        yield seen("certificate-expired", "The certificate expired at %s, %s ago." % (end, count_of(int(-left // DAY), "day")), remedy)
     elif found.begins > now + 300:
         begin = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.begins))
         said = "The certificate is valid only from %s on." % begin
         yield seen("certificate-not-yet-valid", said, "See whether the clocks are right.")
     elif left < min(SOON_SHARE * life, SOON_DAYS * DAY):
         share = 100 * left / life
-        said = "The certificate expires at %s: %d days, or %d %% of its life, are left." % (end, left // DAY, share)
+        said = "The certificate expires at %s, in %s: %d %% of its life is left." % (end, count_of(int(left // DAY), "day"), share)
         yield seen("certificate-expires-soon", said, remedy)
     missing = [name for name in names if not covers(found.names, name)]
     if missing:
@@ -121,7 +122,7 @@ def certificate(found: Certificate, tls: str, names: list, now: float) -> Iterat
     if tls == "letsencrypt" and found.self_signed:
         yield seen(
             "certificate-self-signed", "The certificate is still the one that the host has signed itself.",
-            "Run site.yml and read what it says of the certificate: the name has to lead to the host's port 80.",
+            "Run `selfhost.flask.site` and read what it says of the certificate: the name has to lead to the host's port 80.",
         )
 
 
@@ -158,7 +159,7 @@ def speaks(address: str, domain: str, version: str) -> bool | None:
 
 def versions(spoken: dict, profile: str, show: str) -> Iterator[Finding]:
     """Compares them with the profile; `show` is the command that shows where they are set."""
-    remedy = "Run site.yml; look with `%s` for another setting of TLS." % show
+    remedy = "Run `selfhost.flask.site`; look with `%s` for another setting of TLS." % show
     old = [SHOWN[version] for version in VERSIONS[:2] if spoken.get(version)]
     if old:
         yield seen("tls-old-version", "The proxy speaks %s, which is broken." % " and ".join(old), remedy)

@@ -106,7 +106,7 @@ class Web:
         if VERSION.search(server):
             yield seen(
                 "server-version-shown", "The answers say which version serves: %s." % server,
-                "Run site.yml: `server_tokens off`.",
+                "Run `selfhost.flask.site`: `server_tokens off`.",
             )
         if self.is_well(reply):
             self.reply = reply
@@ -118,7 +118,7 @@ class Web:
             if name not in reply.headers:
                 yield seen(
                     "header-missing", "The answers have no header %s." % name,
-                    "Run site.yml; a part of the proxy's configuration of your own that adds headers has to repeat it.", name,
+                    "Run `selfhost.flask.site`. Configuration of your own that adds headers has to repeat this one.", name,
                 )
 
     def clock(self, said: str | None, now: float) -> Iterator[Finding]:
@@ -146,7 +146,7 @@ class Web:
             yield seen(
                 "http-not-redirected",
                 "http://%s/ answers %d%s, instead of leading to https." % (domain, reply.status, leads),
-                "Run site.yml; look with `%s` for another server on port 80." % self.target.server.show,
+                "Run `selfhost.flask.site`; look with `%s` for another server on port 80." % self.target.server.show,
             )
 
     def tls(self) -> Iterator[Finding]:
@@ -168,7 +168,7 @@ class Web:
         elif not self.target.server.etag.fullmatch(reply.headers.get("ETag", "")):
             yield seen(
                 "static-not-by-proxy", "The static file %s comes from the application, which is slower." % path,
-                "Set flask_static_url to the application's static URL, and run site.yml.",
+                "Set flask_static_url to the application's static URL, and run `selfhost.flask.site`.",
             )
 
     def login(self, secure: bool) -> dict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import logs
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, clipped
@@ -37,7 +38,7 @@ def workers(slots: Slots) -> Iterator[Finding]:
         yield Finding(
             "worker-left",
             "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % stray,
-            "Run update.yml, which ends it.",
+            "Run `selfhost.flask.update`, which ends it.",
             subject=stray,
         )
 
@@ -46,9 +47,9 @@ def crashing(slots: Slots, name: str, ended: int) -> Finding:
     """A worker that has to be started again and again."""
     return Finding(
         "worker-crashing",
-        "The worker %s does not stay up: it ended by itself %d times in the last hour%s."
-        % (name, ended, last_said(slots.log(name))),
-        "Read `sudo tail -n 50 %s`; mend its command in flask_workers, or what it lacks, and run update.yml."
+        "The worker %s does not stay up: it ended by itself %s in the last hour%s."
+        % (name, count_of(ended, "time"), last_said(slots.log(name))),
+        "Read `sudo tail -n 50 %s`; mend its command in flask_workers, or what it lacks, and run `selfhost.flask.update`."
         % slots.log(name),
         subject=name,
     )

@@ -64,7 +64,7 @@ def test_both_sides_are_in_one_report(doctor):
 
 def test_a_host_that_is_well_is_one_line(doctor):
     result = doctor(answer())
-    assert result["findings"] == [] and doctor.shown == ["\nhost (blog) is well: 2 checks, from inside and outside, found nothing."]
+    assert result["findings"] == [] and doctor.shown == ["\nhost (blog) is healthy: 2 checks, from inside and outside, found nothing."]
 
 
 @pytest.mark.parametrize("said", [

@@ -16,7 +16,7 @@ ELSEWHERE = dict(id="x-1", owner="bob@pc", machine="x", process=os.getpid(), sta
 SAID = dict(reason="update to v3", since=75.4, idle=12.6, lease=600)
 TAKEN = (
     "blog.example.com: %s is at work on blog: update to v3, for 75 s. Nothing was changed. Wait until that has ended. "
-    "Should it have died, its lock is free 600 s after it last did something, which was 12 s ago."
+    "If it crashed, its lock expires 600 s after its last activity, which was 12 s ago."
 )
 
 

@@ -90,7 +90,7 @@ def test_a_firewall_at_work_has_ipv6_before_its_rules(status, files, steps, acce
 @pytest.mark.parametrize("steps", range(4))
 def test_nothing_is_changed_any_more_once_nobody_could_take_it_back(steps, access):
     made, said = access(steps)
-    with pytest.raises(Refused, match="nothing would take the change back"):
+    with pytest.raises(Refused, match="nothing would undo the change"):
         made.apply()
     assert said == ["arm", "write", "22/tcp", "enable", "reload"][: 2 + steps] + ["release", "revert"]
 

@@ -137,8 +137,8 @@ def test_a_plan_says_what_is_moved_and_no_secret(found, folder, monkeypatch):
     monkeypatch.setattr(plan_module.DRIVERS["sqlite"], "_about", lambda self: {"tables": {"posts": 2}, "revision": []})
     plan = make_plan(found, WISHES._replace(shared=("instance", "app/static/uploads"), left_out=("certs",)))
     assert plan.obstacles == [] and plan.places == ["app/static/uploads"]
-    assert "Moves the SQLite file %s: 1 tables, 2 rows." % (folder / "app.db") in plan.lines
-    assert "Moves the folder app/static/uploads: 1 files, 10 bytes." in plan.lines
+    assert "Moves the SQLite file %s: 1 table, 2 rows." % (folder / "app.db") in plan.lines
+    assert "Moves the folder app/static/uploads: 1 file, 10 bytes." in plan.lines
     assert "Takes over the settings MS_TRANSLATOR_KEY, SECRET_KEY." in plan.lines
     assert plan.taken(WISHES) == {"SECRET_KEY": "a # b", "MS_TRANSLATOR_KEY": "x"}
     assert "a # b" not in str(plan.lines + plan.notes)

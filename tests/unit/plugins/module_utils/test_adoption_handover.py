@@ -192,7 +192,7 @@ def test_sites_of_others_that_came_since_stay_with_what_they_need(host):
     host.serve()
     (host.proxy / "shop").write_text("shop")
     (said,) = give_back(host.store)
-    assert "1 files were changed since the move, such as shop" in said
+    assert "changes since the move in 1 file, such as shop" in said
     assert (host.proxy / "shop").exists() and (host.proxy / "proxy.conf").read_text() == "new"
     assert not (host.proxy / "blog").exists() and host.site.exists() and host.up == {"web"}
 

@@ -47,7 +47,7 @@ OTHERS = [
 def test_what_could_not_be_written_is_named_with_the_line_that_helps(said):
     path, line = SEALED[said]
     found = advice("Traceback (most recent call last):\n  File x\n%s\n[SQL: CREATE TABLE x]" % said)
-    assert path in found and line in found and found.endswith("and run update.yml.")
+    assert path in found and line in found and found.endswith("and run `selfhost.flask.update`.")
 
 
 @pytest.mark.parametrize("said", OTHERS)

@@ -28,7 +28,7 @@ def settings(blog):
 
 def test_one_backup_at_a_time(blog):
     with backup.alone(blog.site):
-        with pytest.raises(Busy, match="another backup"):
+        with pytest.raises(Busy, match="Another backup"):
             backup.back_up(settings(blog), "a test")
 
 
@@ -61,8 +61,8 @@ def test_a_drill_says_what_the_backup_has_not_and_which_of_its_files_are_databas
     assert report["missing"] == ["the PostgreSQL database blog on db"] and "rows" not in report
     assert (report["files"], report["sqlite"]) == (1, ["instance/blog.db"])
     assert report["summary"] == (
-        "is good as far as it goes, but has nothing of the PostgreSQL database blog on db: 1 files (1 of them SQLite "
-        "databases) and no database."
+        "is good as far as it goes, but has nothing of the PostgreSQL database blog on db: 1 file (with 1 SQLite "
+        "database) and no database."
     )
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_backup_is_replaced_by_the_one_of_the_repository(blog, restic)
 
 def test_what_the_repository_has_not_is_said(blog, restic):
     backup.back_up(settings(blog), "a test")
-    with pytest.raises(BackupError, match="The repository has no backup x. There are: 2"):
+    with pytest.raises(BackupError, match="The repository has no backup x. Set flask_backup to one of these: 2"):
         backup.fetched(blog.site, str(blog.backups), "x")
 
 
@@ -182,4 +182,4 @@ def test_the_program_makes_and_tries_backups_with_the_systems_python_alone(blog)
         assert made.returncode == 0 and made.stdout.startswith("made 2"), made
         assert run("drill").returncode == 0
     (blog.own / "backup.json").unlink()
-    assert "Run site.yml" in run("make").stderr
+    assert "Run `selfhost.flask.site`" in run("make").stderr

@@ -52,5 +52,5 @@ def test_the_newest_is_chosen_or_what_was_named(blog):
     assert chosen(str(blog.backups), "") == str(second)
     assert chosen(str(blog.backups), first.name) == str(first)
     for name in ("20200101T000000Z", "../x"):
-        with pytest.raises(BackupError, match="There is no backup .* There are: %s, %s" % (first.name, second.name)):
+        with pytest.raises(BackupError, match="There is no backup .* Set flask_backup to one of these: %s, %s" % (first.name, second.name)):
             chosen(str(blog.backups), name)

@@ -109,11 +109,11 @@ def test_a_key_of_another_certificate_is_refused(pair, other):
 
 def test_names_that_are_missing_are_named(pair):
     text = refusal(pair, ["blog.example.com", "www.example.com", "a.b.blog.example.com"])
-    assert text.endswith("and not for www.example.com, a.b.blog.example.com.")
+    assert text.endswith("and not for www.example.com, a.b.blog.example.com. Get one for all names of the site.")
 
 
 def test_dates_are_today_s(pair):
-    assert refusal(pair, now=NOW + 91 * DAY).startswith("The certificate has ended on ")
+    assert refusal(pair, now=NOW + 91 * DAY).startswith("The certificate expired on ")
     assert refusal(pair, now=NOW - DAY).startswith("The certificate is not valid before ")
 
 

@@ -141,9 +141,9 @@ def test_a_provided_one_that_is_damaged_is_said_and_not_replaced(host):
     host.serve(keeper)
     with open(keeper.store.links["key.pem"], "w", encoding="utf-8") as file:
         file.write(given().key)
-    with pytest.raises(CertificateError, match="blog.key is not the key of .*blog.pem.*Run site.yml"):
+    with pytest.raises(CertificateError, match="blog.key is not the key of .*blog.pem.*Run `selfhost.flask.site`"):
         keeper.keep()
-    assert host.report()["outcome"] == "failed" and "Run site.yml" in host.report()["message"]
+    assert host.report()["outcome"] == "failed" and "Run `selfhost.flask.site`" in host.report()["message"]
     assert host.reloads() == [] and keeper.store.read() is None  # nginx goes on with what it has loaded
     os.unlink(keeper.store.links["certificate.pem"])
     with pytest.raises(CertificateError, match="There is no certificate at .*blog.pem"):
@@ -445,7 +445,7 @@ def test_the_program_is_complete_in_itself(host):
     done = subprocess.run(
         ["/usr/bin/python3", "-I", str(path), str(host.root), "renew"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and done.stderr.endswith("deployment/certificate.json. Run site.yml.\n")
+    assert done.returncode == 1 and done.stderr.endswith("deployment/certificate.json. Run `selfhost.flask.site`.\n")
 
 
 def test_a_hook_finds_its_secrets_and_what_certbot_says(host):

@@ -12,7 +12,7 @@ GCC = "error: Command '['x86_64-linux-gnu-gcc', '-Wsign-compare', '-DNDEBUG']' r
 SAID = {
     "a header": (
         "error: Failed to build `python-ldap==3.4.4`\n Modules/common.h:15:10: fatal error: lber.h: No such file or directory\n" + GCC,
-        [], "Set base_extra_packages to [build-essential, python3-dev, libldap-dev, libsasl2-dev], and run site.yml.",
+        [], "Set base_extra_packages to [build-essential, python3-dev, libldap-dev, libsasl2-dev], and run `selfhost.flask.site`.",
     ),
     "pg_config": (
         "error: Failed to build `psycopg2==2.9.9`\n Error: pg_config executable not found.",
@@ -44,7 +44,7 @@ SAID = {
     ),
     "no compiler": (
         "error: Failed to build `uvloop==0.17.0`\n error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory",
-        [], "uvloop 0.17.0 has to be compiled here. Set base_extra_packages to [build-essential, python3-dev], and run site.yml.",
+        [], "uvloop 0.17.0 has to be compiled here. Set base_extra_packages to [build-essential, python3-dev], and run `selfhost.flask.site`.",
     ),
     "another Python": (
         "error: Failed to build `psycopg2-binary==2.9.2`\n Error: pg_config executable not found.",

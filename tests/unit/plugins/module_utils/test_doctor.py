@@ -87,7 +87,7 @@ def test_every_finding_has_a_severity_and_is_documented():
 
 def test_a_well_host_is_one_line():
     (line,) = report.lines("blog (blog)", [], [dict(title="Disks", found=[])] * 3)
-    assert line == "blog (blog) is well: 3 checks, from inside and outside, found nothing."
+    assert line == "blog (blog) is healthy: 3 checks, from inside and outside, found nothing."
 
 
 REPORT = """\
@@ -233,7 +233,7 @@ def test_what_scanners_do_is_no_error_of_the_proxy(log):
     assert list(logs.proxy_errors(str(log))) == []
     log.write_text(noise + now + " [error] 1#1: *1 connect() to unix:/x failed\n")
     (found,) = logs.proxy_errors(str(log))
-    assert "1 errors" in found.what and found.what.endswith("says: connect() to unix:/x failed")
+    assert "1 error" in found.what and found.what.endswith("says: connect() to unix:/x failed")
 
 
 def test_what_nginx_missed_before_the_application_was_started_again_is_mended(log):
@@ -285,7 +285,7 @@ def journal(monkeypatch, *lines, states="") -> list:
 def test_the_journal_without_strangers(identifier, text, monkeypatch):
     assert journal(monkeypatch) == []
     (found,) = journal(monkeypatch, (identifier, text))
-    said = "1 errors of the last hour; the last one is from %s: %s" % (identifier, text)
+    said = "1 error of the last hour; the last one is from %s: %s" % (identifier, text)
     assert found.id == "journal-errors" and found.what.endswith(said)
 
 

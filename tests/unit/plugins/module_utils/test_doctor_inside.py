@@ -110,7 +110,7 @@ def test_security_updates_alone(monkeypatch):
     monkeypatch.setattr(doctor_host, "ask", lambda *argv, **options: Said(0, APT, ""))
     monkeypatch.setattr(doctor_host, "LISTS", "/nowhere")
     (found,) = doctor_host.updates()
-    assert found.what == "2 security updates are not installed yet: libssl3, openssl."
+    assert found.what == "2 security updates not installed yet: libssl3, openssl."
 
 
 @pytest.mark.parametrize("container, said, expected", [
@@ -472,7 +472,7 @@ def test_a_broken_file_of_nginx_is_never_a_reason_to_restart_it(path, moves, sit
     (found,) = serving.Way(site, Health("/", "blog")).proxy()
     assert "Do not restart nginx." in found.remedy and "`sudo systemctl restart nginx`" not in found.remedy
     assert ("`sudo mv %s /root/`" % path in found.remedy) == moves
-    assert ("Run site.yml" in found.remedy) != moves
+    assert ("Run `selfhost.flask.site`" in found.remedy) != moves
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])

@@ -238,7 +238,7 @@ def test_the_policies_of_a_firewall_that_is_not_ufw_are_back_after_ufw_s_end(gua
 def test_a_revert_that_fails_is_no_success(guard, host, files):
     armed(guard, files, BEFORE, 60)
     host.fire = lambda: None
-    with pytest.raises(Failed, match="could not be brought back"):
+    with pytest.raises(Failed, match="could not be restored"):
         guard.revert()
 
 

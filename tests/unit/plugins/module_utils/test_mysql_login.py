@@ -107,7 +107,7 @@ def test_asks_as_the_application_would_log_in(server):
 def test_an_error_does_not_tell_a_password(server):
     found = server("8.4.3")
     found.problem = "`mysql` ended with exit code 1: ERROR 1064 (42000) at line 1: near 'pelican4711'"
-    with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\.$"):
+    with pytest.raises(DatabaseError, match=r"user blog can't be set: ERROR 1064 \(42000\)\. See"):
         MySQLLogin("blog").allow("pelican4711")
 
 

@@ -105,6 +105,6 @@ def test_while_two_are_valid_nobody_is_asked_for_one(server):
 
 def test_an_error_tells_nothing_of_a_password(server):
     server.problem = "ERROR: near SCRAM-SHA-256$4096:c2FsdA=="
-    with pytest.raises(DatabaseError, match=r"role blog can't be set\.$"):
+    with pytest.raises(DatabaseError, match=r"role blog can't be set\. See"):
         PostgreSQLLogin("blog").allow("pelican4711")
     assert not PostgreSQLLogin("blog").is_there()

@@ -95,7 +95,7 @@ def test_the_settings_stay_unless_they_are_wanted(blog):
     blog.env.write_text("SECRET_KEY=second\nNEW=1\n%s\n" % own)
     restore(blog, path)
     assert "SECRET_KEY=second" in blog.env.read_text()
-    assert "Run update.yml, so that" in restore(blog, path, settings=True)["notice"]
+    assert "Run `selfhost.flask.update`, so that" in restore(blog, path, settings=True)["notice"]
     assert blog.env.read_text() == own + "\nSECRET_KEY=first\n"
 
 
@@ -263,7 +263,7 @@ def test_another_revision_is_said_with_the_version_that_belongs_to_it(blog):
     os.remove(blog.folder / "srv/slots/blue")
     (blog.folder / "srv/slots/blue").symlink_to(blog.folder / "srv/releases/v1-aaaa")
     notice = restore(blog, path)["notice"]
-    assert "at revision a1, and the served release v1-aaaa belongs to b2" in notice and "flask_version=v1 " in notice
+    assert "at revision a1, and the served release v1-aaaa belongs to b2" in notice and "flask_version=v1`" in notice
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def test_an_application_that_can_not_be_started_anew_goes_on_and_is_said(blog, l
     path = blog.make()
     monkeypatch.setattr(Slots, "renew", lambda *dummy: (_ for _ in ()).throw(Unhealthy("it ended at its start.")))
     notice = restore(blog, path)["notice"]
-    assert "what it has in memory is from before: it ended at its start. Mend that, and run update.yml." in notice
+    assert "what it has in memory is from before: it ended at its start. Mend that, and run `selfhost.flask.update`." in notice
     assert live == [("retire", "green")] and not (blog.own / "journal.json").exists()
 
 

@@ -90,7 +90,7 @@ def test_the_only_one_that_can_t_be_read_is_left_out_by_false(tree_of, both, ano
 
 
 def test_a_path_that_is_no_submodule_is_refused(tree_of):
-    with pytest.raises(ReleaseError, match="flask_submodules has vendor/three, and the repository has vendor/one, vendor/two"):
+    with pytest.raises(ReleaseError, match="flask_submodules has vendor/three. Set it to some of those that the repository has: vendor/one, vendor/two"):
         tree_of(["vendor/three"])
 
 
@@ -166,7 +166,7 @@ def test_git_lfs_is_installed_for_it(large, program, monkeypatch):
 
 def test_a_pointer_never_becomes_a_release(large, program):
     (program / "photo.png").write_text(POINTER)
-    with pytest.raises(GitError, match=r"has 1 files in Git LFS \(photo.png\), and they can't be fetched: git-lfs has left them out"):
+    with pytest.raises(GitError, match=r"has 1 file in Git LFS \(photo.png\), and they can't be fetched: git-lfs has left them out"):
         large()
 
 

@@ -110,7 +110,7 @@ class TestRestart:
         served.supervisor.states["blog.mail"] = "RUNNING"
         typed(served, "restart")
         assert "stop blog.mail" in served.steps and "start blog.mail" in served.steps
-        assert capsys.readouterr().out.endswith("v1 runs anew, in the slot green.\n")
+        assert capsys.readouterr().out.endswith("v1 was restarted, in the slot green.\n")
         assert Lock(served.site).holder() is None
 
     def test_waits_for_nobody_who_deploys(self, served):

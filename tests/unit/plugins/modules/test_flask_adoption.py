@@ -74,7 +74,7 @@ def test_what_was_interrupted_is_started_again_first(adopt, stage, state):
 
 def test_what_was_moved_is_not_moved_over_what_came_since(adopt):
     Store("blog").note(stage="served", **NOTED)
-    assert adopt()["lines"] == ["The old installation of blog is stopped: its data was moved by an earlier run."]
+    assert adopt()["lines"] == ["The old installation of blog is stopped: its data was moved by an earlier run. Run -e flask_adopt=back or finish."]
     said = adopt("moved")
     assert said["failed"] and said["moves"] == 0
 

@@ -130,9 +130,9 @@ def test_the_program_is_installed_once_and_brought_up_to_date(blog, backup):
 
 def test_a_host_that_is_not_set_up_says_so(blog, backup):
     (blog.own / "backup.json").unlink()
-    assert "Run site.yml" in backup()["msg"]
+    assert "Run `selfhost.flask.site`" in backup()["msg"]
     shutil.rmtree(blog.own)
-    assert "Run site.yml" in backup("installed")["msg"]
+    assert "Run `selfhost.flask.site`" in backup("installed")["msg"]
 
 
 def test_the_manifest_is_not_in_the_report_on_the_host(blog, backup):

@@ -39,7 +39,7 @@ def test_a_setting_comes_from_a_file_that_the_host_has_made(build, host):
     assert "AMQP_URL=amqp://blog:heron4711@127.0.0.1/blog\n" in written and "PLACE=here\n" in written
     assert "heron4711" not in str(result)
     missing = build(settings=dict(settings, files={"AMQP_URL": "/nowhere/amqp"}))
-    assert (missing["msg"], missing["step"]) == ("There is no /nowhere/amqp, which site.yml makes. Run it.", "Write the settings to .env")
+    assert (missing["msg"], missing["step"]) == ("There is no /nowhere/amqp, which `selfhost.flask.site` makes. Run it.", "Write the settings to .env")
 
 
 @pytest.mark.parametrize("requirements, settings, is_said", [

@@ -86,7 +86,7 @@ def test_what_is_provided_is_checked_without_a_host(host, certificate):
     given = dict(origin="provided", certificate=pair.certificate, key=pair.key)
     assert not certificate("checked", names=NAMES[:1], **given)["changed"]
     result = certificate("checked", names=NAMES, **given)
-    assert result["failed"] and result["msg"].endswith("and not for www.example.com.")
+    assert result["failed"] and result["msg"].endswith("and not for www.example.com. Get one for all names of the site.")
     assert "PRIVATE KEY" not in json.dumps(result)
     assert os.listdir(host.root / "deployment") == []
 

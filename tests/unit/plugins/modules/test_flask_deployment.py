@@ -226,7 +226,7 @@ def test_a_file_that_the_application_may_not_write_is_said_to_be_shared(host, de
     host.broken["v1"] = dict(status=500)
     said = "PermissionError: [Errno 13] Permission denied: '/srv/blog/releases/v1/uploads/a.png'\n"
     host.on["start blog-blue"] = lambda: (host.root / "log/blue.log").write_text(said)
-    assert "Add uploads to flask_shared_paths, and run update.yml." in deploy("v1")["msg"]
+    assert "Add uploads to flask_shared_paths, and run `selfhost.flask.update`." in deploy("v1")["msg"]
 
 
 def test_a_slot_keeps_the_settings_that_it_was_launched_with(host, deploy):
@@ -337,7 +337,7 @@ class TestWithoutSupervisor:
             return deploy("v1")["msg"]
 
     def test_the_change_is_taken_back_later(self, failed, host):
-        assert "This could not be taken back yet: " in failed and "flask-blog-recover.service" in failed
+        assert "This could not be rolled back yet: " in failed and "flask-blog-recover.service" in failed
         assert host.journal() and host.records() == []
         assert recover(host.site) == "took back the change to v1"
         assert host.journal() is None and host.links() == {} and host.records() == [("v1", "failed")]
@@ -491,7 +491,7 @@ class TestMigrating:
         if migration == "online":
             assert host.state() == AFTER and result["revision"] == ["b2"] and "dump" not in host.steps
         else:
-            assert "With flask_migration: online" in result["msg"] and "Nothing was changed." in result["msg"]
+            assert "-e flask_migration=online" in result["msg"] and "Nothing was changed." in result["msg"]
             assert host.steps == ["inspect"] and host.look_anew() == before and len(host.records()) == 1
 
     @pytest.mark.parametrize("migration", ["blocking", "online"])
@@ -771,7 +771,7 @@ class TestErrors:
     def test_without_the_unit_that_recovers_nothing_is_begun(self, served, host):
         before = host.look_anew()
         host.on["guard"] = CommandError("`systemctl` ended with exit code 5: not found.")
-        assert served()["msg"].endswith("not found. Run site.yml, which installs it. Nothing was changed.")
+        assert served()["msg"].endswith("not found. Run `selfhost.flask.site`, which installs it. Nothing was changed.")
         assert host.look_anew() == before and host.journal() is None and len(host.records()) == 1
 
     def test_what_cannot_be_taken_back_yet_is_later(self, served, host):
@@ -779,7 +779,7 @@ class TestErrors:
         host.on.update({"migrate": RuntimeError("duplicate column"), "restore": DatabaseError("the server is gone")})
         result = served()
         assert "duplicate column" in result["msg"] and "flask-blog-recover.service" in result["msg"]
-        assert "could not be taken back yet: the server is gone" in result["msg"]
+        assert "could not be rolled back yet: the server is gone" in result["msg"]
         assert host.state()["closed"] == ["blue", "workers"] and host.records() == [("v1", "served")]
         assert recover(host.site) == "took back the change to v2"
         assert host.look_anew() == before and host.records()[-1] == ("v2", "failed")

@@ -180,7 +180,7 @@ class TestCommits:
         assert (result["changed"], result["direction"], result["commits_total"]) == (True, "backward", 1)
         assert result["commits"] == [{"commit": last[:8], "subject": "Likes"}]
         lines = result["text"].splitlines()
-        assert lines[:2] == ["way back of blog: v2 (%s) -> %s" % (last[:8], first[:8]), "1 commit would be taken back:"]
+        assert lines[:2] == ["way back of blog: v2 (%s) -> %s" % (last[:8], first[:8]), "1 commit would be undone:"]
 
     def test_lead_to_another_branch(self, plan, write, serve, remote):
         write()

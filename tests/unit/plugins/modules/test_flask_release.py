@@ -186,7 +186,7 @@ def test_a_launched_release_that_was_damaged_is_built_anew_beside_it(case, relea
     for mode in (CHECK, {}):
         result = release(shared=["instance"], **mode)
         assert (result["changed"], result["id"]) == (True, first["id"] + "-2")
-        assert said in warnings[-1] and warnings[-1].endswith("built anew, as %s." % result["id"])
+        assert said in warnings[-1] and warnings[-1].endswith("built again, as %s." % result["id"])
     assert os.path.isdir(first["path"])
 
 
@@ -247,7 +247,7 @@ UNUSABLE = {
     "a lock alone": ({"requirements/a.txt": b"", "requirements/b.txt": b"", "uv.lock": b""}, "has no requirements.txt and no"),
     "an old lock": (
         {"pyproject.toml": b"[project]\nname='x'\ndependencies=['flask']\n", "pdm.lock": b"[[package]]\nname='idna'\nversion='1'\n"},
-        "pdm.lock has no flask, for which pyproject.toml asks: it is older. Write the lock anew, such as by `pdm lock`",
+        "pdm.lock has no flask, for which pyproject.toml asks: it is older. Update the lock, such as by `pdm lock`",
     ),
     "no text": ({"requirements.txt": b"flask\0"}, "requirements.txt is no text, so nothing can be installed from it."),
 }

@@ -239,7 +239,7 @@ def test_a_refusal_of_the_firewall_is_said_with_what_to_do(host, remove, monkeyp
 
     monkeypatch.setattr(host, "parting", lambda: SimpleNamespace(words=["x"], notes=[], stays=[], make=refuse))
     answer = remove()
-    assert answer["failed"] and answer["msg"].endswith("run remove.yml again: it goes on from there.")
+    assert answer["failed"] and answer["msg"].endswith("run `selfhost.flask.remove` again: it goes on from there.")
 
 
 def test_somebody_else_who_is_at_work_is_not_disturbed(host, remove):

@@ -79,8 +79,8 @@ class TestChoosing:
     def test_one_that_fails_before_the_transaction_is_noted(self, releases, back, host):
         releases("v1", "v2")
         host.on["guard"] = CommandError("`systemctl` ended with exit code 5: not found.")
-        assert "not found. Run site.yml" in back(release="v1", owner=OWNER)["msg"]
-        assert host.records()[-1] == ("v1", "failed") and "Run site.yml" in host.entries()[-1]["problem"]
+        assert "not found. Run `selfhost.flask.site`" in back(release="v1", owner=OWNER)["msg"]
+        assert host.records()[-1] == ("v1", "failed") and "Run `selfhost.flask.site`" in host.entries()[-1]["problem"]
         assert host.links()["current"] == "v2"
 
     def test_one_that_was_abandoned_where_it_is_named(self, releases, back, host):
@@ -193,12 +193,12 @@ class TestRefusing:
         before = host.look_anew()
         result = migrated("refuse")
         lines = result["msg"].splitlines()
-        assert lines[0].startswith("v1 was served with the database at revision a1, and it is at b2. Set ")
+        assert lines[0].startswith("v1 was served with the database at revision a1, and it is at b2. Run ")
         assert lines[1:3] == [
-            "keep: the database stays as it is, and v1 has to live with it.",
-            "downgrade: undoes b2 about b2, with all that it added.",
+            "-e flask_rollback_database=keep: the database stays as it is, and v1 has to work with it.",
+            "-e flask_rollback_database=downgrade: undoes b2 about b2, with all that it added.",
         ]
-        assert lines[3].startswith("restore: loses what was written since 20")
+        assert lines[3].startswith("-e flask_rollback_database=restore: loses what was written since 20")
         assert lines[3].endswith("Z: +3 in posts, +1 in likes.")
         assert lines[4:] == ["Nothing was changed."]
         assert host.steps == [] and host.look_anew() == before
@@ -272,8 +272,8 @@ class TestTheDatabase:
         assert host.look_anew() == before and host.journal() is None and host.records()[-1] == ("v1", "failed")
 
     @pytest.mark.parametrize("policy, said", [
-        ("downgrade", "The revision b2 has no downgrade. Nothing was changed."),
-        ("restore", "There is no copy of the database at revision a1."),
+        ("downgrade", "The revision b2 has no downgrade. Use flask_rollback_database=restore or keep. Nothing was changed."),
+        ("restore", "There is no copy of the database at revision a1. Use flask_rollback_database=keep."),
     ])
     def test_is_not_touched_where_it_cannot_go_back(self, policy, said, migrated, host):
         host.irreversible = {"b2"}

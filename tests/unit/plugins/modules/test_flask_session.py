@@ -137,7 +137,7 @@ class TestBeginning:
     @pytest.mark.parametrize("missing", ["", "log"])
     def test_a_host_that_is_not_set_up(self, missing, session, host):
         os.rename(host.root / missing, host.root.parent / "gone")
-        assert session()["msg"] == "blog is not set up on this host. Run site.yml."
+        assert session()["msg"] == "blog is not set up on this host. Run `selfhost.flask.site`."
         assert session(**CHECK)["id"] == "ana-1"
 
     def test_a_step_that_is_still_at_work_is_waited_for(self, session, host, lock, monkeypatch):

@@ -84,6 +84,15 @@ def test_says_how_often_a_program_ended_since_the_release_was_launched(status, h
     assert "blog.mail: RUNNING, ended by itself 2 times in the last hour" in result["table"]
 
 
+def test_a_program_that_was_just_started_is_said_to_be_so(status, host, deploy):
+    host.supervisor.started["blog-blue"] = "STARTING"
+    host.release("v1")
+    deploy("v1")
+    result = status()
+    assert result["starting"] == ["blog-blue"]
+    assert "blog-blue: STARTING, started a moment ago" in result["table"]
+
+
 def test_says_which_database_nobody_copies(status, host, monkeypatch):
     lacking = Data(host.database, ("the PostgreSQL database shop on db",), ("the SQLite file /x.db", "the MySQL database shop"))
     monkeypatch.setattr(deployment_status, "data_of", lambda site: lacking)

@@ -29,11 +29,11 @@ def asked(tmp_path, capsys):
 
 def test_an_earlier_change_that_was_proven_is_a_warning(asked):
     answer = asked("confirmed", "a", armed="a\nb\n")
-    assert not answer["changed"] and "takes both changes back" in str(answer["warnings"])
+    assert not answer["changed"] and "undoes both changes" in str(answer["warnings"])
 
 
 @pytest.mark.parametrize("state, token, said", [
-    ("confirmed", "a", "the host has taken the change back"),
+    ("confirmed", "a", "the host has undone the change"),
     ("confirmed", "c", "does not know this change"),
     ("reverted", "b", "the change was confirmed in the meantime, and stays"),
     ("reverted", "c", "does not know this change"),

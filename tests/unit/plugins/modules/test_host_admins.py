@@ -45,4 +45,4 @@ def test_says_what_was_missing(written, asked):
 
 def test_a_refusal_says_that_nobody_lost_anything(asked):
     answer = asked(problem=Refused("no"))
-    assert answer["failed"] and answer["msg"] == "Nobody has lost a way in, but not all administrators have theirs: no."
+    assert answer["failed"] and answer["msg"] == "Nobody has lost a way in, but not all administrators have theirs: no. Put that right, and run the playbook again."

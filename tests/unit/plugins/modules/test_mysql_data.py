@@ -89,7 +89,7 @@ def test_link_is_not_followed(data, run, tmp_path):
 def test_package_that_fails_is_said(data, run, tmp_path):
     (tmp_path / "full").touch()
     said = run("mysql_data", problem=PROBLEM)["msg"]
-    assert "could not be made again: No space left on device Make room on its disk" in said
+    assert "could not be created again: No space left on device\nMake room on its disk" in said
 
 
 def test_package_is_the_one_whose_script_makes_the_directory(tmp_path, monkeypatch):

@@ -135,7 +135,7 @@ def test_a_server_that_is_stopped_is_said(server, run, monkeypatch):
 
     monkeypatch.setattr(postgresql_database, "ask", ask)
     answer = run("postgresql_database", **WANTED)
-    assert answer["failed"] and answer["msg"].startswith("PostgreSQL can't be asked: psql: could not connect\n`journalctl")
+    assert answer["failed"] and answer["msg"].startswith("PostgreSQL can't be asked: psql: could not connect\nSee `journalctl")
 
 
 @pytest.mark.parametrize("answers", [BARE, COMPLETE])
