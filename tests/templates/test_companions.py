@@ -193,7 +193,27 @@ def test_elasticsearch_is_one_node_on_the_loopback_within_its_memory(render):
     assert (service["MemoryMax"], service["ProtectSystem"]) == ("600M", "strict")
 
 
-@pytest.mark.parametrize("given, text", [({}, "Debian has no package of it"), (dict(ELASTIC, elasticsearch_repository="deb https://x"), "after 'deb'")])
+def test_opensearch_is_the_same_but_for_its_names_and_for_how_it_has_no_passwords(render, evaluate):
+    given = dict(ELASTIC, elasticsearch_product="opensearch", flask_services=["elasticsearch"])
+    found = yaml.safe_load(render("elasticsearch", "elasticsearch.yml.j2", **given))
+    assert (found["http.host"], found["path.data"], found["plugins.security.disabled"]) == ("127.0.0.1", "/var/lib/opensearch", True)
+    assert not [name for name in found if "xpack" in name]
+    service = unit_of(render("elasticsearch", "confinement.conf.j2", **given))["Service"]
+    assert service["ReadWritePaths"] == "/etc/opensearch /var/lib/opensearch /var/log/opensearch"
+    declared = {key: evaluate("base", "query('selfhost.flask.parts', '%s', kind='companion')" % key, **given) for key in ("packages", "units", "installation")}
+    assert declared == {"packages": ["opensearch"], "units": ["opensearch.service"], "installation": [{"DISABLE_INSTALL_DEMO_CONFIG": "true"}]}
+    assert set(env(evaluate, ["elasticsearch"], **ELASTIC, elasticsearch_product="opensearch")) == {"ELASTICSEARCH_URL", "OPENSEARCH_URL"}
+
+
+def test_packages_are_installed_in_the_environment_that_parts_want(evaluate):
+    (play,) = yaml.safe_load((ROLES.parent / "playbooks/provision.yml").read_text())
+    assert play["vars"]["base_environment"] == "{{ query('selfhost.flask.parts', 'installation') | combine }}"
+    assert evaluate("base", "query('selfhost.flask.parts', 'installation') | combine") == {}
+    tasks = yaml.safe_load((ROLES / "base/tasks/packages.yml").read_text())
+    assert [task.get("environment") for task in tasks if "selfhost.flask.host_packages" in task] == ["{{ base_environment }}"]
+
+
+@pytest.mark.parametrize("given, text", [({}, "Debian has no package of elasticsearch"), (dict(ELASTIC, elasticsearch_repository="deb https://x"), "after 'deb'")])
 def test_elasticsearch_without_a_source_is_refused(given, text, refusals):
     assert any(text in message for message in refusals("elasticsearch", **given))
     assert refusals("elasticsearch", **ELASTIC) == []

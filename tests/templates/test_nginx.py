@@ -104,7 +104,16 @@ def test_a_handshake_without_a_known_name_is_answered(render):
     assert found_in(tls, "ssl_reject_handshake") == found_in(tls, "add_header") == []
 
 
+def test_no_user_of_the_host_has_all_connections_to_its_own_proxy(render):
+    rules = render("nginx", "connections.nft.j2", nginx_local_connections=50)
+    assert "tcp dport { 80, 443 }" in rules and "ct count over 50 }" in rules
+    unit = render("nginx", "confinement.conf.j2", nginx_local_connections=50)
+    assert "\nExecStartPre=-+/usr/sbin/nft -f /etc/nginx/connections.nft\n" in unit
+    assert unit != render("nginx", "confinement.conf.j2")  # or nginx would not start with the new number
+
+
 @pytest.mark.parametrize("shop, own, differing", [
+    ({"nginx_local_connections": 50}, {}, ["nginx_local_connections"]),
     ({}, {}, []),
     ({"flask_tls_profile": "intermediate", "nginx_http3_enabled": "no"}, {}, []),
     ({"flask_tls_profile": "modern"}, {}, ["flask_tls_profile"]),

@@ -94,6 +94,11 @@ BAD_FLASK = {
     "a password that is none": ({"flask_basic_auth": {"ana": ""}}, "flask_basic_auth has a name with a colon or a space"),
     "a name for a password with a colon": ({"flask_basic_auth": {"a:b": "x"}}, "flask_basic_auth has a name with a colon"),
     "a device that there is not": ({"flask_devices": ["gpio", "laser"]}, "flask_devices has laser. Set it to some of audio, gpio, i2c,"),
+    **{
+        "%s of memory" % size: ({"flask_max_memory": size}, "flask_max_memory is '%s'. Set it to a share of" % size)
+        for size in ("150%", "0", "lots", "600", "1.5G", "50%\n")
+    },
+    "no share of the processors": ({"flask_cpu_weight": 0}, "flask_cpu_weight is 0. Set it to a number from 1 to 10000."),
     "a private folder elsewhere": ({"flask_private_folders": ["../x"]}, "flask_private_folders is ../x. Set it to names"),
     "a status of no healthy answer": ({"flask_health_status": [200, 503]}, "flask_health_status is 200, 503. Set it to"),
     "a health URL with a host": ({"flask_health_url": "https://x/"}, "flask_health_url is 'https://x/'. Set it to a path"),

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 import yaml
-from ansible_collections.selfhost.flask.plugins.module_utils.removal.remains import NAMED
+from ansible_collections.selfhost.flask.plugins.module_utils.removal.remains import has_name
 from deployments import DEPLOYMENTS, ROLES
 
 TOYS = ROLES.parent / "tests/parts"
@@ -55,7 +55,7 @@ def written(evaluate, deployment):
             role = path.parts[-3]
             if "item" not in text and not any(name in text for name in ON_THE_CONTROLLER):
                 found.add(evaluate(role, "(%s)" % as_expression(text), deployment, __postgresql_unit="x", __postgresql_folder="/x"))
-    return {path for path in found if re.search(NAMED % re.escape(app_of(deployment)), path)}
+    return {path for path in found if has_name(path, app_of(deployment))}
 
 
 def as_expression(text):
@@ -83,7 +83,7 @@ def test_every_folder_of_an_application_is_removed_with_it(deployment, evaluate,
 @pytest.mark.parametrize("deployment", DEPLOYED)
 def test_what_is_removed_has_the_application_s_name(deployment, evaluate):
     declared = [one for entry in remains(evaluate, deployment) for one in entry.get("paths", []) + entry.get("units", [])]
-    assert [one for one in declared if not re.search(NAMED % re.escape(app_of(deployment)), one)] == []
+    assert [one for one in declared if not has_name(one, app_of(deployment))] == []
 
 
 @pytest.mark.parametrize("folder, own", [("/mnt/backups", False), ("/mnt/blog/all", False), ("/mnt/microblog/backups", True)])

@@ -19,7 +19,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 import yaml
 from ansible.template import trust_as_template
-from deployments import DEPLOYMENTS, ROLES
+from deployments import DEPLOYMENTS, ROLES, SHOP
 
 PAGE = "report.html.j2"  # of the doctor, which is for a browser
 TEMPLATES = sorted(path.relative_to(ROLES) for path in ROLES.glob("*/templates/*.j2") if path.name != PAGE)
@@ -60,6 +60,7 @@ def test_is_rendered_and_says_who_wrote_it(template, deployment, render):
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @pytest.mark.parametrize("role, name", [
     ("app", "flask.j2"), ("gunicorn", "serve.j2"), ("tls", "deploy-hook.j2"), ("deployment", "work.j2"), ("deployment", "jobs.sh.j2"),
+    ("supervisor", "bounded.j2"),
     ("system", "look.sh.j2"), ("system", "profile.sh.j2"), ("flask", "needs.sh.j2"),
 ])
 def test_a_script_is_one_for_a_shell(role, name, deployment, render, tmp_path):
@@ -226,9 +227,37 @@ def test_supervisor_reads_a_program_for_each_slot(deployment, render):
     assert parser.sections() == ["program:%s-%s" % (app, slot) for slot in ("blue", "green")]
     for slot in ("blue", "green"):
         program = dict(parser["program:%s-%s" % (app, slot)])
-        assert program["command"] == "/srv/%s/serve %s" % (app, slot)
-        assert (program["user"], program["exitcodes"], program["autorestart"]) == (app, "77", "unexpected")
+        assert program["command"] == "/srv/%s/bounded /srv/%s/serve %s" % (app, app, slot)
+        assert (program["exitcodes"], program["autorestart"]) == ("77", "unexpected")
         assert "%" not in "".join(program.values())  # it would expand it
+
+
+@pytest.mark.parametrize("deployment, written", [
+    ("usual", "flask-microblog.slice"), ("nasty", "flask-a\\x2db_c9\\x2dof\\x2dthirty\\x2dletters\\x2dlong\\x2d.slice"),
+])
+@pytest.mark.parametrize("version, policy", [("249.11-0ubuntu3", False), ("252 (252.39-1~deb12u1)", False), ("257.8", True)])
+def test_a_program_runs_as_the_application_s_user_in_its_slice(version, policy, deployment, written, render, home):
+    starter = home.root / "bin/systemd-run"
+    starter.write_text('#!/bin/sh\n[ "$1" != --version ] || exec echo "systemd %s"\nprintf "%%s\\n" "$@"\n' % version)
+    starter.chmod(0o755)
+    app = DEPLOYMENTS[deployment]["flask_app"]
+    words = home.call(render("supervisor", "bounded.j2", deployment), "/srv/x/serve", "blue")
+    own, program = words[:words.index("--")], words[words.index("--") + 1:]
+    assert {"--scope", "--slice=" + written, "--property=Before=supervisor.service"} < set(own)
+    assert ("--property=OOMPolicy=continue" in own) == policy
+    assert program == ["setpriv", "--reuid=" + app, "--regid=" + app, "--init-groups", "--", "/srv/x/serve", "blue"]
+
+
+def test_an_application_alone_has_all_of_the_memory_and_two_have_half_each(render):
+    bounds = configparser.RawConfigParser()
+    bounds.read_string(render("app", "slice.j2"))
+    assert dict(bounds["Slice"]) == {
+        "tasksmax": "1024", "cpuweight": "100", "memorymax": "infinity", "memoryswapmax": "infinity", "devicepolicy": "closed",
+    }
+    bounds.read_string(render("app", "slice.j2", __flask_neighbours=[SHOP]))
+    assert (bounds["Slice"]["memorymax"], bounds["Slice"]["memoryswapmax"]) == ("50%", "50%")
+    chosen = render("app", "slice.j2", flask_max_memory="600M", flask_cpu_weight=300, flask_max_tasks=50, flask_devices=["gpio"])
+    assert {"MemoryMax=600M", "CPUWeight=300", "TasksMax=50", "DeviceAllow=char-gpiochip rw"} < set(chosen.splitlines())
 
 
 def test_only_the_devices_that_are_chosen_can_be_opened(render):

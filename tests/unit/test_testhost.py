@@ -100,3 +100,22 @@ def test_a_failed_command_is_quoted_with_its_last_lines() -> None:
 def test_a_condition_that_never_holds_ends_in_an_error() -> None:
     with pytest.raises(machine.TestHostError, match="boot: not within 0 s"):
         machine.wait_for(lambda: False, "boot", timeout=0)
+
+
+def test_a_host_starts_in_groups_of_its_own_and_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    for tree in ("cpu", "memory"):
+        (tmp_path / tree).mkdir()
+    argv = machine.control_groups("web", "512m", machine.BOUNDS)
+    assert (tmp_path / "memory/web/memory.limit_in_bytes").read_text() == "512m"
+    assert machine.run([*argv, "echo", "there"]).stdout == "there\n"
+    assert all((tmp_path / tree / "web/cgroup.procs").read_text().strip().isdigit() for tree in ("cpu", "memory"))
+    assert machine.control_groups("web", "512m", ["pids"]) == []
+
+
+def test_groups_that_the_host_has_made_in_its_own_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    (tmp_path / "cpu/web/flask.slice/flask-blog.slice").mkdir(parents=True)
+    (tmp_path / "cpu/other").mkdir()
+    machine.remove_control_groups("web")
+    assert [path.name for path in tmp_path.rglob("*")] == ["cpu", "other"]

@@ -22,7 +22,7 @@ SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 
 def _up(options: argparse.Namespace) -> None:
     started = host.up(
-        options.name, options.image, options.login, options.memory, options.partition
+        options.name, options.image, options.login, options.memory, options.partition, options.bounds
     )
     print(json.dumps(dataclasses.asdict(started)))
 
@@ -101,6 +101,8 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--memory", type=_memory, default="2g", help=memory)
     partition = "a folder that is a file system of its own, such as /var; may be repeated"
     command.add_argument("--partition", action="append", default=[], metavar="PATH", help=partition)
+    bounds = "its systemd can bound memory, processors and tasks of units, whatever cgroups this machine has; not from Debian 13 on"
+    command.add_argument("--bounds", action="store_true", help=bounds)
 
 
 def _parser() -> argparse.ArgumentParser:

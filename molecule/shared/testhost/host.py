@@ -18,13 +18,15 @@ from pathlib import Path
 
 from .image import PASSWORD, ensure_image
 from .machine import (
+    BOUNDS,
+    MEMORY,
     TestHostError,
+    control_groups,
     has_memory_controller,
     locked,
-    memory_group,
     podman,
     podman_argv,
-    remove_memory_group,
+    remove_control_groups,
     run,
     wait_for,
 )
@@ -38,6 +40,7 @@ NETWORK = f"testhost-{ID}"
 CHECKOUT_LABEL = f"testhost.checkout={ID}"
 NAME_LABEL = "testhost.name"
 MEMORY_LABEL = "testhost.memory"
+TREES_LABEL = "testhost.trees"
 PORT = 22
 
 # A host restarts by itself, as a server does whose administrator types `reboot`.
@@ -45,6 +48,22 @@ RUN_OPTIONS = """
     --systemd=always --privileged --pids-limit=-1 --ulimit=nofile=10000:10000
     --ulimit=nproc=30000:30000 --no-hosts --restart=always --volume=/var/log/journal
 """.split()
+
+# A machine whose controllers are in v1 trees leaves none for the tree that its containers have. Its systemd is shown
+# the trees by which it can bound what it runs, and no others: a group of its own is the host's root in each.
+BOOT_WITH_BOUNDS = f"""
+umount /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+cd /sys/fs/cgroup
+mkdir unified {" ".join(BOUNDS)}
+mount -t cgroup2 cgroup2 unified
+mount -t cgroup -o none,name=systemd cgroup systemd
+for tree in {" ".join(tree for tree in BOUNDS if tree != "systemd")}; do mount -t cgroup -o $tree cgroup $tree; done
+grep -E '^(#subsys_name|{"|".join(BOUNDS)})[[:space:]]' /proc/cgroups >/run/cgroups
+mount --bind /run/cgroups /proc/cgroups
+cd /
+exec /sbin/init
+"""
 
 # cloud-init's line: it tells who comes as root which user to take, and closes.
 REFUSE_ROOT = (
@@ -159,14 +178,18 @@ def _register(name: str, image: str, login: str) -> Host:
     return host
 
 
-def _create(host: Host, memory: str, partitions: Sequence[str]) -> None:
-    limit = [f"--memory={memory}"] if has_memory_controller() else []
+def _create(host: Host, memory: str, partitions: Sequence[str], bounds: bool) -> None:
+    own = has_memory_controller()  # and the others with it
+    limit = [f"--memory={memory}"] if own else []
+    boot = ["/bin/sh", "-ec", BOOT_WITH_BOUNDS] if bounds and not own else []
+    trees = " ".join(BOUNDS if boot else [MEMORY])
     volumes = [f"--volume={path}" for path in partitions]
     podman(
         *("create", *RUN_OPTIONS, *limit, *volumes, f"--name={container_of(host.name)}"),
         *(f"--hostname={host.name}", f"--network={NETWORK}", f"--ip={host.address}"),
         *(f"--mac-address={_mac_of(host.address)}", f"--label={CHECKOUT_LABEL}"),
-        *(f"--label={NAME_LABEL}={host.name}", f"--label={MEMORY_LABEL}={memory}", host.image),
+        *(f"--label={NAME_LABEL}={host.name}", f"--label={MEMORY_LABEL}={memory}"),
+        *(f"--label={TREES_LABEL}={trees}", host.image, *boot),
     )
 
 
@@ -204,9 +227,9 @@ def _tar(files: dict[str, str]) -> bytes:
 def _start(name: str) -> None:
     """Switch the host on; where podman cannot limit its memory, the machine's own tree does."""
     container = container_of(name)
-    form = f'{{{{index .Config.Labels "{MEMORY_LABEL}"}}}}'
-    memory = podman("inspect", "--format", form, container).stdout.strip()
-    prefix = [] if has_memory_controller() else memory_group(container, memory)
+    labels = [f'{{{{index .Config.Labels "{label}"}}}}' for label in (MEMORY_LABEL, TREES_LABEL)]
+    memory, *trees = podman("inspect", "--format", " ".join(labels), container).stdout.split()
+    prefix = [] if has_memory_controller() else control_groups(container, memory, trees)
     run([*prefix, *podman_argv("start", container)])
 
 
@@ -253,13 +276,13 @@ def _log_in_first(host: Host) -> None:
     run(["ssh", "-i", host.key, *pairs, f"{host.user}@{host.address}", "true"], timeout=30)
 
 
-def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str]) -> Host:
+def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str], bounds: bool) -> Host:
     """Create and start a host, and return once a login over ssh succeeds."""
     tag = ensure_image(image)
     _prepare_state()
     host = _register(name, tag, login)
     try:
-        _create(host, memory, partitions)
+        _create(host, memory, partitions, bounds)
         _make_host_keys(host)
         podman("cp", "-", f"{container_of(name)}:/", stdin=_tar(_first_files(host)))
         _start(name)
@@ -273,7 +296,7 @@ def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str]
 
 def _remove_container(name: str) -> None:
     podman("rm", "--force", "--time=0", "--volumes", "--ignore", container_of(name))
-    remove_memory_group(container_of(name))
+    remove_control_groups(container_of(name))
 
 
 def down(name: str) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 RUNTIME = Path("/run/testhost")
 MOUNTS = RUNTIME / "mounts"
 CGROUP = Path("/sys/fs/cgroup")
-MEMORY = CGROUP / "memory"
+MEMORY = "memory"
+BOUNDS = ("cpu", MEMORY, "pids", "systemd")  # the v1 trees that systemd in a host bounds its units by
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
 PIP_CONFIGS = """
@@ -136,26 +137,28 @@ def has_memory_controller() -> bool:
     return path.exists() and "memory" in path.read_text().split()
 
 
-def memory_group(name: str, limit: str) -> list[str]:
-    """Create a cgroup v1 memory group, and return the command line that starts within it."""
-    group = MEMORY / name
-    if not MEMORY.is_dir():
-        return []
-    group.mkdir(exist_ok=True)
-    (group / "memory.limit_in_bytes").write_text(limit)
-    return ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group / "cgroup.procs")]
+def control_groups(name: str, limit: str, trees: Sequence[str]) -> list[str]:
+    """Create a host's groups in cgroup v1 trees, and return the command line that starts within them."""
+    groups = [CGROUP / tree / name for tree in trees if (CGROUP / tree).is_dir()]
+    for group in groups:
+        group.mkdir(exist_ok=True)
+        if group.parent.name == MEMORY:
+            (group / "memory.limit_in_bytes").write_text(limit)
+    enter = "".join(f"echo $$ > {group}/cgroup.procs; " for group in groups)
+    return ["sh", "-ec", enter + 'exec "$@"', "sh"] if groups else []
 
 
-def remove_memory_group(name: str) -> None:
-    """Remove the memory group once its last process has ended."""
-    group = MEMORY / name
+def remove_control_groups(name: str) -> None:
+    """Remove the host's groups, and those that its systemd has made in them, once their last process has ended."""
+    groups = [CGROUP / tree / name for tree in BOUNDS if (CGROUP / tree / name).is_dir()]
 
     def is_empty() -> bool:
-        return not group.is_dir() or not (group / "cgroup.procs").read_text()
+        return not any(path.read_text() for group in groups for path in group.rglob("cgroup.procs"))
 
-    wait_for(is_empty, f"end of the processes in {group}", timeout=60)
-    if group.is_dir():
-        group.rmdir()
+    wait_for(is_empty, f"end of the processes in {' and '.join(map(str, groups))}", timeout=60)
+    for group in groups:
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
 
 
 def podman_argv(*arguments: str) -> list[str]:

@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 
 STAMP = "/var/lib/systemd/timers/stamp-"  # where systemd notes when a timer has elapsed
-NAMED = "(?<![a-z0-9])%s(?![a-z0-9])"
+NAMED = "(?<![a-z0-9])(?:%s|%s)(?![a-z0-9])"
 
 
 class RemovalError(Exception):
@@ -27,7 +27,7 @@ class Remains:
         self.units, self.paths = about["units"] or [], about["paths"] or []
         self.take, self.reload = about["take"], about["reload"]
         for pattern in self.units + self.paths:
-            if not re.search(NAMED % re.escape(name), pattern):
+            if not has_name(pattern, name):
                 raise RemovalError("A role says in `remains` that %s is of %s alone, whose name it has not" % (pattern, name))
         self.said = ask(module, about["look"], name) if about["look"] else []
 
@@ -44,6 +44,11 @@ class Remains:
     def written(self) -> list:
         """The patterns of all its files."""
         return self.paths + [UNITS + unit for unit in self.units]
+
+
+def has_name(pattern: str, name: str) -> bool:
+    """Whether a path or a unit is named after an application; in a slice of systemd's, a hyphen is written as an escape."""
+    return bool(re.search(NAMED % (re.escape(name), re.escape(name.replace("-", "\\x2d"))), pattern))
 
 
 def ask(module: AnsibleModule, lines: str, name: str) -> list:

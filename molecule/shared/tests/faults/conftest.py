@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cuts import EVERYTHING
+from cuts import EVERYTHING, SCENARIO
 from machine import APP, STATE, Machine, wait_for
 from playbook import run, spoken
 from update import OLD, Story, go_back
@@ -15,8 +15,14 @@ from versions import add_versions
 ROWS = 100
 TABLE = pytest.StashKey[list[tuple[str, str, str, float]]]()
 SEED = """
-mysql "$1" -e "INSERT INTO posts (body, created_at)
-    SELECT CONCAT(SHA2(seq, 256), SHA2(-seq, 256)), NOW() FROM seq_1_to_$2"
+cd /
+if command -v psql >/dev/null; then
+    runuser -u postgres -- psql -Xq "$1" -c "INSERT INTO posts (body, created_at)
+        SELECT CONCAT(SHA256(CAST(n AS TEXT)::bytea), SHA256(CAST(-n AS TEXT)::bytea)), NOW() FROM generate_series(1, $2) n"
+else
+    mysql "$1" -e "INSERT INTO posts (body, created_at)
+        SELECT CONCAT(SHA2(seq, 256), SHA2(-seq, 256)), NOW() FROM seq_1_to_$2"
+fi
 """
 
 
@@ -41,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows]
     terminalreporter.section("faults: what became of them, and in how many seconds")
     terminalreporter.write_line("\n".join(lines))
-    (STATE / "faults.txt").write_text("\n".join(lines) + "\n")
+    (STATE / f"{SCENARIO}.txt").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from update import every, tasks_of, worst
 
 UNITS = f"/etc/systemd/system/flask-{APP}"
 EVERYTHING = os.environ.get("FAULTS") == "all"
+SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "faults")
 
 PACKAGES = "selfhost.flask.base : Install all packages in one transaction"
 ADMINS = "selfhost.flask.hardening : Give the administrators their accounts"
@@ -81,7 +82,10 @@ def cuts() -> Iterator[object]:
     """With FAULTS=all, the playbook is killed at each task, too, after what is cut short in that task.
 
     What is at work on the host then comes to its end. So the packages wait until the disk was full while they were installed.
+    Where updates have another database, the first run is whole.
     """
+    if SCENARIO != "faults":
+        return
     tasks = list(dict.fromkeys(tasks_of_site() if EVERYTHING else [task for task, *_ in CUTS]))
     assert {task for task, *_ in CUTS}.issubset(tasks)
     waiting, installed = [], tasks[tasks.index(PACKAGES):tasks.index(ADMINS)]

@@ -22,6 +22,8 @@ import sys
 import time
 
 HALF_WAY = "/tmp/half-way"  # by the slow version's migration
+COPIES = "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%\\_\\_replaced' UNION SELECT datname FROM pg_database " \
+    "WHERE datname LIKE '%\\_\\_tried' UNION SELECT rolname FROM pg_roles WHERE rolname LIKE '%\\_\\_loader'"
 PAYLOADS = "/tmp/ansible_*_payload_*"
 
 
@@ -186,6 +188,13 @@ def output(*command):
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
+def ask(name, mariadb, postgresql=""):
+    """What a database answers to a statement, by the server that the host has."""
+    if os.path.exists("/usr/bin/psql"):
+        return output("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", name, "-c", postgresql or mariadb)
+    return output("mysql", "-N", name, "-e", mariadb)
+
+
 def is_held(path):
     """Whether somebody has the lock of a file."""
     with open(path) as file:
@@ -201,17 +210,17 @@ def state(app, since):
     root, unit = "/srv/" + app, "flask-%s-recover.service" % app
     with open(root + "/releases.json") as file:
         entries = json.load(file)
-    rows = output("mysql", "-N", app, "-e", "SELECT body FROM posts ORDER BY id")
+    rows = ask(app, "SELECT body FROM posts ORDER BY id")
     busy = {
         "a journal": os.path.exists(root + "/deployment/journal.json"),
         "a step": is_held(root + "/deployment/step"),
         "a module": bool(modules()),
         "the recovery unit": output("systemctl", "is-active", unit).strip() == "activating",
         "closed for writes": bool(glob.glob(root + "/gate/*.closed")),
-        "a second database": bool(output("mysql", "-N", "-e", "SHOW DATABASES LIKE '%\\_\\_re%'")),
+        "a second database": bool(ask(app, "SHOW DATABASES LIKE '%\\_\\_re%'", COPIES)),
     }
     return {
-        "revision": output("mysql", "-N", app, "-e", "SELECT version_num FROM alembic_version").split(),
+        "revision": ask(app, "SELECT version_num FROM alembic_version").split(),
         "rows": [hashlib.md5(row.encode()).hexdigest()[:12] for row in rows.splitlines()],
         "busy": [name for name, found in busy.items() if found],
         "entries": len(entries),

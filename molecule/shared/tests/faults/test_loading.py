@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cuts import SCENARIO
 from loaders import APPLICATIONS, Loader, make_inventory, serve_first_versions
 from machine import TESTHOST, Machine, wait_for
 from playbook import run, spoken
 from update import Frozen, Update
 
-pytestmark = pytest.mark.every  # they take twenty minutes
+# They take twenty minutes; two of them have MariaDB.
+pytestmark = [pytest.mark.every, pytest.mark.skipif(SCENARIO != "faults", reason="the scenario faults has them")]
 
 DEPLOYMENT = "flask_deployment"
 POINTS = ["begun", "closed", "dumping", "migrating", "launching"]

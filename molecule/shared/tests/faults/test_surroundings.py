@@ -10,6 +10,7 @@ from machine import APP, ROOT, Machine
 from playbook import run, spoken
 from update import BY_MODULE, BY_UNIT, REFUSED, Frozen, Story, Update, every, worst
 
+START, STOP = (f"systemctl {verb} $(command -v psql >/dev/null && echo postgresql@15-main || echo mariadb)" for verb in ("start", "stop"))
 FULL = "No space left on device"
 NOWHERE = "127.0.0.1:9"  # a port that is closed
 
@@ -81,14 +82,14 @@ def test_is_missing(story: Story, version: str, variables: dict, problem: str) -
 def database(machine: Machine) -> Iterator[None]:
     """It runs again in the end."""
     yield
-    machine.inside("systemctl start mariadb")
+    machine.inside(START)
 
 
 def test_database_is_stopped_before_the_update(story: Story, database: None) -> None:
     with story.guests.outage():
-        story.machine.inside("systemctl stop mariadb")
+        story.machine.inside(STOP)
         answer = run("update.yml", "-e", "flask_version=v6")
-        story.machine.inside("systemctl start mariadb")
+        story.machine.inside(START)
     assert answer.returncode == 2
     assert f"The database {APP} does not answer. Start it" in spoken(answer)
     story.assert_old()
@@ -99,11 +100,11 @@ def test_database_is_stopped_during_the_migration(story: Story, database: None) 
     with Frozen(story.machine, "flask_deployment", "migrating") as frozen, Update("slow") as update:
         frozen.until_there(update)
         with story.guests.outage():
-            story.machine.inside("systemctl stop mariadb")
+            story.machine.inside(STOP)
             frozen.tell("go on")
             code, said = update.end()
             story.now()
-            story.machine.inside("systemctl start mariadb")
+            story.machine.inside(START)
     assert code == 2
     assert f"flask-{APP}-recover.service tries again" in said
     story.assert_old()
