@@ -70,6 +70,12 @@ def sysctl(text):
     return dict(pairs)
 
 
+def test_the_kernels_settings_come_after_debians_and_before_the_administrators(evaluate):
+    others = ["50-pid-max.conf", "98-rpi.conf", "99-protect-links.conf", "99-sysctl.conf"]
+    own = evaluate("system", "__system_sysctl_file").rpartition("/")[2]
+    assert sorted([*others, own]) == [*others[:-1], own, others[-1]]
+
+
 def test_the_kernels_settings_can_be_added_to_and_replaced(render):
     usual, nasty = (sysctl(render("system", "sysctl.conf.j2", name)) for name in DEPLOYMENTS)
     assert usual["net.ipv4.conf.all.accept_redirects"] == "0"
@@ -158,14 +164,18 @@ FOUND = [
     (WELL[:-1], ["logins"]),
     (WELL[:2] + WELL[3:], ["clock"]),
     (WELL + ["disabled apt-daily.timer"], ["timers"]),
+    (WELL + ["audit idle"], ["audit"]),
+    (["container podman", *WELL[1:], "audit idle"], []),
 ]
 
 
 @pytest.mark.parametrize("said, steps", FOUND)
 def test_only_what_is_not_right_is_put_right(said, steps, evaluate):
     look = {"stdout": "\n".join(said) + "\n", "stdout_lines": said}
-    found = evaluate("system", "__system_found", __system_look=look, system_su_restricted=True)
+    given = {"__system_look": look, "system_su_restricted": True}
+    found = evaluate("system", "__system_found", system_auditd_enabled=True, **given)
     assert [name for name, wrong in found.items() if wrong] == steps
+    assert not evaluate("system", "__system_found", system_auditd_enabled=False, **given)["audit"]
 
 
 # A host with these units, of which it lists those that it is asked for.

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
+import socket
+import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule" / "shared"))
 
-from testhost import cli, host, image, machine  # noqa: E402
+from testhost import agent, cli, container, image, machine, virtual  # noqa: E402
 
 SETTINGS = machine.Settings(
     mirror="http://mirror.test/debian/",
@@ -80,7 +86,7 @@ def test_folders_of_this_machine_are_no_package_index(
 
 
 def test_private_files_of_a_host_are_private() -> None:
-    archive = host._tar({"etc/ssh/key": "secret", "etc/ssh/key.pub": "public é"})
+    archive = container.tar_of({"etc/ssh/key": "secret", "etc/ssh/key.pub": "public é"})
     with tarfile.open(fileobj=io.BytesIO(archive)) as entries:
         assert {entry.name: entry.mode for entry in entries} == {
             "etc/ssh/key": 0o600,
@@ -89,7 +95,7 @@ def test_private_files_of_a_host_are_private() -> None:
 
 
 def test_each_address_has_a_hardware_address_of_its_own() -> None:
-    assert host._mac_of("10.89.1.2") == "02:00:0a:59:01:02"
+    assert container.mac_of("10.89.1.2") == "02:00:0a:59:01:02"
 
 
 def test_a_failed_command_is_quoted_with_its_last_lines() -> None:
@@ -119,3 +125,95 @@ def test_groups_that_the_host_has_made_in_its_own_go_with_it(tmp_path: Path, mon
     (tmp_path / "cpu/other").mkdir()
     machine.remove_control_groups("web")
     assert [path.name for path in tmp_path.rglob("*")] == ["cpu", "other"]
+
+
+def test_a_virtual_machine_has_one_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "install_packages", lambda: None)
+    assert cli.main(["up", "web", "--virtual", "--partition", "/var"]) == 1
+    assert "has one disk" in capsys.readouterr().err
+
+
+def routes(monkeypatch: pytest.MonkeyPatch, *networks: str) -> None:
+    """The machine's routes are these."""
+    said = json.dumps([{"dst": network} for network in ("default", *networks)])
+    monkeypatch.setattr(virtual, "run", lambda argv: subprocess.CompletedProcess(argv, 0, said, ""))
+
+
+def test_a_virtual_machine_gets_a_network_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes(monkeypatch, "10.91.0.0/29", "10.91.0.1", "192.0.2.0/24")
+    assert virtual.free_address({"10.91.0.10", "10.89.0.2"}) == "10.91.0.18"
+    routes(monkeypatch, "10.0.0.0/8")
+    with pytest.raises(machine.TestHostError, match="no network in 10.91.0.0/16 is free"):
+        virtual.free_address(set())
+
+
+def test_a_name_server_of_this_machine_s_own_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / "stub", tmp_path / "full", tmp_path / "absent"]
+    files[0].write_text("nameserver 127.0.0.53\nnameserver 192.0.2.1\n")
+    files[1].write_text("# nameserver 192.0.2.9\nnameserver 192.0.2.1\nnameserver 2001:db8::1\n")
+    monkeypatch.setattr(machine, "RESOLVERS", [str(path) for path in files])
+    assert machine.name_servers() == ["192.0.2.1", "2001:db8::1"]
+
+
+Answers = Callable[[str, dict], list[bytes]]
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[Callable[[Answers], agent.Agent]]:
+    """A guest agent that answers each command by a function's lines."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "agent"))
+        server.listen()
+
+        def serve(answers: Answers) -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection, connection.makefile("rwb") as channel:
+                    for line in channel:
+                        asked = json.loads(line.removeprefix(agent.MARK))
+                        channel.writelines(answers(asked["execute"], asked["arguments"]))
+                        channel.flush()
+
+        def start(answers: Answers) -> agent.Agent:
+            threading.Thread(target=serve, args=(answers,), daemon=True).start()
+            return agent.Agent(tmp_path / "agent")
+
+        yield start
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def said(value: object) -> bytes:
+    return json.dumps({"return": value}).encode() + b"\n"
+
+
+def test_a_command_in_a_virtual_machine_has_its_own_answer(guest: Callable[[Answers], agent.Agent]) -> None:
+    asked: dict[str, dict] = {}
+    states = iter([
+        {"exited": False},
+        {"exited": True, "exitcode": 3, "out-data": base64.b64encode(b"out").decode()},
+    ])
+
+    def answers(command: str, arguments: dict) -> list[bytes]:
+        asked[command] = arguments
+        if command == "guest-sync-delimited":
+            return [said({"left": "by another"}), agent.MARK + said(1), agent.MARK + said(arguments["id"])]
+        return [said({"pid": 7} if command == "guest-exec" else next(states))]
+
+    done = guest(answers).run(["sh", "-c", "exit 3"], b"in")
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"out", b"")
+    assert (asked["guest-exec"]["path"], asked["guest-exec"]["arg"]) == ("sh", ["-c", "exit 3"])
+    assert base64.b64decode(asked["guest-exec"]["input-data"]) == b"in"
+    assert asked["guest-exec-status"] == {"pid": 7}
+
+
+def test_a_refusal_of_the_agent_is_quoted(guest: Callable[[Answers], agent.Agent]) -> None:
+    def answers(command: str, arguments: dict) -> list[bytes]:
+        if command == "guest-sync-delimited":
+            return [agent.MARK + said(arguments["id"])]
+        return [json.dumps({"error": {"desc": "no such command"}}).encode() + b"\n"]
+
+    with pytest.raises(machine.TestHostError, match="guest-exec: no such command"):
+        guest(answers).run(["true"])

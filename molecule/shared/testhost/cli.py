@@ -21,9 +21,10 @@ SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 
 
 def _up(options: argparse.Namespace) -> None:
-    started = host.up(
-        options.name, options.image, options.login, options.memory, options.partition, options.bounds
-    )
+    if options.virtual and options.partition:
+        raise TestHostError("--partition is for containers: a virtual machine has one disk")
+    wanted = (options.image, options.login, options.memory, options.partition)
+    started = host.up(options.name, *wanted, is_virtual=options.virtual, bounds=options.bounds)
     print(json.dumps(dataclasses.asdict(started)))
 
 
@@ -44,8 +45,7 @@ def _list(_: argparse.Namespace) -> None:
 
 
 def _exec(options: argparse.Namespace) -> None:
-    argv = host.exec_argv(options.name, options.command)
-    os.execvp(argv[0], argv)
+    host.execute(options.name, options.command)
 
 
 def _reboot(options: argparse.Namespace) -> None:
@@ -97,12 +97,15 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     login = "who may log in first: root, or another, who has sudo; default: %(default)s"
     memory = "the host's memory, such as 1g; default: %(default)s"
     command.add_argument("--image", choices=SUITES, default="debian-12", help=image)
-    command.add_argument("--login", choices=("root", "debian", "ubuntu"), default="root", help=login)
+    logins = ("root", "debian", "ubuntu", "vagrant")
+    command.add_argument("--login", choices=logins, default="root", help=login)
     command.add_argument("--memory", type=_memory, default="2g", help=memory)
     partition = "a folder that is a file system of its own, such as /var; may be repeated"
     command.add_argument("--partition", action="append", default=[], metavar="PATH", help=partition)
     bounds = "its systemd can bound memory, processors and tasks of units, whatever cgroups this machine has; not from Debian 13 on"
     command.add_argument("--bounds", action="store_true", help=bounds)
+    virtual = "a virtual machine with a kernel of its own, by QEMU, in place of a container"
+    command.add_argument("--virtual", action="store_true", help=virtual)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .machine import (
@@ -49,10 +50,12 @@ CACHED = """
 CACHED_ALONE = "systemd-timesyncd"  # it can't be installed beside chrony
 CACHED_IN = {"debian-13": ["pebble"]}
 
-# Hardware and consoles, which a container has not, and downloads in the background.
-MASKED = """
-    apt-daily.timer apt-daily-upgrade.timer console-getty.service getty.target
-    proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-firstboot.service
+# Downloads in the background, and questions of the first boot.
+MASKED = ["apt-daily.timer", "apt-daily-upgrade.timer", "systemd-firstboot.service"]
+
+# Hardware and consoles, which a container has not.
+MASKED_IN_CONTAINERS = """
+    console-getty.service getty.target proc-sys-fs-binfmt_misc.automount systemd-binfmt.service
     systemd-udev-trigger.service systemd-udevd.service systemd-udevd-control.socket
     systemd-udevd-kernel.socket
 """.split()
@@ -63,6 +66,12 @@ SYSCTL_NET_ONLY = """\
 ExecStart=
 ExecStart=/usr/lib/systemd/systemd-sysctl --prefix=net
 """
+
+FILES_OF_CONTAINERS = {
+    # The kernel is this machine's: what it said is no fault of the test host.
+    "etc/systemd/journald.conf.d/50-own.conf": "[Journal]\nReadKMsg=no\n",
+    "etc/systemd/system/systemd-sysctl.service.d/50-net-only.conf": SYSCTL_NET_ONLY,
+}
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -87,9 +96,6 @@ def _files(settings: Settings) -> dict[str, str]:
         "etc/systemd/system.conf.d/50-environment.conf": (
             f"[Manager]\nDefaultEnvironment={shlex.join(assignments)}\n"
         ),
-        # The kernel is this machine's: what it said is no fault of the test host.
-        "etc/systemd/journald.conf.d/50-own.conf": "[Journal]\nReadKMsg=no\n",
-        "etc/systemd/system/systemd-sysctl.service.d/50-net-only.conf": SYSCTL_NET_ONLY,
         "etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication yes\n",
     }
 
@@ -105,7 +111,9 @@ def _sources(image: str, settings: Settings) -> list[str]:
     return lines
 
 
-def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
+def _mmdebstrap_argv(
+    image: str, root: Path, settings: Settings, more: Sequence[str] = ()
+) -> list[str]:
     """Return the command that fills the folder `root` with packages and the cache of .debs."""
     options = [*settings.apt_options, 'Acquire::Retries "5";']
     if image == "sid":
@@ -116,7 +124,7 @@ def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
         'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
         " -o Apt::Install-Recommends=true"
     )
-    included = [*INSTALLED, *(UBUNTU_INSTALLED if image == UBUNTU_LIKE else [])]
+    included = [*INSTALLED, *(UBUNTU_INSTALLED if image == UBUNTU_LIKE else []), *more]
     return [
         *("unshare", "--mount"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(included)}"),
@@ -127,9 +135,10 @@ def _mmdebstrap_argv(image: str, root: Path, settings: Settings) -> list[str]:
     ]
 
 
-def _bootstrap(image: str, root: Path, settings: Settings) -> None:
+def bootstrap(image: str, root: Path, settings: Settings, more: Sequence[str] = ()) -> None:
+    """Fill a folder with the distribution, and with more of its packages."""
     run(["rm", "-rf", str(root)])
-    run(_mmdebstrap_argv(image, root, settings), timeout=900)
+    run(_mmdebstrap_argv(image, root, settings, more), timeout=900)
 
 
 def _add_certificates(root: Path, settings: Settings) -> None:
@@ -151,9 +160,11 @@ def _be_like_ubuntu(root: Path) -> None:
     (root / "etc/adduser.conf").write_text("DIR_MODE=0750\n")
 
 
-def _configure(image: str, root: Path, settings: Settings) -> None:
+def configure(
+    image: str, root: Path, settings: Settings, files: Mapping[str, str], masked: Sequence[str]
+) -> None:
     """Turn a plain installation into a provider's server: logins, certificates, units."""
-    for name, text in _files(settings).items():
+    for name, text in {**_files(settings), **files}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -162,7 +173,7 @@ def _configure(image: str, root: Path, settings: Settings) -> None:
     sshd = root / "etc/ssh/sshd_config"
     sshd.write_text(re.sub(r"(?m)^#?PermitRootLogin .*", "PermitRootLogin yes", sshd.read_text()))
     run(["chroot", str(root), "chpasswd"], stdin=f"root:{PASSWORD}\n")
-    run(["systemctl", f"--root={root}", "mask", *MASKED])
+    run(["systemctl", f"--root={root}", "mask", *MASKED, *masked])
     if image == UBUNTU_LIKE:
         _be_like_ubuntu(root)
     for key in root.glob("etc/ssh/ssh_host_*"):
@@ -182,16 +193,16 @@ def _build(image: str, tag: str, settings: Settings) -> None:
     print(f"testhost: building the image {tag}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="testhost-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
-        retry(lambda: _bootstrap(image, root, settings))
-        _configure(image, root, settings)
+        retry(lambda: bootstrap(image, root, settings))
+        configure(image, root, settings, FILES_OF_CONTAINERS, MASKED_IN_CONTAINERS)
         _import(root, tag, image)
     unused = ("--filter", f"label={LABEL}={image}", "--filter", f"until={KEPT_UNUSED}")
     podman("image", "prune", "--all", "--force", *unused)
 
 
-def tag_of(image: str, settings: Settings) -> str:
+def tag_of(image: str, settings: Settings, *more: str) -> str:
     """Return the image's name; it changes with the recipe and with this machine's settings."""
-    recipe = [image, dataclasses.asdict(settings), Path(__file__).read_text()]
+    recipe = [image, dataclasses.asdict(settings), Path(__file__).read_text(), *more]
     digest = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
     return f"{REPOSITORY}:{image}-{digest[:12]}"
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,12 @@ PACKAGES = {
     "/usr/lib/podman/netavark": "netavark",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
+PACKAGES_FOR_VIRTUAL = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mke2fs": "e2fsprogs",
+    "ip": "iproute2",
+}
+RESOLVERS = ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"]
 
 
 class TestHostError(Exception):
@@ -101,12 +107,12 @@ def _apt(*arguments: str) -> None:
     run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, *arguments], timeout=900)
 
 
-def install_packages() -> None:
-    """Install what the tool needs and this machine lacks."""
+def install_packages(wanted: Mapping[str, str] = PACKAGES) -> None:
+    """Install what the tool needs and this machine lacks: packages by a command of theirs."""
     if os.geteuid():
-        raise TestHostError("test hosts need root: podman containers with systemd and a firewall")
+        raise TestHostError("test hosts need root: they have systemd, a network and a firewall")
     with locked(RUNTIME / "apt.lock"):
-        missing = [package for command, package in PACKAGES.items() if not _is_there(command)]
+        missing = [package for command, package in wanted.items() if not _is_there(command)]
         if missing:
             print(f"testhost: installing {' '.join(missing)}", file=sys.stderr)
             retry(lambda: _apt("update"))
@@ -223,6 +229,13 @@ def _certificates() -> tuple[str, ...]:
     text = "\n".join(path.read_text() for path in files if path.is_file())
     block = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
     return tuple(dict.fromkeys(block.findall(text)))
+
+
+def name_servers() -> list[str]:
+    """Return the name servers of this machine that can also be asked from another."""
+    texts = [Path(path).read_text() for path in RESOLVERS if Path(path).is_file()]
+    found = re.findall(r"(?m)^nameserver\s+(?!127\.|::1\s)(\S+)", "\n".join(texts))
+    return list(dict.fromkeys(found))
 
 
 def read_settings() -> Settings:
