@@ -25,45 +25,52 @@ NO_MESSAGES = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 NOT, WARNS, ENDS = range(3)  # whether a text is said, and whether the run ends by it
 SAYING = {"fail_json": ENDS, "warn": WARNS, "warning": WARNS}
 SAID_BY = {"msg", "problem", "fail_msg", "message"}
-# Which part of the page has the messages of which files; what is not named here would be missing from it.
+# Which part of the page has the messages of which files, by the beginnings of their paths.
 SECTIONS = {
-    "Variables and the inventory": (
-        "roles/flask", "plugins/action/flask_preflight", "plugins/plugin_utils/_variable", "plugins/plugin_utils/_confirmation",
-        "plugins/plugin_utils/_cron", "plugins/plugin_utils/_parts", "plugins/filter", "plugins/lookup",
-    ),
-    "A new project": ("plugins/action/flask_project", "plugins/plugin_utils/_project", "plugins/plugin_utils/_discovery"),
-    "The login": ("plugins/action/ssh_login", "plugins/plugin_utils/_names", "plugins/plugin_utils/_host", "plugins/module_utils/login"),
-    "sshd, the firewall and the administrators": (
-        "plugins/module_utils/access", "plugins/modules/host_a", "roles/hardening", "roles/fail2ban",
-    ),
-    "Packages, files and services": (
-        "plugins/module_utils/host", "plugins/modules/host_packages", "plugins/modules/config_files", "plugins/action/config_files",
-        "plugins/action/host_packages", "plugins/module_utils/common", "roles/base", "roles/system", "roles/postfix",
-    ),
-    "The certificate": ("plugins/module_utils/certificate", "plugins/modules/flask_certificate", "roles/tls"),
-    "The web server": ("plugins/module_utils/proxy", "roles/nginx", "roles/socket"),
-    "The source": (
-        "plugins/module_utils/build/git", "plugins/module_utils/build/large", "plugins/module_utils/build/submodules",
-        "plugins/module_utils/build/bundle", "plugins/plugin_utils/_local", "plugins/plugin_utils/_source", "plugins/modules/flask_release",
-    ),
-    "Requirements and builds": ("plugins/module_utils/build", "plugins/modules/flask_venv", "plugins/modules/flask_build"),
-    "The application and its settings": (
-        "plugins/module_utils/flask", "plugins/module_utils/shared", "plugins/modules/flask_command", "plugins/modules/flask_translate",
-        "plugins/modules/flask_db", "plugins/modules/dotenv", "plugins/modules/flask_plan", "plugins/module_utils/plan", "roles/app",
-    ),
-    "Databases and services": (
-        "plugins/module_utils/database", "plugins/modules/mysql_data", "plugins/modules/postgresql_database", "roles/mysql",
-        "roles/postgresql", "roles/external", "roles/none", "roles/redis", "roles/elasticsearch",
-    ),
-    "Deploying, going back and restarting": (
-        "plugins/module_utils/deployment", "plugins/module_utils/site", "plugins/module_utils/process", "plugins/modules/flask_deployment",
-        "plugins/modules/flask_rollback", "plugins/modules/flask_session", "plugins/modules/flask_maintenance", "plugins/modules/flask_info", "plugins/action/flask_session", "roles/deployment", "playbooks",
-    ),
-    "Backups": ("plugins/module_utils/backup", "plugins/modules/flask_backup", "roles/backup"),
-    "Moving an installation by hand": ("plugins/module_utils/adoption", "plugins/modules/flask_adoption", "roles/adoption"),
-    "Removing an application": ("plugins/module_utils/removal", "plugins/modules/flask_removal", "roles/removal"),
+    "Variables and the inventory":
+        "roles/flask plugins/action/flask_preflight plugins/plugin_utils/_variable plugins/plugin_utils/_confirmation "
+        "plugins/plugin_utils/_cron plugins/plugin_utils/_parts plugins/filter plugins/lookup",
+    "A new project":
+        "plugins/action/flask_project plugins/plugin_utils/_project plugins/plugin_utils/_discovery",
+    "The login":
+        "plugins/action/ssh_login plugins/plugin_utils/_names plugins/plugin_utils/_host plugins/module_utils/login",
+    "sshd, the firewall and the administrators":
+        "plugins/module_utils/access plugins/modules/host_a roles/hardening roles/fail2ban",
+    "Packages, files and services":
+        "plugins/module_utils/host plugins/modules/host_packages plugins/modules/config_files "
+        "plugins/action/config_files plugins/action/host_packages plugins/module_utils/common roles/base roles/system "
+        "roles/postfix",
+    "The certificate":
+        "plugins/module_utils/certificate plugins/modules/flask_certificate roles/tls",
+    "The web server":
+        "plugins/module_utils/proxy roles/nginx roles/socket",
+    "The source":
+        "plugins/module_utils/build/git plugins/module_utils/build/large plugins/module_utils/build/submodules "
+        "plugins/module_utils/build/bundle plugins/plugin_utils/_local plugins/plugin_utils/_source "
+        "plugins/modules/flask_release",
+    "Requirements and builds":
+        "plugins/module_utils/build plugins/modules/flask_venv plugins/modules/flask_build",
+    "The application and its settings":
+        "plugins/module_utils/flask plugins/module_utils/shared plugins/modules/flask_command "
+        "plugins/modules/flask_translate plugins/modules/flask_db plugins/modules/dotenv plugins/modules/flask_plan "
+        "plugins/module_utils/plan roles/app",
+    "Databases and services":
+        "plugins/module_utils/database plugins/modules/mysql_data plugins/modules/postgresql_database roles/mysql "
+        "roles/postgresql roles/external roles/none roles/redis roles/elasticsearch",
+    "Deploying, going back and restarting":
+        "plugins/module_utils/deployment plugins/module_utils/site plugins/module_utils/process "
+        "plugins/modules/flask_deployment plugins/modules/flask_rollback plugins/modules/flask_session "
+        "plugins/modules/flask_maintenance plugins/modules/flask_info plugins/action/flask_session roles/deployment "
+        "playbooks",
+    "Backups":
+        "plugins/module_utils/backup plugins/modules/flask_backup roles/backup",
+    "Moving an installation by hand":
+        "plugins/module_utils/adoption plugins/modules/flask_adoption roles/adoption",
+    "Removing an application":
+        "plugins/module_utils/removal plugins/modules/flask_removal roles/removal",
 }
-OTHERS = ("plugins/module_utils/doctor",)  # its findings are on the doctor's page
+OTHER = "Other messages"
+FINDINGS = ("plugins/module_utils/doctor",)  # they are on the doctor's page
 
 
 class Message(NamedTuple):
@@ -209,13 +216,15 @@ def spoken(value: object, said: bool = False) -> Iterator[tuple[str, bool]]:
 
 START = re.compile(r"(?<=[.?…]) (?=[A-Z`]|flask-)|\n")  # of a sentence
 DO = (
-    "Add Allow Answer Ask Call Change Check Choose Close Commit Compare Copy Correct Create Deploy Downgrade Enable End Find Fix Get Give "
-    "Have Install Keep Leave Let Log Lower Look Make Mend Merge Move Name Open Point Publish Push Put Raise Read Remove Rename Renew Repeat "
-    "Restart Restore Run Save See Set Start Stop Tag Take Try Turn Type Unmount Update Use Wait Write"
-)
+    "Add Allow Answer Ask Call Change Check Choose Close Commit Compare Copy Correct Create Deploy Downgrade Enable End Find "
+    "Fix Get Give Have Install Keep Leave Let Log Lower Look Make Mend Merge Move Name Open Point Publish Push Put Raise Read "
+    "Remove Rename Renew Repeat Restart Restore Run Save See Set Start Stop Tag Take Try Turn Type Unmount Update Use Wait Write"
+).split()
+VERBS, VERBS_WITHIN = "|".join(DO), "|".join(DO).lower()
 ADVICE = re.compile(
-    r"(?:{0})\b|(?:Then|Or|Please|First),? (?:{1})\b|(?:If|To|For|With|Without|When|Where|On|Until|Unless|By|Once|Else|In) .*[,:;] "
-    r"(?:then |also )?(?:{1})\b|[^.\n]*[:;] (?:and |or |then )?(?:{1})\b|Before you |`?sudo ".format("|".join(DO.split()), "|".join(DO.lower().split()))
+    rf"(?:{VERBS})\b|(?:Then|Or|Please|First),? (?:{VERBS_WITHIN})\b|Before you |`?sudo "
+    r"|(?:If|To|For|With|Without|When|Where|On|Until|Unless|By|Once|Else|In) .*[,:;] "
+    rf"(?:then |also )?(?:{VERBS_WITHIN})\b|[^.\n]*[:;] (?:and |or |then )?(?:{VERBS_WITHIN})\b"
 )
 
 
@@ -228,20 +237,18 @@ def split(text: str) -> tuple[str, str]:
 
 def messages() -> dict[str, list[Message]]:
     """Those of each section, each text once."""
-    found = {title: [] for title in SECTIONS}
+    found = {title: [] for title in [*SECTIONS, OTHER]}
     said = {}
     for message in [*of_python(), *of_yaml()]:
-        if not message.source.startswith(OTHERS):
+        if not message.source.startswith(FINDINGS):
             said.setdefault(message.text, message)
     for text, message in said.items():
         if not any(text in other and text != other for other in said):  # a part of another one
             found[section_of(message.source)].append(message)
-    return found
+    return {title: section for title, section in found.items() if section}
 
 
 def section_of(source: str) -> str:
     """The longest name that fits decides."""
-    fitting = [(len(name), title) for title, names in SECTIONS.items() for name in names if source.startswith(name)]
-    if not fitting:
-        raise SystemExit(f"script/messages.py has no section for {source}.")
-    return max(fitting)[1]
+    fitting = [(len(name), title) for title, names in SECTIONS.items() for name in names.split() if source.startswith(name)]
+    return max(fitting, default=(0, OTHER))[1]

@@ -278,7 +278,10 @@ def main() -> None:
     try:
         result = states[module.params["state"]](module)
     except Refused as error:
-        module.fail_json(msg="sshd, the firewall and the administrators' keys are as they were before, because %s. Put that right, and run the playbook again." % str(error).rstrip("."))
+        module.fail_json(
+            msg="sshd, the firewall and the administrators' keys are as they were before, because %s. Put that right, and "
+            "run the playbook again." % str(error).rstrip(".")
+        )
     module.exit_json(**result)
 
 

@@ -66,7 +66,10 @@ def main() -> None:
         commands = admins.accounts()
         written = admins.add()
     except Refused as error:
-        module.fail_json(msg="Nobody has lost a way in, but not all administrators have theirs: %s. Put that right, and run the playbook again." % str(error).rstrip("."))
+        module.fail_json(
+            msg="Nobody has lost a way in, but not all administrators have theirs: %s. Put that right, and run the "
+            "playbook again." % str(error).rstrip(".")
+        )
     module.exit_json(changed=bool(commands or written), changed_files=written)
 
 

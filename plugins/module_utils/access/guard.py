@@ -150,7 +150,10 @@ class Guard:
         token = secrets.token_hex(8)
         self._write_units(deadline)
         if not self._restart_timer():
-            self.module.fail_json(msg="Nothing was changed: %s.timer does not start. See `journalctl -u %s.timer`, and run the playbook again." % (UNIT, UNIT))
+            self.module.fail_json(
+                msg="Nothing was changed: %s.timer does not start. See `journalctl -u %s.timer`, and run the playbook "
+                "again." % (UNIT, UNIT)
+            )
         if self.armed():
             self._keep_also(paths, {name: before.get(name, "") for name in ("MEMBERS", "RULES")})
             with open(self.own("armed/tokens"), "a", encoding="ascii") as file:

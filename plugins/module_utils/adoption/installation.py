@@ -137,7 +137,8 @@ def choose(found: list, name: str, host: str) -> Installation:
     if not found:
         raise AdoptionError(
             "No application of Flask was found on %s: no program of %s, and no process, runs gunicorn, uWSGI, waitress, "
-            "hypercorn, uvicorn or flask run. Start it there, or set flask_adopt_from to the server that has it." % (host, " or ".join(MANAGERS))
+            "hypercorn, uvicorn or flask run. Start it there, or set flask_adopt_from to the server that has it."
+            % (host, " or ".join(MANAGERS))
         )
     chosen = [one for one in found if name in [program.name for program in one.programs]] if name else found
     if len(chosen) != 1:

@@ -33,7 +33,10 @@ def compare_all(site: Site, archive: str) -> dict:
         parts = parts_of(manifest["database"])
         for part, one in zip(parts, match(parts, members_of(database))):
             if one is None:
-                raise AdoptionError("The new application has no %s database, which %s was. Set flask_database to its kind." % (part["kind"], part["database"]))
+                raise AdoptionError(
+                    "The new application has no %s database, which %s was. Set flask_database to its kind."
+                    % (part["kind"], part["database"])
+                )
             compare(part, one.tables(), one.revision())
             rows += sum(one.tables().values())
     own = filter(None, (inside(site, one) for one in members_of(database)))
@@ -61,7 +64,9 @@ def ask(domain: str, url: str, accepted: list) -> int:
         except (OSError, http.client.HTTPException) as error:
             said = str(error)
         time.sleep(0.2)
-    raise AdoptionError("https://%s%s is not healthy on this host: %s. Mend the new application, and run it again." % (domain, url, said))
+    raise AdoptionError(
+        "https://%s%s is not healthy on this host: %s. Mend the new application, and run it again." % (domain, url, said)
+    )
 
 
 def status_of(domain: str, url: str) -> int:

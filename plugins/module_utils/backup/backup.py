@@ -66,7 +66,9 @@ def alone(site: Site):
         with locked(site.own("backup.lock"), PATIENCE):
             yield
     except Busy as error:
-        raise Busy("Another backup, restoration or deployment is still at work after %d s. Wait until it has ended." % PATIENCE) from error
+        raise Busy(
+            "Another backup, restoration or deployment is still at work after %d s. Wait until it has ended." % PATIENCE
+        ) from error
 
 
 def back_up(settings: Settings, reason: str) -> dict:
@@ -96,7 +98,9 @@ def fetched(site: Site, folder: str, name: str) -> str:
     snapshots = restic.snapshots()
     if not snapshots or (name and name not in snapshots):
         found = ", ".join(sorted(snapshots)) or "none"
-        raise BackupError("The repository has no backup %s. Set flask_backup to one of these: %s." % (name or "of " + site.name, found))
+        raise BackupError(
+            "The repository has no backup %s. Set flask_backup to one of these: %s." % (name or "of " + site.name, found)
+        )
     name = name or max(snapshots)
     if moment(name) is None:
         raise BackupError("What the repository has is no backup: %s. Set flask_backup to another one." % name)
@@ -123,7 +127,10 @@ def _drill(settings: Settings, name: str, report: dict) -> None:
     if manifest["database"]:
         database = database_of(site)
         if database is None:
-            raise BackupError("The backup has a database, and the application has none here. Set flask_database, and run `selfhost.flask.site`.")
+            raise BackupError(
+                "The backup has a database, and the application has none here. Set flask_database, and run "
+                "`selfhost.flask.site`."
+            )
         members = members_of(database)
         copied = [one for one in match(parts_of(manifest["database"]), members) if one]  # it may use more since then
         as_one(copied or members).restore(os.path.join(path, DATABASE), scratch=True)

@@ -28,7 +28,10 @@ MANIFEST, SHARED, SETTINGS, DATABASE = "manifest.json", "shared.tar.gz", "settin
 RESERVE = 100 << 20  # bytes that stay free
 BEFORE = "before a restoration"  # the reason of the copy that undoes it
 ANOTHER = "Set flask_backup to another one."
-FORMER = "%s is by another version of the collection (format %s). Restore it with that version, or set flask_backup to another one."
+FORMER = (
+    "%s is by another version of the collection (format %s). Restore it with that version, or set flask_backup to another "
+    "one."
+)
 
 
 class BackupError(Exception):

@@ -50,7 +50,9 @@ def fetch_submodules(repository: Repository, folder: str, wanted: bool | list) -
     unknown = sorted(set(wanted if isinstance(wanted, list) else ()) - set(found))
     if unknown:
         there = ", ".join(found) or "none"
-        raise ReleaseError("flask_submodules has %s. Set it to some of those that the repository has: %s." % (", ".join(unknown), there))
+        raise ReleaseError(
+            "flask_submodules has %s. Set it to some of those that the repository has: %s." % (", ".join(unknown), there)
+        )
     for path in found:
         if is_wanted(path, wanted):
             fetch_submodule(repository, path, folder, found)

@@ -106,7 +106,9 @@ def facts_of(text: str) -> Facts:
     """CertificateError where a text has no certificate."""
     found = blocks(text)
     if not found:
-        raise CertificateError("There is no certificate in it, no -----BEGIN CERTIFICATE-----. Set tls_certificate to one in PEM format.")
+        raise CertificateError(
+            "There is no certificate in it, no -----BEGIN CERTIFICATE-----. Set tls_certificate to one in PEM format."
+        )
     said = openssl("x509", "-noout", "-subject", "-issuer", "-dates", "-text", data=found[0])
     values = dict(line.split("=", 1) for line in said.splitlines() if re.match(r"(subject|issuer|not\w+)=", line))
     names = re.search(r"X509v3 Subject Alternative Name:.*\n\s+(.*)\n", said)
@@ -171,7 +173,10 @@ def public_key(key: str) -> str:
         return openssl("pkey", "-pubout", "-passin", "pass:", data=key)
     except CertificateError as error:
         if "ENCRYPTED" in key:
-            raise CertificateError("The key is protected by a passphrase, which a server can't type. Remove it: `openssl pkey -in KEY -out NEW`.") from None
+            raise CertificateError(
+                "The key is protected by a passphrase, which a server can't type. Remove it: `openssl pkey -in KEY "
+                "-out NEW`."
+            ) from None
         raise CertificateError("The key can't be read. Set tls_key to a private key in PEM format.") from error
 
 
@@ -201,14 +206,21 @@ def check(pair: Pair, names: list, now: float) -> Facts:
     missing = uncovered(facts, names)
     if missing:
         known = ", ".join(name for name in facts.names if name) or "no name at all"
-        raise CertificateError("The certificate is for %s, and not for %s. Get one for all names of the site." % (known, ", ".join(missing)))
+        raise CertificateError(
+            "The certificate is for %s, and not for %s. Get one for all names of the site." % (known, ", ".join(missing))
+        )
     if now >= facts.not_after:
         raise CertificateError("The certificate expired on %s. Get a new one." % facts.ends())
     if now < facts.not_before:
-        raise CertificateError("The certificate is not valid before %s. Check the clocks, or wait until then." % moment(facts.not_before))
+        raise CertificateError(
+            "The certificate is not valid before %s. Check the clocks, or wait until then." % moment(facts.not_before)
+        )
     stray = misplaced(pair.certificate)
     if stray:
-        raise CertificateError("In the chain, %s is not the issuer of the certificate before it. Put each issuer after what it has signed." % stray)
+        raise CertificateError(
+            "In the chain, %s is not the issuer of the certificate before it. Put each issuer after what it has signed."
+            % stray
+        )
     return facts
 
 

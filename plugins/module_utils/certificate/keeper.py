@@ -95,7 +95,10 @@ class Keeper:
             with locked(self.path(".lock"), PATIENCE):
                 yield
         except Busy as error:
-            raise CertificateError("Another run has been renewing the certificate for %d s. Wait until it has ended, and run this again." % PATIENCE) from error
+            raise CertificateError(
+                "Another run has been renewing the certificate for %d s. Wait until it has ended, and run this again."
+                % PATIENCE
+            ) from error
 
     def lacks(self, given: Pair | None = None) -> bool:
         """Whether the proxy would find no certificate, or one that is not of the origin that is asked for."""
@@ -183,7 +186,9 @@ class Keeper:
         """Installs what certbot has; whether that was another one."""
         pair = self.lineage.read()
         if pair is None:
-            raise CertificateError("%s has no certificate with its key. See %s, and run `selfhost.flask.site`." % (self.lineage.path, LOG))
+            raise CertificateError(
+                "%s has no certificate with its key. See %s, and run `selfhost.flask.site`." % (self.lineage.path, LOG)
+            )
         if pair == self.store.read():
             return False
         check(pair, self.names, self.now())

@@ -99,7 +99,9 @@ class MySQLLogin(Login):
         except CommandError as error:
             code = re.search(r"ERROR \d+ \(\w+\)", str(error))
             said = code.group() if code else "the server can't be asked"
-            raise DatabaseError("The password of the database user %s can't be set: %s. See `journalctl -u mysql`." % (self.name, said)) from None
+            raise DatabaseError(
+                "The password of the database user %s can't be set: %s. See `journalctl -u mysql`." % (self.name, said)
+            ) from None
 
 
 def native_hash(password: str) -> str:

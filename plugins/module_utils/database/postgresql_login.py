@@ -82,7 +82,9 @@ class PostgreSQLLogin(Login):
         try:
             ask("SET log_statement = 'none'; SET log_min_error_statement = 'panic'; " + statement)
         except CommandError:
-            raise DatabaseError("The password of the database role %s can't be set. See /var/log/postgresql." % self.name) from None
+            raise DatabaseError(
+                "The password of the database role %s can't be set. See /var/log/postgresql." % self.name
+            ) from None
 
 
 def secret_of(password: str, salt: bytes = b"", iterations: int = ITERATIONS) -> str:

@@ -21,8 +21,8 @@ DIFFERS = (
     "`selfhost.flask.rollback` again with one of these:\n%(ways)s\nNothing was changed."
 )
 CHANGED = (
-    "flask_migration_command has changed the database since %(target)s was served: %(changes)s. Run `selfhost.flask.rollback` again "
-    "with one of these:\n%(ways)s\nNothing was changed."
+    "flask_migration_command has changed the database since %(target)s was served: %(changes)s. Run "
+    "`selfhost.flask.rollback` again with one of these:\n%(ways)s\nNothing was changed."
 )
 WAY = "-e flask_rollback_database=%s: %s"
 NO_DOWNGRADE = (
@@ -103,7 +103,10 @@ class WayBack:
             raise DatabaseError("The database is not beyond revision %s. Run `selfhost.flask.update`." % named(self.wanted))
         stuck = [item["revision"] for item in migrations.pending if not item["reversible"]]
         if stuck:
-            raise DatabaseError("The revision %s has no downgrade. Use flask_rollback_database=restore or keep. Nothing was changed." % named(stuck))
+            raise DatabaseError(
+                "The revision %s has no downgrade. Use flask_rollback_database=restore or keep. Nothing was changed."
+                % named(stuck)
+            )
         return migrations.run
 
     def _migrations(self) -> Migrations | None:
@@ -111,7 +114,9 @@ class WayBack:
         if not self.deployment.params["migrations"]:
             return None
         if len(self.wanted) > 1:
-            raise DatabaseError("%s are several revisions. Downgrade by hand, or use flask_rollback_database=keep." % named(self.wanted))
+            raise DatabaseError(
+                "%s are several revisions. Downgrade by hand, or use flask_rollback_database=keep." % named(self.wanted)
+            )
         return self.deployment.pending((self.wanted or ["base"])[0])
 
     def _restoration(self) -> Callable:

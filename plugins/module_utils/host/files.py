@@ -29,7 +29,9 @@ def differences(module: AnsibleModule) -> list:
         try:
             now, wanted = observed(item["dest"]), desired(item)
         except ValueError:
-            module.fail_json(msg="%s: the mode '%s' is no octal number. Set it to one, such as '0644'." % (item["dest"], item["mode"]))
+            module.fail_json(
+                msg="%s: the mode '%s' is no octal number. Set it to one, such as '0644'." % (item["dest"], item["mode"])
+            )
         except KeyError as error:
             if not module.check_mode:
                 module.fail_json(msg="%s: %s. Create it first." % (item["dest"], error.args[0]))

@@ -222,7 +222,8 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
         return Finding(
             "database-unreachable",
             "The application can't start, because its database does not let it in: %s" % last,
-            advice(last) or "See that the server runs and DATABASE_URL in %s is right, then run `selfhost.flask.update`." % env_path,
+            advice(last)
+            or "See that the server runs and DATABASE_URL in %s is right, then run `selfhost.flask.update`." % env_path,
         )
     return Finding(
         "slot-crashing",

@@ -135,10 +135,11 @@ class Way:
     def slot(self, live: str, state: Program) -> Iterator[Finding]:
         program = self.slots.program(live)
         if state.phase in (STOPPED, STOPPING, UNKNOWN):
+            start = "`%s`" % self.slots.processes.command("start", program)
             yield Finding(
                 "slot-stopped",
                 "The live slot %s is %s in %s." % (program, state.word.lower(), self.slots.processes.name),
-                "`%s`" % self.slots.processes.command("start", program) if state.phase != UNKNOWN else "Run `selfhost.flask.site`.",
+                start if state.phase != UNKNOWN else "Run `selfhost.flask.site`.",
             )
             return
         python = lost_python(os.path.join(self.slots.release(live), ".venv"))

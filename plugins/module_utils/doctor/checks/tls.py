@@ -106,14 +106,16 @@ def certificate(found: Certificate, tls: str, names: list, now: float) -> Iterat
     end = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.ends))
     remedy = RENEW.get(tls, RENEW["provided"])
     if left < 0:
-        yield seen("certificate-expired", "The certificate expired at %s, %s ago." % (end, count_of(int(-left // DAY), "day")), remedy)
+        said = "The certificate expired at %s, %s ago." % (end, count_of(int(-left // DAY), "day"))
+        yield seen("certificate-expired", said, remedy)
     elif found.begins > now + 300:
         begin = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.begins))
         said = "The certificate is valid only from %s on." % begin
         yield seen("certificate-not-yet-valid", said, "See whether the clocks are right.")
     elif left < min(SOON_SHARE * life, SOON_DAYS * DAY):
         share = 100 * left / life
-        said = "The certificate expires at %s, in %s: %d %% of its life is left." % (end, count_of(int(left // DAY), "day"), share)
+        days = count_of(int(left // DAY), "day")
+        said = "The certificate expires at %s, in %s: %d %% of its life is left." % (end, days, share)
         yield seen("certificate-expires-soon", said, remedy)
     missing = [name for name in names if not covers(found.names, name)]
     if missing:
