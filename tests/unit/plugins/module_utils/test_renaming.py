@@ -74,7 +74,8 @@ def test_rows_and_files_of_the_other_one_take_the_place_of_this_ones(blog, shops
 def test_settings_come_along_but_for_what_is_this_ones(blog, shops):
     shop, own = blog.folder / "shop/shared", "sqlite:///%s" % blog.database
     blog.env.write_text(
-        "SECRET_KEY=first\nDATABASE_URL=%s\nREDIS_URL=unix:///run/shop\nALSO=%s\nPHOTOS='%s/photos'\nSENDER=shop@example.com\n%s\n"
+        "SECRET_KEY=first\nDATABASE_URL=%s\nREDIS_URL=unix:///run/shop\nALSO=%s\nPHOTOS='%s/photos'\n"
+        "SENDER=shop@example.com\n%s\n"
         % (own, own, blog.shared, MARK + "DATABASE_URL REDIS_URL SECRET_KEY")
     )
     path = shops(blog.make())
