@@ -70,7 +70,7 @@ def key_of(texts: dict, certificate: str) -> str:
 
 
 def read_text(path: str) -> str:
-    """A file that nginx has read as root, too; empty where it is none that a certificate or a key could be."""
+    """A file that the proxy reads as root, too; empty where it is none that a certificate or a key could be."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, encoding="ascii") as file:
