@@ -30,7 +30,7 @@ options:
     description:
       - V(found) looks, and changes nothing.
       - V(roomy) fails where the new application's host has no room for what is moved.
-      - V(read) returns the settings that are taken over, which are secrets.
+      - V(read) returns the settings and the certificate that are taken over, which are secrets.
       - V(moved) stops the old installation and archives its data.
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
       - V(returned) starts the old installation again as it was. What others have changed since the move stays. A second time
@@ -83,6 +83,13 @@ options:
     description: What the part of the new application's database declares of how others get in.
     type: dict
     default: {}
+  names:
+    description:
+      - The host names that the new application will ask a certificate for. One of the old installation that is good for them
+        is taken over for the time until then. Empty for none.
+    type: list
+    elements: str
+    default: []
   same_host:
     description: Whether the new application is on the old one's host, whose configuration changes then.
     type: bool
@@ -169,6 +176,14 @@ settings:
   description: The settings that are taken over. They are secrets.
   type: dict
   returned: with O(state=read)
+certificate:
+  description: The certificate that is good for O(names), with its chain, in PEM format.
+  type: str
+  returned: with O(state=read), if there is one
+key:
+  description: Its private key. It is a secret.
+  type: str
+  returned: with O(state=read), if there is one
 backup:
   description: Name of the archive.
   type: str
@@ -246,7 +261,7 @@ def wishes_of(module: AnsibleModule) -> Wishes:
     params = module.params
     lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
     databases = tuple(filter(None, map(read_url, params["databases"])))
-    return Wishes(params["database"], *lists, params["same_host"], databases, params["entrances"])
+    return Wishes(params["database"], *lists, params["same_host"], databases, params["entrances"], tuple(params["names"]))
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
@@ -279,7 +294,9 @@ def find_room(module: AnsibleModule, store: Store) -> dict:
 
 
 def read(module: AnsibleModule, store: Store) -> dict:
-    return dict(settings=plan_of(module, store).taken(wishes_of(module)))
+    plan = plan_of(module, store)
+    pair = plan.legacy.pair
+    return dict(settings=plan.taken(wishes_of(module)), **(pair._asdict() if pair else {}))
 
 
 def move(module: AnsibleModule, store: Store) -> dict:
@@ -360,6 +377,7 @@ def main() -> None:
             database=dict(type="str", default=""),
             databases=dict(type="list", elements="str", default=[], no_log=True),
             entrances=dict(type="dict", default={}),
+            names=dict(type="list", elements="str", default=[]),
             same_host=dict(type="bool", default=False),
             archive=dict(type="path"),
             size=dict(type="int", default=0),

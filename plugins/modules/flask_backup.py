@@ -59,10 +59,22 @@ options:
         O(backup) is the newest one of the repository then.
     type: bool
     default: false
+  backup_of:
+    description:
+      - Name of the application whose backup is restored, where that is another one than O(name). Its databases, its folders in
+        C(.env) and the account that its views run as get the names of O(name). A database that both applications use on this
+        host stays as it is. The other application is not touched.
+      - Empty for the application's own backups.
+    type: str
+    default: ""
+  source:
+    description:
+      - Folder that has the backups of O(backup_of). Without it, they are where that application has them on this host.
+    type: path
   settings:
     description:
-      - Whether C(.env) is restored, too. C(DATABASE_URL) stays the host's own in any case. A host that was set up
-        anew has a new C(SECRET_KEY); with the old one, the visitors stay logged in.
+      - Whether C(.env) is restored, too. What the host's tasks have written there stays in any case, such as C(DATABASE_URL),
+        but for C(SECRET_KEY). A host that was set up anew has a new one; with the old one, the visitors stay logged in.
     type: bool
     default: false
   workers:
@@ -94,6 +106,16 @@ EXAMPLES = r"""
     log: /var/log/blog
     folder: /var/backups/blog
     from_restic: true
+    settings: true
+
+- name: Give the blog the data of the application whose name it had before
+  selfhost.flask.flask_backup:
+    state: restored
+    name: blog
+    root: /srv/blog
+    log: /var/log/blog
+    folder: /var/backups/blog
+    backup_of: microblog
     settings: true
 """
 
@@ -157,6 +179,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import backup as backup_backup
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.backup import Settings
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.renaming import Renaming
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.restore import PROBLEMS, Order, Restoration, check
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.arguments import RECORDS, SITE, lock_options
@@ -165,6 +188,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transact
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import Lock, step
 from ansible_collections.selfhost.flask.plugins.module_utils.site.module_lock import take_lock
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
+
+
+ELSEWHERE = (
+    "There is no application %s with backups on this host. Make one where it is, by backup.yml with "
+    "-e flask_backup_fetch=FOLDER, and name the file by -e flask_backup_source=FILE."
+)
 
 
 def settings_of(module: AnsibleModule) -> Settings:
@@ -181,14 +210,26 @@ def check_lock(module: AnsibleModule, site: Site) -> None:
         module.fail_json(msg="The lock of this run was taken over. Nothing was changed; run the playbook again.")
 
 
+def folder_of(module: AnsibleModule, settings: Settings) -> str:
+    """Where the backup is that is restored."""
+    params, site = module.params, settings.site
+    if not params["backup_of"] or params["source"]:
+        return params["source"] or settings.folder
+    try:
+        return backup_backup.read_settings(Renaming(site, params["backup_of"]).root()).folder
+    except BackupError as error:
+        raise BackupError(ELSEWHERE % params["backup_of"]) from error
+
+
 def found(module: AnsibleModule, settings: Settings) -> tuple:
     """The path of the backup that can be restored, and its manifest."""
-    name = module.params["backup"]
+    name, of = module.params["backup"], module.params["backup_of"]
     try:
+        folder = folder_of(module, settings)
         if module.params["from_restic"]:
-            name = backup_backup.fetched(settings.site, settings.folder, name)
-        path = backup_backup.chosen(settings.folder, name)
-        return path, check(settings.site, path)
+            name = backup_backup.fetched(settings.site, folder, name, of)
+        path = backup_backup.chosen(folder, name)
+        return path, check(settings.site, path, of)
     except PROBLEMS as error:
         raise BackupError("%s. Nothing was changed." % str(error).rstrip(".")) from error
 
@@ -198,7 +239,8 @@ def restore(module: AnsibleModule, settings: Settings) -> dict:
     params, site = module.params, settings.site
     path, manifest = found(module, settings)
     by = (params["owner"] or {}).get("owner", "")
-    order = Order(path, params["settings"], params["patience"], by, settings.readers)
+    about = params["settings"], params["patience"], by, settings.readers, params["backup_of"], settings.folder
+    order = Order(path, *about)
     with step(site.root):
         check_lock(module, site)
         recover(site)
@@ -234,9 +276,10 @@ def foreseen(module: AnsibleModule, settings: Settings) -> dict:
     params = module.params
     if params["state"] == "present" or params["from_restic"]:
         return dict(changed=True, backup=params["backup"])
-    path = backup_backup.chosen(settings.folder, params["backup"])
+    path = backup_backup.chosen(folder_of(module, settings), params["backup"])
     result = dict(changed=True, backup=os.path.basename(path), path=path)
-    return dict(result, manifest=check(settings.site, path)) if params["state"] == "restored" else result
+    manifest = dict(manifest=check(settings.site, path, params["backup_of"])) if params["state"] == "restored" else {}
+    return dict(result, **manifest)
 
 
 def install(module: AnsibleModule) -> bool:
@@ -260,6 +303,8 @@ def main() -> None:
             folder=dict(type="path", required=True),
             backup=dict(type="str", default=""),
             from_restic=dict(type="bool", default=False),
+            backup_of=dict(type="str", default=""),
+            source=dict(type="path"),
             settings=dict(type="bool", default=False),
             workers=dict(type="list", elements="str", default=[]),
             patience=dict(type="int", default=30),

@@ -36,7 +36,9 @@ options:
         it needs to know it was told with V(present). Where challenges are answered by DNS, it is the timer's unit
         C(flask-<name>-certificate.service) that asks, so that the scripts are run as they will be for each renewal.
     type: str
-    choices: [checked, present, issued]
+      - V(borrowed) installs O(certificate) with O(key) where an ACME server is still to be asked, and only a self-signed
+        one is there. It is served until there is one of the site's own. Without O(services), no proxy is told.
+    choices: [checked, present, borrowed, issued]
     default: present
   name:
     description: Name of the application.
@@ -160,7 +162,7 @@ def told(module: AnsibleModule) -> dict:
 
 def given(module: AnsibleModule) -> Pair | None:
     """The certificate that the user has, in one form, so that it can be compared."""
-    if module.params["origin"] != "provided":
+    if module.params["origin"] != "provided" and module.params["state"] != "borrowed":
         return None
     return Pair(*(module.params[name].strip() + "\n" for name in ("certificate", "key")))
 
@@ -202,6 +204,19 @@ def issued(module: AnsibleModule) -> tuple:
         return keeper, keeper.keep(careful=True) or by_unit
 
 
+def borrowed(module: AnsibleModule) -> tuple:
+    """The same for a certificate that is another installation's."""
+    settings = dict(read_settings(module.params["root"]), services=module.params["services"])
+    keeper = Keeper(module.params["root"], settings)
+    if module.check_mode:
+        return keeper, keeper.borrows()
+    with keeper.alone():
+        return keeper, keeper.borrow(given(module))
+
+
+STATES = dict(present=present, borrowed=borrowed, issued=issued)
+
+
 def foreseen(module: AnsibleModule) -> bool:
     """Whether check mode is on for a host that was told nothing yet."""
     return module.check_mode and not os.path.exists(own(module.params["root"], certificate_keeper.SETTINGS))
@@ -220,7 +235,7 @@ def result_of(module: AnsibleModule) -> dict:
     if foreseen(module):
         return dict(changed=True)
     before = Keeper(module.params["root"], told(module)).store.facts()
-    keeper, changed = (issued if module.params["state"] == "issued" else present)(module)
+    keeper, changed = STATES[module.params["state"]](module)
     facts = keeper.store.facts()
     about = dict(names=list(facts.names), not_after=facts.ends()) if facts else {}
     diff = dict(before=described(before), after=described(facts))
@@ -239,7 +254,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             SITE,
-            state=dict(type="str", choices=["checked", "present", "issued"], default="present"),
+            state=dict(type="str", choices=["checked", "present", "borrowed", "issued"], default="present"),
             name=dict(type="str", required=True),
             origin=dict(type="str", choices=["self_signed", "letsencrypt", "provided"], default="self_signed"),
             names=dict(type="list", elements="str", default=[]),
@@ -250,7 +265,7 @@ def main() -> None:
             acme=dict(type="dict", options=acme, apply_defaults=True),
         ),
         supports_check_mode=True,
-        required_if=[("origin", "provided", ("certificate", "key"))],
+        required_if=[("origin", "provided", ("certificate", "key")), ("state", "borrowed", ("certificate", "key"))],
     )
     try:
         result = result_of(module)

@@ -15,7 +15,7 @@ OF_ONE = (
     *("flask_web_include", "flask_basic_auth", "flask_noindex", "flask_devices", "flask_private_folders"),
     *("flask_env_required", "flask_migrations_folder", "flask_migration_command", "flask_first_run"),
     *("flask_env_file", "flask_config_files"),
-    *("flask_migration", "flask_release", "flask_command", "flask_backup", "flask_backup_source"),
+    *("flask_migration", "flask_release", "flask_command", "flask_backup", "flask_backup_source", "flask_backup_of"),
     *("flask_adopt_program", "flask_adopt_left_out"),
 )
 

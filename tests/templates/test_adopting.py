@@ -57,3 +57,17 @@ def test_what_could_not_be_started_again_is_not_said_to_serve(moved, words):
         trust_as_template(task["ansible.builtin.fail"]["msg"])
     )
     assert " ".join(said.split()).startswith(words)
+
+
+LETSENCRYPT = {"flask_tls": "letsencrypt", "flask_domain": "blog.example.com", "flask_aliases": ["www.example.com"]}
+
+
+@pytest.mark.parametrize("given, here, names, held", [
+    (LETSENCRYPT, True, ["blog.example.com", "www.example.com"], ["proxy", "process"]),
+    (LETSENCRYPT, False, ["blog.example.com", "www.example.com"], ["certificate"]),
+    ({"flask_tls": "self_signed"}, False, [], []),
+])
+def test_a_certificate_is_asked_for_once_the_names_can_lead_to_the_host(given, here, names, held, evaluate):
+    given = {**given, "__adoption_is_here": here, "__adoption": {"managers": ["supervisor"]}}
+    assert evaluate("adoption", "__adoption_names_to_certify", **given) == names
+    assert evaluate("adoption", "__adoption_held_back", **given) == held

@@ -97,6 +97,7 @@ class Wishes(NamedTuple):
     same_host: bool = False  # whether the new application is on the old one's host
     databases: tuple = ()  # Address of each database that a setting of the new one names
     entrances: dict = {}  # what the database's part declares of how others get in
+    names: tuple = ()  # that the new one's certificate is asked for; none if it needs none in the meantime
 
 
 def unsafe_name(address: Address) -> str:

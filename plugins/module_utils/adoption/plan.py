@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.certificate import Legacy, find_legacy
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data, count_files, find_data, is_inside, size_of
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles import (
@@ -37,7 +37,6 @@ UNKNOWN_FILES = (
     "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
 )
 CRON = "The crontab of %s has %s for it, which this does not move. Write flask_jobs instead, and remove them there."
-CERTIFICATE = "The certificate in %s is not moved: flask_tls says where the new one's comes from."
 NO_GIT = "Its folder is no git repository, so data was found by the names of folders alone. Look whether something is missing."
 
 
@@ -54,6 +53,7 @@ class Plan(NamedTuple):
     notes: list
     lines: list
     external: str = ""  # in words, the database that the new one uses as it is
+    legacy: Legacy = Legacy()
 
     def taken(self, wishes: Wishes) -> dict:
         """The settings that the new one gets; secrets."""
@@ -68,6 +68,7 @@ class Plan(NamedTuple):
 def make_plan(found: Installation, wishes: Wishes) -> Plan:
     """Looks at all of it, and changes nothing."""
     certificates = [path for dummy, site in found.sites for path in site.certificates]
+    legacy = find_legacy(certificates, list(wishes.names))
     data = find_data(found.folder, certificates) if found.folder else Data()
     named = found.address(list(data.databases))
     address = named if wishes.database != EXTERNAL else None  # nothing of it is moved, and nothing removed
@@ -76,7 +77,8 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
     kept = kept_files(found.folder, address)
     obstacles = [*of_programs(found), *of_sites(found), *of_database(found, named, database, wishes)]
     obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes)]
-    plan = Plan(found, data, address, database, places, kept, obstacles, list(notes_of(found, data, wishes)), [])
+    notes = notes_of(found, data, wishes) + ([legacy.note] if legacy.note else [])
+    plan = Plan(found, data, address, database, places, kept, obstacles, notes, [], legacy=legacy)
     plan = plan._replace(external=named.in_words() if named and address is None else "")
     return plan._replace(lines=list(lines_of(plan, wishes)))
 
@@ -108,9 +110,7 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     notes += [CRON % (found.user, count_of(len(lines), "line"))] if lines and found.folder else []
     own = [site.path for dummy, site in found.sites]
     paths = [path for proxy in SITES for path in proxy().with_files(found.folder)] if found.folder else []
-    notes += [OTHER_SITE % path for path in paths if path not in own]
-    certificates = [path for dummy, site in found.sites for path in site.certificates if not re.search(r"key", path)]
-    return notes + ([CERTIFICATE % shown(dict.fromkeys(certificates))] if certificates else [])
+    return notes + [OTHER_SITE % path for path in paths if path not in own]
 
 
 def lines_of(plan: Plan, wishes: Wishes) -> list:

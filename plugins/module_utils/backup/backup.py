@@ -90,23 +90,22 @@ def _back_up(settings: Settings, reason: str, report: dict) -> None:
             raise BackupError("The backup %s was made, but it is not off the host. %s" % (path, error)) from error
 
 
-def fetched(site: Site, folder: str, name: str) -> str:
+def fetched(site: Site, folder: str, name: str, of: str = "") -> str:
     """Brings a backup, or the newest, from the repository, unless it is here undamaged; its name."""
-    restic = restic_of(site)
+    restic = restic_of(site, of)
     if restic is None:
         raise BackupError("No repository is set up. Set backup_restic_repository, and run `selfhost.flask.site`.")
     snapshots = restic.snapshots()
     if not snapshots or (name and name not in snapshots):
         found = ", ".join(sorted(snapshots)) or "none"
-        raise BackupError(
-            "The repository has no backup %s. Set flask_backup to one of these: %s." % (name or "of " + site.name, found)
-        )
+        what = name or "of " + (of or site.name)
+        raise BackupError("The repository has no backup %s. Set flask_backup to one of these: %s." % (what, found))
     name = name or max(snapshots)
     if moment(name) is None:
         raise BackupError("What the repository has is no backup: %s. Set flask_backup to another one." % name)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
-        verify(site, os.path.join(folder, name))
+        verify(site, os.path.join(folder, name), of)
     except BackupError:
         restic.fetch(*snapshots[name], os.path.join(folder, name))
     return name

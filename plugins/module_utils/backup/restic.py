@@ -22,8 +22,9 @@ PASSWORD = "backup-restic.password"
 class Restic:
     """An application's backups in a repository; a snapshot has one of them."""
 
-    def __init__(self, site: Site, environment: dict) -> None:
-        self.tag = "flask-" + site.name
+    def __init__(self, site: Site, environment: dict, of: str = "") -> None:
+        """The backups are the application's own, or those of another one that uses the same repository."""
+        self.tag = "flask-" + (of or site.name)
         self.environment = dict(
             os.environ,
             LC_ALL="C.UTF-8",
@@ -88,10 +89,10 @@ class Restic:
             os.rename(os.path.join(folder, path.lstrip("/")), target)
 
 
-def restic_of(site: Site) -> Restic | None:
-    """The repository that the host's settings name, or None."""
+def restic_of(site: Site, of: str = "") -> Restic | None:
+    """The repository that the host's settings name, or None; with the backups of another application if that is named."""
     try:
         with open(site.own(ENVIRONMENT), encoding="utf-8") as file:
-            return Restic(site, json.load(file))
+            return Restic(site, json.load(file), of)
     except FileNotFoundError:
         return None

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.creation import make
+from ansible_collections.selfhost.flask.plugins.module_utils.backup.renaming import Renaming
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import edit, read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import write_file
@@ -23,12 +24,13 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common.process impo
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import feed
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import data_of, database_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import members_of
-from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, parts_of
+from ansible_collections.selfhost.flask.plugins.module_utils.database.dump import match, named, parts_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.several import as_one, pairs_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import StillWriting
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import Transaction
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import managed_keys, mark_managed
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils.site.records import RESTORED, Records
@@ -36,7 +38,8 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.release import
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
 PROBLEMS = (*store.PROBLEMS, StillWriting, ProcessError)
-HOSTS_OWN = "DATABASE_URL"  # a setting that is true of this host, and not of the backup's
+HOSTS_OWN = "DATABASE_URL"  # is true of this host, and not of the backup's, as all that site.yml has written
+COMES_ALONG = "SECRET_KEY"  # but for what the other host has made itself, and visitors' sessions are signed with
 UNDONE = "%(problem)s\nEverything is as it was before.%(copy)s"
 STUCK = (
     "%(problem)s\nThis could not be rolled back yet: %(reason)s\nRequests that write may be answered 503, and the "
@@ -66,12 +69,14 @@ class Order(NamedTuple):
     patience: float = 30
     by: str = ""
     readers: tuple = ()  # units that have read what is in shared/
+    of: str = ""  # the application that it is a backup of, where that is another one
+    folder: str = ""  # of this application's backups, where the backup is somewhere else
 
 
-def check(site: Site, path: str) -> dict:
+def check(site: Site, path: str, of: str = "") -> dict:
     """A backup's manifest; BackupError where it can't be restored here. Nothing is touched."""
-    manifest = store.verify(site, path)
-    plan_of(site, path, manifest)
+    manifest = store.verify(site, path, of)
+    plan_of(site, path, manifest, of)
     store.check_room(site.path("shared"), manifest["unpacked"], "the restoration")
     return manifest
 
@@ -82,30 +87,40 @@ class Plan(NamedTuple):
     copied: list  # from their copies in the backup
     lacking: list  # those that stay, because the backup has nothing of them
     unused: list  # what the backup has of others
+    common: tuple = ()  # those that the application of the backup uses as well, on this host
+    renaming: Renaming | None = None
 
     def notes(self) -> list:
         lacking = ["The backup has nothing of %s, which is as it was." % one.name for one in self.lacking]
         left = "The backup's copy of %s was left out: the application does not use it."
-        return lacking + [left % one for one in self.unused]
+        common = ["%s is as it was: %s uses it as well." % (one.name, self.renaming.of) for one in self.common]
+        return lacking + [left % one for one in self.unused] + common
 
 
-def plan_of(site: Site, path: str, manifest: dict) -> Plan:
+def plan_of(site: Site, path: str, manifest: dict, of: str = "") -> Plan:
     """BackupError where the backup is of other databases altogether. A SQLite file may be among its files as well.
 
     One that is external to a backup is that which the application uses, and stays as it is.
     """
-    parts = parts_of(manifest["database"]) if manifest["database"] else []
     members = members_of(database_of(site))
+    renaming = Renaming(site, of, tuple(one.name for one in members)) if of else None
+    made = parts_of(manifest["database"]) if manifest["database"] else []
+    parts = [renaming.dump(part) for part in made] if renaming else made
     found = match(parts, members)
+    common = [one for one, part in zip(found, made) if one and named(part) == (one.kind, one.name)]
+    common = common if renaming and renaming.is_here() else []
+    if renaming:
+        renaming = renaming._replace(matched=tuple((named(part), one.name) for part, one in zip(made, found) if one))
+    members = [one for one in members if one not in common]
     others = {one: shared_files.inside(site, one) for one in members if one not in found}
     files = shared_files.count(os.path.join(path, store.SHARED))["sqlite"] if any(others.values()) else []
     lacking = [one for one in others if others[one] not in files]
     is_without = members and len(lacking) == len(members) and not manifest.get("external")
-    if (parts and not members) or is_without:
+    if (parts and not members and not common) or is_without:
         kinds = ([part["kind"] for part in parts], [one.kind for one in members])
         raise BackupError(OTHERS % tuple(" and ".join(each) or "none" for each in kinds))
     unused = [part["database"] for part, one in zip(parts, found) if one is None]
-    return Plan([one for one in found if one], lacking, unused)
+    return Plan([one for one in found if one and one not in common], lacking, unused, tuple(common), renaming)
 
 
 class Restoration:
@@ -139,7 +154,7 @@ class Restoration:
     def _stage_noted(self, name: str) -> None:
         """What fails here is in no transaction that would note it."""
         try:
-            self.plan = plan_of(self.site, self.order.path, self.manifest)
+            self.plan = plan_of(self.site, self.order.path, self.manifest, self.order.of)
             self._stage()
         except PROBLEMS as error:
             Records(self.site).add_failure(name, str(error), by=self.order.by)
@@ -168,7 +183,7 @@ class Restoration:
         live = transaction.journal["live"]
         transaction.close_writes([live] if live else [], self.order.patience)
         with transaction.timed("copy"):
-            folder = os.path.dirname(self.order.path)
+            folder = self.order.folder or os.path.dirname(self.order.path)
             made = make(self.site, folder, store.BEFORE, held=True)
             self.before = os.path.join(folder, made["backup"])
         database = as_one(self.plan.copied)
@@ -176,7 +191,8 @@ class Restoration:
             dump = os.path.join(self.before, store.DATABASE)
             transaction.note(dump=dump, databases=pairs_of(database))
             with transaction.timed("database"):
-                database.restore(os.path.join(self.order.path, store.DATABASE))
+                renamed = dict(renamed=self.plan.renaming.dump) if self.plan.renaming else {}
+                database.restore(os.path.join(self.order.path, store.DATABASE), **renamed)
         transaction.note(readers=list(self.order.readers))
         with transaction.timed("files"):
             self._replace_files()
@@ -200,7 +216,7 @@ class Restoration:
         """The settings, where they are wanted, and what the application has written."""
         present = self._settings() if self.order.settings else b""
         try:
-            kept = self.plan.copied + self.plan.lacking
+            kept = self.plan.copied + self.plan.lacking + list(self.plan.common)
             run(shared_files.owner_argv(self.site, "swap", self.manifest["places"], kept), self.site.name)
         except PROBLEMS:
             if present:
@@ -208,13 +224,20 @@ class Restoration:
             raise
 
     def _settings(self) -> bytes:
-        """Takes the backup's settings, but for the address of this host's database; what was there."""
+        """Takes the backup's settings, but for those that are this host's; what was there."""
         with open(self.env, "rb") as file:
             present = file.read()
-        with open(os.path.join(self.order.path, store.SETTINGS), encoding="utf-8") as file:
+        with open(os.path.join(self.order.path, store.SETTINGS), encoding="utf-8", errors="surrogateescape") as file:
             wanted = file.read()
-        own = read(present.decode("utf-8", "replace")).get(HOSTS_OWN)
-        self._write_settings(edit(wanted, {HOSTS_OWN: own} if own else {}, []).encode())
+        there = present.decode("utf-8", "surrogateescape")
+        kept = {HOSTS_OWN, *managed_keys(there)} - {COMES_ALONG}
+        own = {key: value for key, value in read(there).items() if key in kept}
+        if self.plan.renaming:
+            wanted = self.plan.renaming.settings(wanted, own)
+            self.problems += self.plan.renaming.note(self.plan.renaming.still_named(wanted, own))
+        text = edit(wanted, own, [])
+        managed = sorted({*managed_keys(there), *managed_keys(wanted)})
+        self._write_settings(mark_managed(text, managed).encode("utf-8", "surrogateescape"))
         return present
 
     def _write_settings(self, content: bytes) -> None:

@@ -76,8 +76,8 @@ def _read_manifest(path: str) -> dict:
         return json.load(file)
 
 
-def verify(site: Site, path: str) -> dict:
-    """What a backup's manifest says; BackupError where the backup is not what was made."""
+def verify(site: Site, path: str, of: str = "") -> dict:
+    """What a backup's manifest says; BackupError where the backup is not what was made of the application, or of another one."""
     try:
         manifest = _read_manifest(path)
         if manifest["format"] != FORMAT:
@@ -85,8 +85,9 @@ def verify(site: Site, path: str) -> dict:
         about = manifest["name"], manifest["files"], manifest["places"], manifest["database"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackupError("%s is no complete backup: %s. %s" % (path, error, ANOTHER)) from error
-    if about[0] != site.name:
-        raise BackupError("%s is a backup of %s, and not of %s. %s" % (path, about[0], site.name, ANOTHER))
+    if about[0] != (of or site.name):
+        remedy = "" if of else " If its data is to become that of %s, add -e flask_backup_of=%s." % (site.name, about[0])
+        raise BackupError("%s is a backup of %s, and not of %s. %s%s" % (path, about[0], of or site.name, ANOTHER, remedy))
     for name, expected in about[1].items():
         _verify_file(os.path.join(path, os.path.basename(name)), expected)
     return manifest

@@ -122,6 +122,23 @@ class Keeper:
             lacking |= self.lineage.configure(renewed=False)
         return lacking
 
+    def borrows(self) -> bool:
+        """Whether visitors get a placeholder, until an ACME server was asked."""
+        if self.origin != LETSENCRYPT_ORIGIN or self.lineage.read() is not None:
+            return False
+        facts = self.store.facts()
+        return facts is None or is_self_signed(facts)
+
+    def borrow(self, pair: Pair) -> bool:
+        """Serves it until there is one of its own; whether that is new. CertificateError where it is not good."""
+        check(pair, self.names, self.now())
+        if not self.borrows():
+            return False
+        self.store.install(pair)
+        self.report("Taken over, until there is one of its own.", renewed=True)
+        self.proxy.load(self.store.facts())
+        return True
+
     def asks(self) -> bool:
         """Whether an ACME server is to be asked."""
         return self.origin == LETSENCRYPT_ORIGIN and not self.lineage.suits(self.names, self.now())

@@ -13,7 +13,7 @@ import gzip
 import json
 import os
 import time
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Callable, Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.files import sync_folder, write_json
 from ansible_collections.selfhost.flask.plugins.module_utils.common.stream import digest_of, write_compressed
@@ -152,9 +152,12 @@ class Database:
         """What a dump says of all that is in it."""
         return parts[0]
 
-    def restore(self, path: str, scratch: bool = False) -> dict:
-        """Brings the database to what is in a dump, and sees that it is so; what the dump has."""
-        manifest = read_manifest(path)
+    def restore(self, path: str, scratch: bool = False, renamed: Callable | None = None) -> dict:
+        """Brings the database to what is in a dump, and sees that it is so; what the dump has.
+
+        A dump of databases that have other names here comes with what gives its manifest theirs.
+        """
+        manifest = renamed(read_manifest(path)) if renamed else read_manifest(path)
         pairs = assign(path, parts_of(manifest), self.members())
         if digest_of(path + ".gz") != manifest["sha256"]:
             raise DatabaseError("%s.gz is damaged: its checksum is not the one in %s.json" % (path, path))

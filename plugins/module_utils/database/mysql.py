@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import shutil
@@ -31,6 +32,7 @@ MARK = b"-- selfhost.flask: what follows belongs to the whole database\n"
 TRIED, RESTORED, REPLACED = "__tried", "__restored", "__replaced"  # databases that are there for a while
 LOCK_WAIT = 2  # seconds that a swap of tables makes readers wait for a long transaction, at most
 SWAPS = 90
+DEFINER = "DEFINER=`%s`@`localhost`"
 KINDS = ("TRIGGER", "EVENT", "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY")
 DUMPER = shutil.which("mariadb-dump") or "mysqldump"
 OWN_OPTIONS = [] if DUMPER.endswith("mariadb-dump") else ["--set-gtid-purged=OFF"]  # a copy is no replica
@@ -143,10 +145,17 @@ class MySQL(Database):
             if not scratch:
                 self._make(replaced)
                 self._swap(beside, replaced)
-                feed([CLIENT, "--database=" + checked(self.name)], dump)
+                feed([CLIENT, "--database=" + checked(self.name)], self._owned(dump, manifest))
         finally:
             for name in [beside] if scratch else [beside, replaced]:
                 self.ask("DROP DATABASE IF EXISTS %s" % _quoted(name), "mysql")
+
+    def _owned(self, dump: BinaryIO, manifest: dict) -> BinaryIO:
+        """Views, triggers and routines that ran in the name of another application's account run in that of this one's."""
+        if "account" not in manifest:
+            return dump
+        old, new = (DEFINER % checked(name) for name in (manifest["account"], self.user))
+        return io.BytesIO(dump.read().replace(old.encode(), new.encode()))
 
     def _make(self, name: str) -> None:
         charset, collation = self.ask(

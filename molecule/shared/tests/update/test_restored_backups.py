@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from machine import APP, ROOT, Machine, Visitor
 from on_database import names, statement
@@ -39,6 +40,18 @@ def test_what_is_lost_comes_back_from_a_backup(machine: Machine, host: Host, vis
     assert host.file(UPLOAD).content_string == "hi\n"
     assert host.file(UPLOAD).user == APP
     assert visitor.post("/posts", data={"body": "after it"}).status_code == 201
+
+
+def test_backup_that_was_brought_home_comes_back_to_a_host_without_it(host: Host, visitor: Visitor, tmp_path: Path) -> None:
+    play("backup.yml", "-e", f"flask_backup_fetch={tmp_path}")
+    (file,) = tmp_path.iterdir()
+    before, settings = count(visitor), host.check_output(f"cat {ROOT}/shared/.env")
+    host.check_output(f"rm -r {BACKUPS}/2*Z {UPLOAD}; sed -i s/^SECRET_KEY=/SECRET_KEY=not/ {ROOT}/shared/.env")
+    statement(host, "DELETE FROM posts")
+    play("restore.yml", "-e", f"flask_backup_source={file}", "-e", "flask_backup_settings=true")
+    assert count(visitor) == before > 0
+    assert host.file(UPLOAD).content_string == "hi\n"
+    assert host.check_output(f"cat {ROOT}/shared/.env") == settings
 
 
 def test_backups_are_for_root_alone(machine: Machine, host: Host) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -46,6 +47,43 @@ def test_a_bare_host_gets_a_placeholder_and_no_one_is_asked(host):
     assert keeper.lacks() and keeper.provide() and not keeper.provide()
     assert keeper.store.facts().names[0] == "blog.example.com" and host.asked() == []
     assert host.report()["placeholder"] and keeper.asks()
+
+
+@pytest.fixture
+def borrowed(host):
+    """Another installation's pair, which an authority has signed."""
+    keeper = host.keeper(**ACME)
+    keeper.lineage.ask(keeper.names)
+    pair = keeper.lineage.read()
+    shutil.rmtree(host.places.letsencrypt)
+    return pair
+
+
+def test_another_installations_certificate_is_served_until_there_is_one_of_its_own(host, borrowed):
+    keeper = host.keeper(**ACME)
+    keeper.provide()
+    assert keeper.borrow(borrowed) and not keeper.borrow(borrowed)
+    assert keeper.store.read() == borrowed and host.report()["placeholder"]
+    assert oct(os.stat(keeper.store.links["key.pem"]).st_mode)[-3:] == "600"
+    assert not keeper.provide() and keeper.asks()
+    keeper.keep()
+    assert keeper.store.read() == keeper.lineage.read() != borrowed and not keeper.borrow(borrowed)
+
+
+@pytest.mark.parametrize("origin", ["self_signed", "provided"])
+def test_a_site_that_asks_nobody_borrows_no_certificate(origin, host, borrowed):
+    keeper = host.keeper(origin=origin)
+    keeper.store.install(given())
+    assert not keeper.borrow(borrowed) and keeper.store.read() != borrowed
+
+
+def test_a_certificate_that_is_not_good_is_not_borrowed(host):
+    keeper = host.keeper(**ACME)
+    keeper.provide()
+    before = keeper.store.read()
+    with pytest.raises(CertificateError, match="and not for blog.example.com"):
+        keeper.borrow(given("shop.example.com"))
+    assert keeper.store.read() == before
 
 
 def test_paths_are_links_and_the_key_is_root_s_alone(host):

@@ -141,6 +141,13 @@ def test_a_dump_takes_the_place_of_what_is_there_in_one_step(server):
     )
 
 
+def test_what_ran_in_the_name_of_another_applications_account_runs_in_this_ones(server):
+    view = b"CREATE DEFINER=`%s`@`localhost` VIEW ... `shop`\n"
+    manifest = dict(MANIFEST, account="shop")
+    MySQL("blog", "blog").load(io.BytesIO(TABLES + MARK + view % b"shop" + view % b"root"), manifest, scratch=False)
+    assert server.fed == [("blog", view % b"blog" + view % b"root")]
+
+
 def test_a_dump_that_is_not_as_it_says_or_is_only_tried_changes_nothing(server):
     before = {"blog": {"posts": 9, "alembic_version": ["b2"]}}
     server.databases = {"blog": dict(before["blog"])}

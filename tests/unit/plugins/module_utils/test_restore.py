@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import restore as backup_restore
 from ansible_collections.selfhost.flask.plugins.module_utils.backup import store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import BackupError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
 from ansible_collections.selfhost.flask.plugins.module_utils.database import data
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import DatabaseError
@@ -22,6 +23,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.deployment import t
 from ansible_collections.selfhost.flask.plugins.module_utils.shared import files as shared_files
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Unhealthy
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import MARK
 from ansible_collections.selfhost.flask.plugins.module_utils.site.lock import step
 
 
@@ -107,6 +109,15 @@ def test_the_address_of_the_database_is_never_the_backups(blog):
     assert blog.env.read_text() == "DATABASE_URL=sqlite:///%s\nSECRET_KEY=old\n" % blog.database
 
 
+def test_what_was_written_for_this_host_stays_but_for_the_secret_key(blog):
+    blog.env.write_text(blog.env.read_text() + "AMQP_URL=amqp://first\nOWN=1\n%sAMQP_URL DATABASE_URL SECRET_KEY\n" % MARK)
+    path = blog.make()
+    blog.env.write_text("DATABASE_URL=x\nAMQP_URL=amqp://second\nSECRET_KEY=second\n%sAMQP_URL SECRET_KEY\n" % MARK)
+    order = backup_restore.Order(str(path), settings=True)
+    backup_restore.Restoration(blog.site, order, {"places": []})._settings()
+    assert read(blog.env.read_text()) == dict(DATABASE_URL="x", AMQP_URL="amqp://second", SECRET_KEY="first", OWN="1")
+
+
 @pytest.mark.parametrize("step", ["database", "swap", "settings"])
 def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
     path = blog.make()
@@ -127,7 +138,7 @@ def test_a_restoration_that_fails_is_taken_back(step, blog, monkeypatch):
         monkeypatch.setattr(backup_restore, "run", lambda argv, user: runs(["false"] if "swap" in argv else argv, user))
     else:
         (path / "settings.env").unlink()
-        monkeypatch.setattr(store, "verify", lambda dummy, path: json.load(open(path + "/manifest.json")))
+        monkeypatch.setattr(store, "verify", lambda dummy, path, *of: json.load(open(path + "/manifest.json")))
     with pytest.raises(BackupError) as problem:
         restore(blog, path, settings=True)
     assert "Everything is as it was before. A copy of that is " in str(problem.value)

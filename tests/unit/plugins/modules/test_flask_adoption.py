@@ -11,10 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import plan as plan_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.certificate import Legacy
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import RESERVE
+from ansible_collections.selfhost.flask.plugins.module_utils.certificate.certificate import Pair
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 from ansible_collections.selfhost.flask.plugins.modules import flask_adoption
 
@@ -51,6 +54,15 @@ def test_a_look_changes_nothing_and_has_no_secret(adopt):
 def test_settings_are_read_apart(adopt):
     assert adopt("read")["settings"] == {"SECRET_KEY": "heron4711"}
     assert adopt("read", given=["SECRET_KEY"])["settings"] == {}
+
+
+def test_the_certificate_is_read_with_the_settings_and_not_shown(adopt, monkeypatch):
+    legacy = plan_module.Legacy(Pair("chain", "heron4712"), "It is moved.")
+    monkeypatch.setattr(plan_module, "find_legacy", lambda paths, names: legacy if names == ["blog.example.com"] else Legacy())
+    said = adopt("read", names=["blog.example.com"])
+    assert (said["certificate"], said["key"]) == ("chain", "heron4712") and "key" not in adopt("read")
+    said = adopt(names=["blog.example.com"])
+    assert said["notes"][-1] == "It is moved." and "heron4712" not in str(said)
 
 
 def test_what_has_an_obstacle_is_not_moved(adopt):

@@ -112,6 +112,58 @@ def test_a_fresh_host_fetches_the_backup_first(blog, backup, restic):
     assert "SECRET_KEY=first" in blog.env.read_text()
 
 
+@pytest.fixture
+def shop(blog):
+    """Another application of this host, whose backups are at a place of their own; this one's become its."""
+    home = blog.folder / "shop/deployment"
+    home.mkdir(parents=True)
+    about = dict(name="shop", log="/var/log/shop", folder=str(blog.folder / "shops"), keep={"daily": 7})
+    (home / "backup.json").write_text(json.dumps(about))
+
+    def shop(path):
+        manifest = json.loads((path / "manifest.json").read_text())
+        manifest["database"]["database"] = str(blog.folder / "shop/shared/instance/shop.db")
+        (path / "manifest.json").write_text(json.dumps(dict(manifest, name="shop")))
+        (blog.folder / "shops").mkdir(exist_ok=True)
+        return path.rename(blog.folder / "shops" / path.name)
+
+    return shop
+
+
+def test_the_backup_of_another_application_is_found_where_that_has_it(blog, backup, shop):
+    path = shop(blog.make())
+    blog.sql("DELETE FROM post")
+    assert backup("restored", backup_of="shop", _ansible_check_mode=True)["path"] == str(path)
+    result = backup("restored", backup_of="shop")
+    assert result["path"] == str(path) and blog.posts() == ["one", "two"]
+    assert os.listdir(blog.backups) == [os.path.basename(result["before"])]
+
+
+def test_the_backup_of_another_application_is_found_in_the_folder_that_it_was_brought_to(blog, backup, shop):
+    path = shop(blog.make())
+    shutil.rmtree(blog.folder / "shop")
+    refused = backup("restored", backup_of="shop")
+    assert refused["failed"] and "no application shop with backups on this host" in refused["msg"]
+    assert "flask_backup_source=FILE" in refused["msg"] and refused["msg"].endswith("Nothing was changed.")
+    assert backup("restored", backup_of="shop", source=str(path.parent))["changed"]
+
+
+def test_the_backup_of_another_application_is_not_restored_without_its_name(blog, backup, shop):
+    shop(blog.make()).rename(blog.backups / "20260131T000000Z")
+    refused = backup("restored")
+    assert refused["failed"] and "add -e flask_backup_of=shop. Nothing was changed." in refused["msg"]
+    assert not (blog.own / "journal.json").exists()
+
+
+def test_a_repository_is_asked_for_the_backups_of_another_application(blog, backup, restic, shop):
+    name = backup()["backup"]
+    copy = blog.folder / "repository" / name / str(blog.backups).lstrip("/") / name / "manifest.json"
+    copy.write_text(json.dumps(dict(json.loads(copy.read_text()), name="shop")))
+    source = blog.backups / ".of-shop"
+    assert backup("restored", backup_of="shop", from_restic=True, source=str(source))["backup"] == name
+    assert ["snapshots", "--json", "--tag", "flask-shop"] in restic() and os.listdir(source) == [name]
+
+
 def test_a_copy_that_failed_is_a_failure(blog, backup, restic, monkeypatch):
     monkeypatch.setenv("FAILS", "backup")
     result = backup()

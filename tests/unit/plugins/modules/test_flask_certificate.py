@@ -165,3 +165,14 @@ def test_a_certificate_that_is_served_needs_no_second_run(host, certificate, mon
 def test_what_an_acme_server_is_asked_for_is_looked_at_each_time(host, certificate):
     certificate(**DNS)
     assert not certificate(**DNS)["settled"]
+
+
+def test_what_another_installation_had_is_borrowed_without_a_proxy_being_told(host, certificate):
+    assert certificate("borrowed", certificate="x", key="y")["failed"]
+    certificate(names=NAMES, origin="letsencrypt", services=["nginx"], acme=dict(server="https://acme.example.com/directory"))
+    pair = self_signed(NAMES, [], 9)
+    given = dict(certificate=pair.certificate, key=pair.key)
+    assert certificate("borrowed", _ansible_check_mode=True, **given)["changed"]
+    result = certificate("borrowed", **given)
+    assert result["changed"] and pair.key not in str(result)
+    assert "failed" in certificate("borrowed", certificate=pair.certificate)
