@@ -85,7 +85,7 @@ class WayBack:
         migrations = self._migrations()
         for item in migrations.pending if migrations and migrations.downgrade else []:
             fate = "with all that it added" if item["reversible"] else "which has NO downgrade, so this is impossible"
-            lines.append(WAY % ("downgrade", "undoes %s %s, %s." % (item["revision"], item["message"], fate)))
+            lines.append(WAY % ("downgrade", "undoes %s %s, %s." % (item["revision"], item["message"].rstrip("."), fate)))
         path = self._copy()
         if path:
             manifest = read_manifest(path)
