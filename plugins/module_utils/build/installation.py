@@ -37,6 +37,11 @@ SHADOWED = (
     "If the index beside PyPI has it for another Python or processor alone, PyPI is not asked. Set app_index_strategy to "
     "unsafe-best-match, unless that index has private packages."
 )
+KILLED = (-9, 137)  # by the kernel; uv itself, or as a shell says it
+NO_MEMORY = (
+    "Something ended it from outside: most likely the server has too little memory, which `journalctl -k` then says. Set "
+    "base_swap_mb to 1024, or take a server with more memory, and run site.yml."
+)
 MEND = "Mend what it says, such as a requirement in %s, and run the playbook again."
 
 
@@ -116,9 +121,9 @@ class Installation:
     def fail(self, code: int, said: str, command: list) -> None:
         """Ends the module with what uv said, and what helps."""
         name, state = self.inputs.name, Site("", self.params["root"], "").state()
-        helpful = self.shadowed(said) or explain(said, self.wheels_elsewhere, self.python.name) or MEND % name
+        helpful = NO_MEMORY if code in KILLED else self.shadowed(said) or explain(said, self.wheels_elsewhere, self.python.name)
         last = "\n".join(self.inputs.with_names(said).splitlines()[-20:])
-        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful), command=command)
+        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful or MEND % name), command=command)
 
     def shadowed(self, said: str) -> str:
         """What helps where an index has what is asked for, but not for this host; empty where that is not what uv said."""
