@@ -16,8 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .image import PASSWORD, ensure_image
+from .image import PASSWORD, ensure_image, image_of, is_emulated, prepare_kernel
 from .machine import (
+    CGROUP,
+    MEMORY,
     TestHostError,
     has_memory_controller,
     locked,
@@ -39,6 +41,7 @@ CHECKOUT_LABEL = f"testhost.checkout={ID}"
 NAME_LABEL = "testhost.name"
 MEMORY_LABEL = "testhost.memory"
 PORT = 22
+EMULATION = 10  # times as slow as the machine's own processor, at the most
 
 # A host restarts by itself, as a server does whose administrator types `reboot`.
 RUN_OPTIONS = """
@@ -74,6 +77,16 @@ class Host:
     user: str
     key: str
     image: str
+
+    @property
+    def is_emulated(self) -> bool:
+        """Tell whether its processor is another one than the machine's."""
+        return is_emulated(image_of(self.image))
+
+    @property
+    def patience(self) -> int:
+        """Return by how much its deadlines are longer."""
+        return EMULATION if self.is_emulated else 1
 
 
 def container_of(name: str) -> str:
@@ -215,9 +228,9 @@ def _inside(name: str, *command: str) -> str:
     return podman(*argv, check=False, timeout=120).stdout.strip()
 
 
-def _is_booted(name: str) -> bool:
+def _is_booted(name: str, patience: int) -> bool:
     """Ask for systemd's state; a question asked too early in a boot may stay unanswered."""
-    state = _inside(name, "timeout", "2", "systemctl", "is-system-running")
+    state = _inside(name, "timeout", str(2 * patience), "systemctl", "is-system-running")
     if state == "degraded":
         failed = _inside(name, "systemctl", "--failed", "--plain", "--no-legend")
         print(f"testhost: {name} has failed units:\n{failed}", file=sys.stderr)
@@ -234,11 +247,12 @@ def _answers_ssh(address: str, port: int) -> bool:
 
 def _wait_until_up(host: Host) -> None:
     """Wait until the host has booted and its sshd answers, on whichever port it has now."""
-    wait_for(lambda: _is_booted(host.name), f"{host.name}: boot")
+    limit = 60 * host.patience
+    wait_for(lambda: _is_booted(host.name, host.patience), f"{host.name}: boot", limit)
     found = re.search(r"^port (\d+)$", _inside(host.name, "sshd", "-T"), re.MULTILINE)
     port = int(found[1]) if found else host.port
     where = f"{host.name}: sshd at {host.address} port {port}"
-    wait_for(lambda: _answers_ssh(host.address, port), where)
+    wait_for(lambda: _answers_ssh(host.address, port), where, limit)
 
 
 def _log_in_first(host: Host) -> None:
@@ -250,7 +264,8 @@ def _log_in_first(host: Host) -> None:
         podman(*argv, stdin=public)
     options = (f"UserKnownHostsFile={known_hosts_of(host.name)}", "BatchMode=yes")
     pairs = [text for option in options for text in ("-o", option)]
-    run(["ssh", "-i", host.key, *pairs, f"{host.user}@{host.address}", "true"], timeout=30)
+    argv = ["ssh", "-i", host.key, *pairs, f"{host.user}@{host.address}", "true"]
+    run(argv, timeout=30 * host.patience)
 
 
 def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str]) -> Host:
@@ -269,6 +284,15 @@ def up(name: str, image: str, login: str, memory: str, partitions: Sequence[str]
         down(name)
         raise
     return host
+
+
+def memory_folder(name: str) -> Path:
+    """Return the cgroup that has the memory of all of the host's processes."""
+    container = container_of(name)
+    if not has_memory_controller():
+        return MEMORY / container
+    path = podman("inspect", "--format", "{{.State.CgroupPath}}", container).stdout.strip()
+    return CGROUP / path.strip("/")
 
 
 def _remove_container(name: str) -> None:
@@ -301,6 +325,7 @@ def reboot(name: str) -> None:
 def start(name: str) -> None:
     """Switch on a host that was killed, and wait until it is up."""
     host = find(name)
+    prepare_kernel(image_of(host.image))
     _start(name)
     _wait_until_up(host)
 
