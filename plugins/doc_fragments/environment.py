@@ -48,6 +48,16 @@ options:
     type: list
     elements: str
     default: []
+  index_strategy:
+    description:
+      - Which index a package comes from that several have, as C(uv) calls it.
+      - With V(unsafe-first-match), the first index that has a version that fits; a further one comes before PyPI. If it
+        has that version for another Python or processor alone, the package can't be installed.
+      - With V(unsafe-best-match), the newest version of all indexes, from the first that has it for this host. Somebody
+        else can put a package with the name of a private one on PyPI then.
+    type: str
+    choices: [unsafe-first-match, unsafe-best-match]
+    default: unsafe-first-match
 """
 
     REQUIREMENTS = r"""

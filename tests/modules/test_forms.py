@@ -166,3 +166,16 @@ def test_a_package_that_an_extra_index_has_in_another_version_comes_from_the_oth
     result = furnish({"requirements.txt": "idna==3.7\n"}, extra_index_urls=["file://%s/simple" % tmp_path])
     assert not result.get("failed"), result["msg"]
     assert packages(result["path"]) == "idna==3.7"
+
+
+@pytest.mark.parametrize("tags", ["cp27-cp27m-linux_armv7l", "py3-none-linux_armv6l"])
+def test_an_index_that_has_it_for_another_host_alone_does_not_hide_pypi(tags, furnish, tmp_path, packages):
+    """As piwheels does, which has a package for the Pythons that it was built for."""
+    name = "idna-3.7-%s.whl" % tags
+    (tmp_path / "simple/idna").mkdir(parents=True)
+    (tmp_path / "simple/idna/index.html").write_text('<a href="%s">%s</a>' % (name, name))
+    files, index = {"requirements.txt": "idna==3.7\n"}, {"extra_index_urls": ["file://%s/simple" % tmp_path]}
+    assert "Set app_index_strategy to unsafe-best-match" in furnish(files, **index)["msg"]
+    result = furnish(files, index_strategy="unsafe-best-match", **index)
+    assert not result.get("failed"), result["msg"]
+    assert packages(result["path"]) == "idna==3.7"

@@ -52,6 +52,11 @@ def test_sources_come_from_the_mirror_of_this_machine() -> None:
     assert image._sources("sid", SETTINGS) == ["deb http://mirror.test/debian/ sid main"]
 
 
+def test_32_bits_have_no_suite_for_security_as_raspbian() -> None:
+    assert image._sources("debian-12-armhf", SETTINGS) == image._sources("debian-12", SETTINGS)[:2]
+    assert image._sources("debian-12-arm64", SETTINGS) == image._sources("debian-12", SETTINGS)
+
+
 def test_what_is_like_ubuntu_comes_from_debian_too() -> None:
     assert image._sources("ubuntu-like", SETTINGS) == image._sources("debian-13", SETTINGS)
 
@@ -217,3 +222,53 @@ def test_a_refusal_of_the_agent_is_quoted(guest: Callable[[Answers], agent.Agent
 
     with pytest.raises(machine.TestHostError, match="guest-exec: no such command"):
         guest(answers).run(["true"])
+
+
+@pytest.fixture
+def machine_of(monkeypatch: pytest.MonkeyPatch):
+    """Sets the architecture of the machine that the hosts are on."""
+    return lambda name: monkeypatch.setattr(image, "own_architecture", lambda: name)
+
+
+def test_another_processor_is_emulated_and_its_firewall_is_the_machines_own(machine_of) -> None:
+    machine_of("amd64")
+    argv = image._mmdebstrap_argv("debian-12-armhf", Path("root"), SETTINGS)
+    assert "--architectures=armhf,amd64" in argv and argv[argv.index("root") - 1] == "bookworm"
+    assert any(word.startswith("--include=") and word.endswith(",iptables:amd64") for word in argv)
+
+
+@pytest.mark.parametrize(("machine", "name"), [("arm64", "debian-12-arm64"), ("amd64", "debian-12")])
+def test_the_machines_own_processor_is_not_emulated(machine: str, name: str, machine_of) -> None:
+    machine_of(machine)
+    argv = image._mmdebstrap_argv(name, Path("root"), SETTINGS)
+    assert not [word for word in argv if word.startswith("--architectures") or "iptables:" in word]
+
+
+@pytest.mark.parametrize("name", image.SUITES)
+def test_an_image_is_known_by_its_tag(name: str) -> None:
+    assert image.image_of(image.tag_of(name, SETTINGS)) == name
+
+
+def test_an_emulated_host_looks_for_packages_of_its_own_processor_alone(tmp_path: Path, machine_of) -> None:
+    machine_of("amd64")
+    lists = tmp_path / "var/lib/apt/lists"
+    lists.mkdir(parents=True)
+    for architecture in ("amd64", "arm64"):
+        (lists / f"mirror_binary-{architecture}_Packages").touch()
+    (tmp_path / "etc/apt").mkdir(parents=True)
+    (tmp_path / "etc/apt/sources.list").write_text("deb http://deb.test/debian bookworm main\n")
+    image._be_emulated("debian-12-arm64", tmp_path)
+    assert (tmp_path / "etc/apt/sources.list").read_text() == "deb [arch=arm64] http://deb.test/debian bookworm main\n"
+    assert [path.name for path in lists.iterdir()] == ["mirror_binary-arm64_Packages"]
+
+
+def test_an_emulator_is_registered_so_that_containers_and_sudo_can_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BINFMT", "BINFMT_RULES", "RUNTIME"):
+        monkeypatch.setattr(machine, name, tmp_path)
+    monkeypatch.setattr(machine, "install_packages", lambda packages: None)
+    (tmp_path / "register").touch()
+    (tmp_path / "qemu-arm.conf").write_text(":qemu-arm:M::\\x7fELF:\\xff\\xff:/usr/bin/qemu-arm:POF\n")
+    machine.prepare_emulation("armhf")
+    assert (tmp_path / "register").read_text() == ":testhost-armhf:M::\\x7fELF:\\xff\\xff:/usr/bin/qemu-arm:POCF"

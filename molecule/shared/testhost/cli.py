@@ -17,6 +17,7 @@ from .image import SUITES
 from .machine import TestHostError, install_packages
 
 VALID_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?")
+LOGINS = ("root", "debian", "ubuntu", "vagrant", "pi")
 SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 
 
@@ -93,12 +94,11 @@ def _memory(text: str) -> str:
 
 
 def _add_up_options(command: argparse.ArgumentParser) -> None:
-    image = "the distribution; default: %(default)s"
+    image = "the distribution, and the processor if it is another one; default: %(default)s"
     login = "who may log in first: root, or another, who has sudo; default: %(default)s"
     memory = "the host's memory, such as 1g; default: %(default)s"
     command.add_argument("--image", choices=SUITES, default="debian-12", help=image)
-    logins = ("root", "debian", "ubuntu", "vagrant")
-    command.add_argument("--login", choices=logins, default="root", help=login)
+    command.add_argument("--login", choices=LOGINS, default="root", help=login)
     command.add_argument("--memory", type=_memory, default="2g", help=memory)
     partition = "a folder that is a file system of its own, such as /var; may be repeated"
     command.add_argument("--partition", action="append", default=[], metavar="PATH", help=partition)

@@ -105,10 +105,9 @@ def mode_of(name: str) -> int:
 class Container:
     """The container of a host; its name is unique on this machine."""
 
-    patience = 60  # seconds for a boot
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, slowness: int = 1) -> None:
         self.name = name
+        self.patience = 60 * slowness  # seconds for a boot
         self.id = f"testhost-{ID}-{name}"
 
     def create(

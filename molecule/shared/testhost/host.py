@@ -15,11 +15,21 @@ from . import container, virtual
 from .checkout import KEY, LOCK, STATE, folder_of
 from .container import Container
 from .disk import ensure_disk
-from .image import PASSWORD, ensure_image
-from .machine import TestHostError, locked, run, wait_for
+from .image import PASSWORD, ensure_image, image_of, is_emulated, prepare_kernel
+from .machine import (
+    CGROUP,
+    MEMORY,
+    TestHostError,
+    has_memory_controller,
+    locked,
+    podman,
+    run,
+    wait_for,
+)
 from .virtual import VirtualMachine
 
 PORT = 22
+EMULATION = 10  # times as slow as the machine's own processor, at the most
 
 # cloud-init's line: it tells who comes as root which user to take, and closes.
 REFUSE_ROOT = (
@@ -52,9 +62,16 @@ class Host:
     virtual: bool = False
 
     @property
+    def is_emulated(self) -> bool:
+        """Tell whether its processor is another one than the machine's."""
+        return not self.virtual and is_emulated(image_of(self.image))
+
+    @property
     def body(self) -> Container | VirtualMachine:
         """What it is made of."""
-        return VirtualMachine(self.name) if self.virtual else Container(self.name)
+        if self.virtual:
+            return VirtualMachine(self.name)
+        return Container(self.name, EMULATION if self.is_emulated else 1)
 
 
 def known_hosts_of(name: str) -> Path:
@@ -199,6 +216,15 @@ def up(
     return host
 
 
+def memory_folder(name: str) -> Path:
+    """Return the cgroup that has the memory of all of a container's processes."""
+    container_id = Container(name).id
+    if not has_memory_controller():
+        return CGROUP / MEMORY / container_id
+    path = podman("inspect", "--format", "{{.State.CgroupPath}}", container_id).stdout.strip()
+    return CGROUP / path.strip("/")
+
+
 def _remove_bodies(name: str) -> None:
     """Remove a host without asking what it is made of: its record may be gone."""
     Container(name).remove()
@@ -230,6 +256,8 @@ def reboot(name: str) -> None:
 def start(name: str) -> None:
     """Switch on a host that was killed, and wait until it is up."""
     host = find(name)
+    if host.is_emulated:
+        prepare_kernel(image_of(host.image))
     host.body.switch_on()
     _wait_until_up(host)
 

@@ -14,11 +14,14 @@ from pathlib import Path
 
 from .machine import (
     CA_BUNDLE,
+    EMULATORS,
     RUNTIME,
     Settings,
     TestHostError,
     locked,
+    own_architecture,
     podman,
+    prepare_emulation,
     read_settings,
     retry,
     run,
@@ -26,6 +29,8 @@ from .machine import (
 
 UBUNTU_LIKE = "ubuntu-like"  # Debian, as Ubuntu sets it up: no mirror of Ubuntu is needed
 SUITES = {"debian-12": "bookworm", "debian-13": "trixie", UBUNTU_LIKE: "trixie", "sid": "sid"}
+ARCHITECTURES = {f"debian-12-{name}": name for name in EMULATORS}  # others are the machine's own
+SUITES.update(dict.fromkeys(ARCHITECTURES, SUITES["debian-12"]))
 DATABASE_SERVERS = {"sid": "mysql-server"}
 PASSWORD = "test-password"
 REPOSITORY = "localhost/testhost"
@@ -50,6 +55,18 @@ CACHED = """
 CACHED_ALONE = "systemd-timesyncd"  # it can't be installed beside chrony
 CACHED_IN = {"debian-13": ["pebble"]}
 
+# qemu lets no program speak to the kernel's packet filter. So these are the machine's own.
+NOT_EMULATED = ("iptables",)
+# qemu makes no namespace for a new process, as systemd wants one for a unit with credentials, and
+# gets no interface up in a network namespace.
+EMULATED_FILES = {
+    **{
+        f"etc/systemd/system/systemd-{unit}.service.d/50-emulated.conf": "[Service]\nLoadCredential=\n"
+        for unit in ("sysctl", "sysusers", "tmpfiles-clean", "tmpfiles-setup", "tmpfiles-setup-dev")
+    },
+    "etc/systemd/system/e2scrub_reap.service.d/50-emulated.conf": "[Service]\nPrivateNetwork=no\n",
+}
+
 # Downloads in the background, and questions of the first boot.
 MASKED = ["apt-daily.timer", "apt-daily-upgrade.timer", "systemd-firstboot.service"]
 
@@ -72,6 +89,17 @@ FILES_OF_CONTAINERS = {
     "etc/systemd/journald.conf.d/50-own.conf": "[Journal]\nReadKMsg=no\n",
     "etc/systemd/system/systemd-sysctl.service.d/50-net-only.conf": SYSCTL_NET_ONLY,
 }
+
+
+def is_emulated(image: str) -> bool:
+    """Tell whether the image's programs are another processor's than the machine's."""
+    return ARCHITECTURES.get(image, own_architecture()) != own_architecture()
+
+
+def prepare_kernel(image: str) -> None:
+    """See that the kernel can run the image's programs."""
+    if is_emulated(image):
+        prepare_emulation(ARCHITECTURES[image])
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -106,7 +134,8 @@ def _sources(image: str, settings: Settings) -> list[str]:
     lines = [f"deb {settings.mirror} {suite} main"]
     if suite != "sid":
         lines.append(f"deb {settings.mirror} {suite}-updates main")
-        if settings.security:
+        # Raspbian, which the 32 bits of Raspberry Pi OS are, has no suite for these.
+        if settings.security and ARCHITECTURES.get(image) != "armhf":
             lines.append(f"deb {settings.security} {suite}-security main")
     return lines
 
@@ -125,9 +154,15 @@ def _mmdebstrap_argv(
         " -o Apt::Install-Recommends=true"
     )
     included = [*INSTALLED, *(UBUNTU_INSTALLED if image == UBUNTU_LIKE else []), *more]
+    foreign = []
+    if is_emulated(image):
+        own = own_architecture()
+        included += [f"{package}:{own}" for package in NOT_EMULATED]
+        foreign = [f"--architectures={ARCHITECTURES[image]},{own}", "--skip=check/qemu"]
     return [
         *("unshare", "--mount"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(included)}"),
+        *foreign,
         *(f"--aptopt={option}" for option in dict.fromkeys(options)),
         *(f"--customize-hook={download} {names}" for names in (cached, CACHED_ALONE)),
         *("--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"),
@@ -138,7 +173,7 @@ def _mmdebstrap_argv(
 def bootstrap(image: str, root: Path, settings: Settings, more: Sequence[str] = ()) -> None:
     """Fill a folder with the distribution, and with more of its packages."""
     run(["rm", "-rf", str(root)])
-    run(_mmdebstrap_argv(image, root, settings, more), timeout=900)
+    run(_mmdebstrap_argv(image, root, settings, more), timeout=3600 if is_emulated(image) else 900)
 
 
 def _add_certificates(root: Path, settings: Settings) -> None:
@@ -149,6 +184,19 @@ def _add_certificates(root: Path, settings: Settings) -> None:
         path = root / f"usr/local/share/ca-certificates/machine-{number}.crt"
         path.write_text(f"{text}\n")
     run(["chroot", str(root), "update-ca-certificates"])
+
+
+def _be_emulated(image: str, root: Path) -> None:
+    """Leave the machine's own architecture to the packages that are there."""
+    for name, text in EMULATED_FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    sources = root / "etc/apt/sources.list"
+    only = f"deb [arch={ARCHITECTURES[image]}] "
+    sources.write_text(sources.read_text().replace("deb ", only))
+    for index in root.glob(f"var/lib/apt/lists/*binary-{own_architecture()}*"):
+        index.unlink()
 
 
 def _be_like_ubuntu(root: Path) -> None:
@@ -176,6 +224,8 @@ def configure(
     run(["systemctl", f"--root={root}", "mask", *MASKED, *masked])
     if image == UBUNTU_LIKE:
         _be_like_ubuntu(root)
+    if is_emulated(image):
+        _be_emulated(image, root)
     for key in root.glob("etc/ssh/ssh_host_*"):
         key.unlink()
     (root / "etc/machine-id").write_text("")
@@ -207,10 +257,16 @@ def tag_of(image: str, settings: Settings, *more: str) -> str:
     return f"{REPOSITORY}:{image}-{digest[:12]}"
 
 
+def image_of(tag: str) -> str:
+    """Return the image that a name of `tag_of` stands for."""
+    return tag.removeprefix(f"{REPOSITORY}:").rpartition("-")[0]
+
+
 def ensure_image(image: str) -> str:
     """Build the image unless one of the same recipe is there, and return its name."""
     if image not in SUITES:
         raise TestHostError(f"no image '{image}'; there is {', '.join(SUITES)}")
+    prepare_kernel(image)
     settings = read_settings()
     tag = tag_of(image, settings)
     with locked(RUNTIME / f"image-{image}.lock"):

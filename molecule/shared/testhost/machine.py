@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import fcntl
+import functools
 import os
 import re
 import shutil
@@ -26,6 +27,10 @@ PIP_CONFIGS = """
     /etc/xdg/pip/pip.conf /etc/pip.conf ~/.pip/pip.conf ~/.config/pip/pip.conf
 """.split()
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
+BINFMT_RULES = Path("/usr/lib/binfmt.d")
+EMULATORS = {"arm64": "qemu-aarch64", "armhf": "qemu-arm"}  # by the architecture, as qemu has them
+EMULATION_PACKAGE = "qemu-user-static"
 PACKAGES = {
     "podman": "podman",
     "crun": "crun",
@@ -117,6 +122,30 @@ def install_packages(wanted: Mapping[str, str] = PACKAGES) -> None:
             print(f"testhost: installing {' '.join(missing)}", file=sys.stderr)
             retry(lambda: _apt("update"))
             retry(lambda: _apt("install", "-y", "--no-install-recommends", *missing))
+
+
+@functools.cache
+def own_architecture() -> str:
+    """Return the machine's architecture, as Debian calls it."""
+    return run(["dpkg", "--print-architecture"]).stdout.strip()
+
+
+def prepare_emulation(architecture: str) -> None:
+    """Let the kernel run the programs of another architecture by qemu, also in containers.
+
+    Debian's own rule opens qemu when it is registered (F), so that no container has to have it.
+    Only with C as well can sudo become root.
+    """
+    emulator = EMULATORS[architecture]
+    install_packages({f"/usr/bin/{emulator}-static": EMULATION_PACKAGE})
+    with locked(RUNTIME / "binfmt.lock"):
+        if not (BINFMT / "register").exists():
+            run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT)])
+        if not (BINFMT / f"testhost-{architecture}").exists():
+            rule = Path(BINFMT_RULES, f"{emulator}.conf").read_text().strip()
+            _, _, pattern = rule.partition(f":{emulator}:")
+            pattern, _, _flags = pattern.rpartition(":")
+            (BINFMT / "register").write_text(f":testhost-{architecture}:{pattern}:POCF")
 
 
 def _prepare_mounts() -> None:

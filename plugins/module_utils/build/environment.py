@@ -54,6 +54,7 @@ class Environment:
         python = os.path.realpath(self.python.path)
         found = dict(
             indexes=[without_user(url) for url in [self.params["index_url"] or "", *self.params["extra_index_urls"]]],
+            strategy=self.params["index_strategy"].replace("unsafe-first-match", ""),
             python="" if python.startswith(SYSTEM_PYTHON) else python,
             extras=self.params["extras"],
             groups=self.params["groups"],

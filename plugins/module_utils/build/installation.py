@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import grp
 import os
+import re
 import shutil
 import tempfile
 from typing import Iterator
@@ -31,6 +32,16 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 PKG_RESOURCES = "setuptools<81"  # the last ones that have it
 PYTHONS = ("3.15", "3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")  # for which a package may be ready-made
 FAILED = "The requirements of %(file)s can't be installed (exit code %(code)d).\n%(said)s\n%(state)s %(advice)s"
+WHEELS_OF_OTHERS = re.compile(r"has no (?:usable wheels|wheels with a matching)")
+SHADOWED = (
+    "If the index beside PyPI has it for another Python or processor alone, PyPI is not asked. Set app_index_strategy to "
+    "unsafe-best-match, unless that index has private packages."
+)
+KILLED = (-9, 137)  # by the kernel; uv itself, or as a shell says it
+NO_MEMORY = (
+    "Something ended it from outside: most likely the server has too little memory, which `journalctl -k` then says. Set "
+    "base_swap_mb to 1024, or take a server with more memory, and run site.yml."
+)
 MEND = "Mend what it says, such as a requirement in %s, and run the playbook again."
 
 
@@ -110,9 +121,15 @@ class Installation:
     def fail(self, code: int, said: str, command: list) -> None:
         """Ends the module with what uv said, and what helps."""
         name, state = self.inputs.name, Site("", self.params["root"], "").state()
-        helpful = explain(said, self.wheels_elsewhere, self.python.name) or MEND % name
+        helpful = NO_MEMORY if code in KILLED else self.shadowed(said) or explain(said, self.wheels_elsewhere, self.python.name)
         last = "\n".join(self.inputs.with_names(said).splitlines()[-20:])
-        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful), command=command)
+        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful or MEND % name), command=command)
+
+    def shadowed(self, said: str) -> str:
+        """What helps where an index has what is asked for, but not for this host; empty where that is not what uv said."""
+        has_more = self.params["extra_index_urls"] or any("extra-index-url" in text for text in self.inputs.texts)
+        is_first = self.params["index_strategy"] == "unsafe-first-match"
+        return SHADOWED if has_more and is_first and WHEELS_OF_OTHERS.search(said) else ""
 
     def wheels_elsewhere(self, requirement: str) -> list:
         """The versions of Python for which the index has a package ready-made, from the newest."""
@@ -129,8 +146,8 @@ class Installation:
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_SYSTEM_CERTS": "1",
             "UV_LINK_MODE": "copy",
-            # an index beside PyPI may have older versions than what is asked for
-            "UV_INDEX_STRATEGY": "unsafe-first-match",
+            # an index beside PyPI may have other versions than what is asked for
+            "UV_INDEX_STRATEGY": self.params["index_strategy"],
             "VIRTUAL_ENV": self.path,
             "LC_ALL": "C.UTF-8",
         }

@@ -90,6 +90,7 @@ ENVIRONMENT = dict(
     python_downloads=dict(type="str", no_log=True),
     index_url=dict(type="str", no_log=True),
     extra_index_urls=dict(type="list", elements="str", default=[], no_log=True),
+    index_strategy=dict(type="str", choices=["unsafe-first-match", "unsafe-best-match"], default="unsafe-first-match"),
 )
 FILES = dict(
     type="list",

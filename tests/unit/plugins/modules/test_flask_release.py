@@ -130,6 +130,7 @@ SETTINGS = {
     "an extra package": {"extra": ["gunicorn"]},
     "the index": {"index_url": "https://index.example.com/simple"},
     "another index": {"extra_index_urls": ["https://index.example.com/simple"]},
+    "which index comes first": {"index_strategy": "unsafe-best-match"},
 }
 
 

@@ -23,6 +23,7 @@ class Host:
         self.ran = []
         self.variables = []
         self.failing = None
+        self.code = 1  # of what fails
         self.packages = []
         self.contents = {}
         self.files = []
@@ -38,7 +39,7 @@ class Host:
         self.variables.append(environ_update)
         self.note_files(argv)
         if self.failing and self.failing in command:
-            return 1, "", "\n".join("line %d" % number for number in range(100))
+            return self.code, "", "\n".join("line %d" % number for number in range(100))
         target = Path(argv[-2], "bin/uv") if "--target" in argv else None
         made = target or (Path(argv[-1], "bin/python") if "venv" in argv else None)
         if made:
@@ -384,6 +385,12 @@ def test_a_failure_shows_its_last_lines_and_is_not_taken_for_complete(venv, root
     assert not (root / "releases/v1/.venv").exists()
     host.failing = None
     assert venv()["changed"]
+
+
+@pytest.mark.parametrize("code", [137, -9])
+def test_an_installation_that_the_kernel_ended_is_short_of_memory(code, venv, host):
+    host.failing, host.code = "pip install --quiet --compile-bytecode", code
+    assert "too little memory, which `journalctl -k` then says. Set base_swap_mb" in venv()["msg"]
 
 
 FAILURES = {
