@@ -23,6 +23,7 @@ from .machine import (
     TestHostError,
     control_groups,
     has_memory_controller,
+    has_trees,
     locked,
     podman,
     podman_argv,
@@ -181,7 +182,7 @@ def _register(name: str, image: str, login: str) -> Host:
 def _create(host: Host, memory: str, partitions: Sequence[str], bounds: bool) -> None:
     own = has_memory_controller()  # and the others with it
     limit = [f"--memory={memory}"] if own else []
-    boot = ["/bin/sh", "-ec", BOOT_WITH_BOUNDS] if bounds and not own else []
+    boot = ["/bin/sh", "-ec", BOOT_WITH_BOUNDS] if bounds and not own and has_trees() else []
     trees = " ".join(BOUNDS if boot else [MEMORY])
     volumes = [f"--volume={path}" for path in partitions]
     podman(
