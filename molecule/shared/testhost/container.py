@@ -17,6 +17,7 @@ from .machine import (
     MEMORY,
     control_groups,
     has_memory_controller,
+    has_trees,
     podman,
     podman_argv,
     remove_control_groups,
@@ -116,7 +117,7 @@ class Container:
         """Make it, without starting it."""
         own = has_memory_controller()  # and the others with it
         limit = [f"--memory={memory}"] if own else []
-        boot = ["/bin/sh", "-ec", BOOT_WITH_BOUNDS] if bounds and not own else []
+        boot = ["/bin/sh", "-ec", BOOT_WITH_BOUNDS] if bounds and not own and has_trees() else []
         trees = " ".join(BOUNDS if boot else [MEMORY])
         volumes = [f"--volume={path}" for path in partitions]
         podman(

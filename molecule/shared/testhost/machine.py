@@ -172,6 +172,11 @@ def has_memory_controller() -> bool:
     return path.exists() and "memory" in path.read_text().split()
 
 
+def has_trees() -> bool:
+    """Tell whether the controllers are in cgroup v1 trees."""
+    return all((CGROUP / tree).is_dir() for tree in BOUNDS)
+
+
 def control_groups(name: str, limit: str, trees: Sequence[str]) -> list[str]:
     """Create a host's groups in cgroup v1 trees, and return the command line that starts within them."""
     groups = [CGROUP / tree / name for tree in trees if (CGROUP / tree).is_dir()]

@@ -10,6 +10,7 @@ from baseline import Facts, ask
 from machine import APP, Machine, Visitor, machines, scenario_state, wait_for
 from testinfra.host import Host
 
+LAST = ("removed", "exhausted")
 LOGS = f"""
 journalctl --no-pager --lines 200 --output short-iso | grep -v ' sudo\\[' | tail -n 40
 for log in /var/log/{APP}/*.log /var/log/nginx/{APP}.error.log /var/log/supervisor/supervisord.log; do
@@ -66,5 +67,5 @@ def mail_to() -> Callable[[str], str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """When the application is removed, nothing is left for others to look at."""
-    items.sort(key=lambda item: "removed" in item.path.parts)
+    """What gives the host another application comes late, and what leaves nothing for others to look at comes last."""
+    items.sort(key=lambda item: [name in item.path.parts for name in LAST])

@@ -17,7 +17,7 @@ from machine import APP, SETTINGS, TESTHOST, Machine, live_slot, wait_for
 from playbook import run, spoken
 from testinfra.host import Host
 
-NEIGHBOUR = "neighbour"
+NEIGHBOUR = "greedy"
 PATIENCE = 2.0  # seconds that a page of the first application may take meanwhile
 # What a host needs for an application that nobody visits through the proxy.
 PARTS = "base,database,app,deployment,process"
