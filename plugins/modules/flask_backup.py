@@ -69,7 +69,8 @@ options:
     default: ""
   source:
     description:
-      - Folder that has the backups of O(backup_of). Without it, they are where that application has them on this host.
+      - Folder that has the backup to restore, such as one that was brought to the host. Without it, that is O(folder), or with
+        O(backup_of) the folder in which that application has its backups on this host.
     type: path
   settings:
     description:

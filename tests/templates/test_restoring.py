@@ -30,12 +30,13 @@ def test_a_name_that_is_none_of_another_application_is_refused(of, words):
 
 @pytest.mark.parametrize("given, brought", [
     ({}, False),
-    ({"flask_backup_source": "x.tar"}, False),
+    ({"flask_backup_from_restic": True}, False),
+    ({"flask_backup_source": "x.tar"}, True),
     ({"flask_backup_of": "shop"}, False),
     ({"flask_backup_of": "shop", "flask_backup_source": "x.tar"}, True),
     ({"flask_backup_of": "shop", "flask_backup_from_restic": True}, True),
 ])
-def test_another_applications_backup_is_brought_to_a_folder_of_its_own(given, brought, evaluate):
+def test_what_may_be_another_applications_is_brought_to_a_folder_of_its_own(given, brought, evaluate):
     assert evaluate("backup", "__backup_is_brought", **given) is brought
     if brought:
-        assert evaluate("backup", "__backup_source", **given).endswith("/.of-shop")
+        assert evaluate("backup", "__backup_source", **given).endswith("/.brought")

@@ -159,7 +159,7 @@ def test_a_repository_is_asked_for_the_backups_of_another_application(blog, back
     name = backup()["backup"]
     copy = blog.folder / "repository" / name / str(blog.backups).lstrip("/") / name / "manifest.json"
     copy.write_text(json.dumps(dict(json.loads(copy.read_text()), name="shop")))
-    source = blog.backups / ".of-shop"
+    source = blog.backups / ".brought"
     assert backup("restored", backup_of="shop", from_restic=True, source=str(source))["backup"] == name
     assert ["snapshots", "--json", "--tag", "flask-shop"] in restic() and os.listdir(source) == [name]
 
