@@ -146,7 +146,7 @@ class Machine:
         """Shuts it down in order, starts it, and waits for its sshd."""
         close = ["ssh", "-F", "none", "-o", f"ControlPath={self.connection}", "-O", "exit", self.address]
         subprocess.run(close, capture_output=True, timeout=30, check=False)
-        subprocess.run([sys.executable, str(TESTHOST), "reboot", self.name], check=True, timeout=180)
+        subprocess.run([sys.executable, str(TESTHOST), "reboot", self.name], check=True, timeout=600)
 
 
 def machines() -> list[Machine]:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 import select
-import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,13 +16,12 @@ from types import TracebackType
 
 import pytest
 import requests
-from machine import APP, TESTHOST, TOP, Machine, wait_for
-from playbook import Visitors, run, spoken
+from machine import APP, TESTHOST, Machine, wait_for
+from playbook import Update, Visitors, run, spoken
 
 OLD, NEW = "2b8e4c75d0f2", "6d2a7f90c5b6"  # the revisions of v2, and of v6 and its kin
 ON_HOST = Path(__file__).with_name("on_host.py").read_text()
 DEADLINE = 60  # for the host to come to its senses
-TASK = re.compile(r"^TASK \[(.+)\] \**$")
 
 REFUSED = "refused before anything changed"
 BY_MODULE = "taken back by the module"
@@ -133,71 +128,6 @@ class Frozen:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.kill()  # whose own end on the host lets the module go on
         self.process.communicate(timeout=30)
-
-
-class Update:
-    """update.yml, or another playbook, in the background, read line by line."""
-
-    def __init__(self, version: str, *arguments: str, playbook: str = "update.yml", inventory: Path | None = None) -> None:
-        program = Path(sys.executable).with_name("ansible-playbook")
-        inventory = inventory or Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
-        wanted = ["-i", inventory, "-e", f"flask_version={version}", *arguments]
-        argv = [program, TOP / "playbooks" / playbook, *wanted]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        environment.update(ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), NO_COLOR="1")
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            argv, cwd=TOP, env=environment, text=True, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-
-    def until_task(self, name: str) -> None:
-        """Returns when a task begins."""
-        for line in self.process.stdout:
-            self.lines.append(line)
-            found = TASK.match(line.strip())
-            if found and found[1] == name:
-                return
-        raise AssertionError(f"no task '{name}' in\n{''.join(self.lines)}")
-
-    def end(self, seconds: float = 180) -> tuple[int, str]:
-        """Its exit code, and what it said."""
-        timer = threading.Timer(seconds, self.kill_all)
-        timer.start()
-        self.lines += list(self.process.stdout)
-        timer.cancel()
-        return self.process.wait(timeout=30), " ".join("".join(self.lines).split())
-
-    def kill(self) -> None:
-        """ansible-playbook alone; its children end in their own time."""
-        self.process.kill()
-        self.process.wait(timeout=30)
-        wait_for(lambda: not self.remaining(), "the end of the killed playbook's children", DEADLINE)
-
-    def kill_all(self) -> None:
-        """With all its children, as who closes the terminal."""
-        for pid in self.remaining():
-            os.kill(pid, signal.SIGKILL)
-
-    def remaining(self) -> list[int]:
-        """The processes of its session."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(session) == self.process.pid and state != "Z":
-                found.append(int(path.parent.name))
-        return found
-
-    def __enter__(self) -> Update:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.kill_all()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
 
 
 class Story:
