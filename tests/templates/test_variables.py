@@ -174,3 +174,15 @@ def test_files_of_the_users_are_copied_rendered_or_written(evaluate, tmp_path):
 def test_folders_keep_their_order_since_a_file_names_them(evaluate):
     names = ["instance", "logs", "z", "a", "m", "b"]
     assert evaluate("app", "__app_shared", flask_shared_paths=names, flask_private_folders=["logs", "c"]) == [*names, "c"]
+
+
+@pytest.mark.parametrize("role, variable, name, what, given", [
+    ("hardening", "__hardening_patience", "hardening_deadline", lambda value: value, [(300, 15), (30, 10)]),
+    ("memcached", "__memcached_confinement", "memcached_max_memory", lambda value: value["MemoryMax"], [(64, "128M")]),
+    ("redis", "__redis_confinement", "redis_max_memory", lambda value: value["MemoryMax"], [(64, "192M")]),
+])
+def test_a_number_on_the_command_line_is_a_number(role, variable, name, what, given, evaluate):
+    """It comes as text, which sums and products would not take, or would repeat."""
+    for number, result in given:
+        assert what(evaluate(role, variable, **{name: str(number)})) == result
+        assert what(evaluate(role, variable, **{name: number})) == result

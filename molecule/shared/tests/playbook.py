@@ -106,10 +106,11 @@ class Update:
 
 
 class Visitors(threading.Thread):
-    """Some 20 requests a second, every other one on a new connection, until the block ends."""
+    """Some 20 requests a second, every other one on a new connection, until the block ends; fewer if the pace is slower."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, pace: float = PACE) -> None:
         super().__init__(daemon=True)
+        self.pace = pace  # seconds between two requests
         self.machine = machine
         self.regular = machine.visitor()
         self.left = threading.Event()
@@ -125,7 +126,7 @@ class Visitors(threading.Thread):
         self.join(timeout=30)
 
     def run(self) -> None:
-        while not self.left.wait(PACE):
+        while not self.left.wait(self.pace):
             self.look(self.regular)
             with self.machine.visitor() as newcomer:
                 self.look(newcomer)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import threading
 import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from machine import APP, Machine, wait_for
 from testinfra.host import Host
 
 SETTINGS = "/etc/sysctl.d/99-selfhost.conf"
-NTP_EPOCH = 2208988800  # seconds from 1900 to 1970
 HOUR = 3600
 
 
@@ -82,34 +77,7 @@ def test_who_changes_sudo_is_on_record(host: Host) -> None:
     wait_for(lambda: path in host.run("ausearch --input-logs -k sudo -i").stdout, "the record")
 
 
-def answer_the_time(server: socket.socket, ended: threading.Event) -> None:
-    """A server of SNTP that has this machine's time."""
-    while not ended.is_set():
-        try:
-            asked, address = server.recvfrom(512)
-        except TimeoutError:
-            continue
-        now = time.time() + NTP_EPOCH
-        stamp = struct.pack("!II", int(now), int(now % 1 * 2**32))
-        head = struct.pack("!BBbb11s", 0x24, 1, 6, -20, bytes(8) + b"LOC") + b"\0"
-        server.sendto(head + stamp + asked[40:48] + stamp + stamp, address)
-
-
-@pytest.fixture
-def time_server(machine: Machine) -> Iterator[None]:
-    """The one that the host's network names."""
-    ended = threading.Event()
-    with socket.socket(type=socket.SOCK_DGRAM) as server:
-        server.bind((machine.own_address(), 123))
-        server.settimeout(0.5)
-        serving = threading.Thread(target=answer_the_time, args=(server, ended))
-        serving.start()
-        yield
-        ended.set()
-        serving.join()
-
-
-def test_a_clock_that_is_wrong_is_put_right(machine: Machine, host: Host, time_server: None) -> None:
+def test_a_clock_that_is_wrong_is_put_right(machine: Machine, host: Host) -> None:
     """timesyncd asks its server at its start, as after a boot with a wrong clock."""
 
     def difference() -> float:
