@@ -18,7 +18,7 @@ LISTS = {
     "database": "mysql -Ne 'SHOW DATABASES'",
     "account of the database": "mysql -Ne 'SELECT user, host FROM mysql.user'",
     "package": "dpkg-query -W -f '${Package}\\n'",
-    "crontab": "cat /etc/crontab /etc/cron.*/* /var/spool/cron/crontabs/* 2>/dev/null | grep -v '^#' | sort -u || true",
+    "crontab": "grep -rHsv '^#' /etc/crontab /etc/cron.* /var/spool/cron/crontabs | sort -u",
     "user": "getent passwd | cut -d : -f 1,6,7; getent group | cut -d : -f 1,4",
 }
 
