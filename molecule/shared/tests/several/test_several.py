@@ -187,7 +187,9 @@ def test_nobody_of_the_first_notices_an_update_of_the_second(play, guestbook: Ap
     assert ledger.visitor().get("/healthz").json()["version"] == "v2" and count(ledger) == 1
 
 
-def test_nobody_of_the_second_notices_an_update_and_a_rollback_of_the_first(play, guestbook: Application, ledger: Application) -> None:
+def test_nobody_of_the_second_notices_an_update_and_a_rollback_of_the_first(
+    play, guestbook: Application, ledger: Application
+) -> None:
     before = processes_but_of(guestbook)
     with Visitors(ledger) as visitors:
         play("update.yml", "guestbook", "-e", "flask_version=v2")
