@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from baseline import Facts, ask
-from machine import APP, Machine, Visitor, machines, scenario_state, wait_for
+from machine import APP, Application, Machine, Visitor, machines, scenario_state, wait_for
 from testinfra.host import Host
 
 LAST = ("removed", "exhausted")
-LOGS = f"""
+LOGS = """
 journalctl --no-pager --lines 200 --output short-iso | grep -v ' sudo\\[' | tail -n 40
-for log in /var/log/{APP}/*.log /var/log/nginx/{APP}.error.log /var/log/supervisor/supervisord.log; do
-    [ ! -f $log ] || {{ echo; echo "$log:"; tail -n 30 $log; }}
+for log in /var/log/$1/*.log /var/log/nginx/$1.error.log /var/log/supervisor/supervisord.log; do
+    [ ! -f $log ] || { echo; echo "$log:"; tail -n 30 $log; }
 done
 """
 
@@ -31,9 +31,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Adds the ends of the host's logs to a failure."""
     report = (yield).get_result()
-    machine = getattr(item, "funcargs", {}).get("machine")
-    if report.failed and machine:
-        report.sections.append((f"logs of {machine.name}", machine.inside(LOGS).stdout))
+    for machine in getattr(item, "funcargs", {}).values() if report.failed else ():
+        if isinstance(machine, Machine):
+            app = machine.app if isinstance(machine, Application) else APP
+            report.sections.append((f"logs of {app} on {machine.name}", machine.inside(LOGS, app).stdout))
 
 
 @pytest.fixture

@@ -54,20 +54,28 @@ ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NO
 class AnyCertificate(HTTPAdapter):
     """Without a context of one's own, each connection reads the system's certificates: 0.1 s of a processor."""
 
+    def __init__(self, name: str = "") -> None:
+        self.named = {"server_hostname": name} if name else {}
+        super().__init__()
+
     def init_poolmanager(self, *sizes: object, **options: object) -> None:
-        super().init_poolmanager(*sizes, **options, ssl_context=ANY_CERTIFICATE)
+        super().init_poolmanager(*sizes, **options, **self.named, ssl_context=ANY_CERTIFICATE)
 
 
 class Visitor(requests.Session):
-    """A browser that takes any certificate; tests of their own look at the certificate."""
+    """A browser that takes any certificate; tests of their own look at the certificate.
 
-    def __init__(self, address: str, origin: str = "") -> None:
+    The name is the one that it asks the address for, where that is not the address itself.
+    """
+
+    def __init__(self, address: str, origin: str = "", name: str = "") -> None:
         super().__init__()
         self.address = address
         self.origin = origin or f"https://{address}"
         self.verify = False
         self.trust_env = False
-        self.mount("https://", AnyCertificate())
+        self.headers.update({"Host": name} if name else {})
+        self.mount("https://", AnyCertificate(name))
 
     def request(self, method: str, url: str, **options: object) -> requests.Response:
         if url.startswith("/"):
@@ -147,6 +155,17 @@ class Machine:
         close = ["ssh", "-F", "none", "-o", f"ControlPath={self.connection}", "-O", "exit", self.address]
         subprocess.run(close, capture_output=True, timeout=30, check=False)
         subprocess.run([sys.executable, str(TESTHOST), "reboot", self.name], check=True, timeout=600)
+
+
+@dataclass(frozen=True)
+class Application(Machine):
+    """One of several applications of a host, as those see it who ask for its name."""
+
+    app: str
+    domain: str
+
+    def visitor(self) -> Visitor:
+        return Visitor(self.address, name=self.domain)
 
 
 def machines() -> list[Machine]:

@@ -174,15 +174,18 @@ class Connection(asyncio.Protocol):
 class Traffic:
     """Requests to a host, from the beginning of the block to its end; at another port than HTTPS' they are plain.
 
+    The name is the one that visitors ask for, the address where they have none.
+
     With a rate, so many in a second, whether or not the earlier ones have been answered; without
     one, as many as the given number of visitors get answered. Every fifth is a POST, every fourth
     comes on a connection of its own.
     """
 
     def __init__(
-        self, address: str, rate: float | None = 40, visitors: int = 16, prefix: str = "", port: int = 443
+        self, address: str, rate: float | None = 40, visitors: int = 16, prefix: str = "", port: int = 443, name: str = ""
     ) -> None:
         self.address = address
+        self.name = name or address
         self.port = port
         self.rate = rate
         self.visitors = visitors
@@ -250,7 +253,7 @@ class Traffic:
 
     async def _try(self, method: str, path: str, newcomer: bool, body: str = "") -> Answer:
         form = urlencode({"body": body}) if body else ""
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.address}"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.name}"]
         if form:
             lines.append("Content-Type: application/x-www-form-urlencoded")
             lines.append(f"Content-Length: {len(form)}")
@@ -272,7 +275,8 @@ class Traffic:
                 if not again:
                     raise
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self.address, self.port, ssl=self.tls)
+        named = {"server_hostname": self.name} if self.tls else {}
+        _, connection = await loop.create_connection(Connection, self.address, self.port, ssl=self.tls, **named)
         return await self._ask(connection, request, keep=not newcomer)
 
     def _open_connection(self) -> Connection | None:

@@ -93,11 +93,12 @@ def services(units: Iterable[str]) -> Iterator[Finding]:
 
 
 def units(name: str, elsewhere: Iterable[str] = ()) -> Iterator[Finding]:
-    """What systemd could not start or keep, but for what is said elsewhere."""
+    """What systemd could not start or keep, but for what is said elsewhere; another application's doctor says it of its jobs."""
     said = ask("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     for line in said.out.splitlines():
         unit = line.split()[0]
-        if unit in elsewhere:
+        job = re.fullmatch(r"flask-([^.]+)\.[^.]+\.service", unit)  # no application has a dot in its name
+        if unit in elsewhere or job and job.group(1) != name:
             continue
         own = re.fullmatch(r"flask-%s-(\w+)\.service" % re.escape(name), unit)
         yield Finding(

@@ -129,6 +129,12 @@ def test_failed_units_by_their_subject(monkeypatch):
     assert [finding.subject for finding in doctor_host.units("blog", ["cron.service"])] == ["backup"]
 
 
+def test_a_job_that_failed_is_for_the_doctor_of_its_own_application(monkeypatch):
+    said = "flask-shop.report.service loaded failed failed\nflask-blog.report.service loaded failed failed\n"
+    monkeypatch.setattr(doctor_host, "ask", lambda *argv: Said(0, said, ""))
+    assert [finding.subject for finding in doctor_host.units("blog")] == ["flask-blog.report.service"]
+
+
 JOBS = {
     "well": ("active", "later", "inactive", "success", []),
     "at work": ("active", "", "activating", "success", []),
