@@ -107,9 +107,9 @@ def test_a_handshake_without_a_known_name_is_answered(render):
 def test_no_user_of_the_host_has_all_connections_to_its_own_proxy(render):
     rules = render("nginx", "connections.nft.j2", nginx_local_connections=50)
     assert "tcp dport { 80, 443 }" in rules and "ct count over 50 }" in rules
-    unit = render("nginx", "confinement.conf.j2", nginx_local_connections=50)
-    assert "\nExecStartPre=-+/usr/sbin/nft -f /etc/nginx/connections.nft\n" in unit
-    assert unit != render("nginx", "confinement.conf.j2")  # or nginx would not start with the new number
+    unit = render("nginx", "connections.service.j2")
+    assert "\nExecStart=-/usr/sbin/nft -f /etc/nginx-connections.nft\n" in unit and "\nBefore=nginx.service\n" in unit
+    assert "nft" not in render("nginx", "confinement.conf.j2")  # a change of it restarts nginx, and a new number is no reason
 
 
 @pytest.mark.parametrize("shop, own, differing", [

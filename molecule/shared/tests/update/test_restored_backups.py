@@ -42,18 +42,6 @@ def test_what_is_lost_comes_back_from_a_backup(machine: Machine, host: Host, vis
     assert visitor.post("/posts", data={"body": "after it"}).status_code == 201
 
 
-def test_backup_that_was_brought_home_comes_back_to_a_host_without_it(host: Host, visitor: Visitor, tmp_path: Path) -> None:
-    play("backup.yml", "-e", f"flask_backup_fetch={tmp_path}")
-    (file,) = tmp_path.iterdir()
-    before, settings = count(visitor), host.check_output(f"cat {ROOT}/shared/.env")
-    host.check_output(f"rm -r {BACKUPS}/2*Z {UPLOAD}; sed -i s/^SECRET_KEY=/SECRET_KEY=not/ {ROOT}/shared/.env")
-    statement(host, "DELETE FROM posts")
-    play("restore.yml", "-e", f"flask_backup_source={file}", "-e", "flask_backup_settings=true")
-    assert count(visitor) == before > 0
-    assert host.file(UPLOAD).content_string == "hi\n"
-    assert host.check_output(f"cat {ROOT}/shared/.env") == settings
-
-
 def test_backups_are_for_root_alone(machine: Machine, host: Host) -> None:
     assert host.check_output(f"find {BACKUPS} -perm /077") == ""
     assert host.check_output(f"find {BACKUPS} -not -user root") == ""
@@ -64,6 +52,18 @@ def test_drill_says_whether_the_newest_backup_is_good(host: Host) -> None:
     report = json.loads(host.check_output(f"cat {ROOT}/deployment/drill.json"))
     assert report["ok"] and report["rows"] > 0
     assert APP + "__" not in names(host)
+
+
+def test_backup_that_was_brought_home_comes_back_to_a_host_without_it(host: Host, visitor: Visitor, tmp_path: Path) -> None:
+    play("backup.yml", "-e", f"flask_backup_fetch={tmp_path}")
+    (file,) = tmp_path.iterdir()
+    before, settings = count(visitor), host.check_output(f"cat {ROOT}/shared/.env")
+    host.check_output(f"rm -r {BACKUPS}/2*Z {UPLOAD}; sed -i s/^SECRET_KEY=/SECRET_KEY=not/ {ROOT}/shared/.env")
+    statement(host, "DELETE FROM posts")
+    play("restore.yml", "-e", f"flask_backup_source={file}", "-e", "flask_backup_settings=true")
+    assert count(visitor) == before > 0
+    assert host.file(UPLOAD).content_string == "hi\n"
+    assert host.check_output(f"cat {ROOT}/shared/.env") == settings
 
 
 def test_damaged_backup_is_neither_restored_nor_good(host: Host, visitor: Visitor) -> None:
