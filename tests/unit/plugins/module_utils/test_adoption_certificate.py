@@ -63,7 +63,7 @@ def test_one_for_other_names_is_not_moved_and_visitors_get_a_warning(names, reas
 def test_one_that_has_ended_is_not_moved(issued, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 4e9)
     found = find_legacy(paths(issued), NAMES)
-    assert found.pair is None and "The certificate has ended on" in found.note
+    assert found.pair is None and "The certificate expired on" in found.note
 
 
 @pytest.mark.parametrize("key", ["ca.pem", "fullchain.pem", "none", "", "."])
