@@ -35,9 +35,9 @@ options:
       - V(issued) asks for a certificate where that is due, and proves that the proxy serves what is installed. What
         it needs to know it was told with V(present). Where challenges are answered by DNS, it is the timer's unit
         C(flask-<name>-certificate.service) that asks, so that the scripts are run as they will be for each renewal.
-    type: str
       - V(borrowed) installs O(certificate) with O(key) where an ACME server is still to be asked, and only a self-signed
         one is there. It is served until there is one of the site's own. Without O(services), no proxy is told.
+    type: str
     choices: [checked, present, borrowed, issued]
     default: present
   name:
