@@ -50,7 +50,7 @@ def shown_progress(
                 said = action._low_level_execute_command(command, sudoable=False)
                 seconds = time.monotonic() - begun
                 age, line = [*said["stdout"].splitlines(), "", ""][:2]  # a terminal ends them by a carriage return as well
-                is_known = said["rc"] == 0 and age.lstrip("-").isdigit() and int(age) <= seconds
+                is_known = said["rc"] == 0 and age.lstrip("-").isdigit() and int(age) - 1 <= seconds  # age: of whole seconds
                 if not ended.is_set():
                     display.display("%s: %s (%d s)" % (host, words(line if is_known else "") or "At work", seconds))
 
