@@ -85,6 +85,12 @@ def restarted(program: str) -> str:
     return f"supervisorctl stop {program}; {begun('start', program)}"
 
 
+def hung() -> str:
+    """It may be starting, and fork a worker while pkill looks for its processes: once it is stopped, it forks no more."""
+    stop = f"pkill -STOP -u {APP} gunicorn"
+    return f"for try in $(seq 100); do {stop} && break; sleep 0.1; done; {stop}"
+
+
 def said(**application: object) -> dict:
     """What the served release said of itself when it was made."""
     seal, kept = f"{RELEASE}/.release.json", f"{KEPT}/.release.json"
@@ -204,7 +210,7 @@ FAULTS = [
         f"mv {KEPT}/extensions.py {RELEASE}/demo/; " + restarted(f"{APP}-{SLOT}"),
     ),
     Fault(
-        "the application hangs", "slot-silent", f"pkill -STOP -u {APP} gunicorn", f"pkill -CONT -u {APP} gunicorn || true",
+        "the application hangs", "slot-silent", hung(), f"pkill -CONT -u {APP} gunicorn || true",
     ),
     Fault("the health URL answers 404", "application-error", inside=dict(health_url="/no"), outside=dict(health_url="/no")),
     Fault("the text is missing", "health-text", inside=dict(health_text="pelican"), outside=dict(health_text="pelican")),
