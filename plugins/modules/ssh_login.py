@@ -186,6 +186,10 @@ git:
   description: Whether git is installed.
   type: bool
   returned: success
+deployed:
+  description: Whether a version of O(app) was deployed there before.
+  type: bool
+  returned: success
 taken:
   description:
     - What on the host has the name O(app), and is not this application's from an earlier run.

@@ -14,6 +14,7 @@ import shlex
 PROBE = r"""
 app=APP
 if [ "$(id -u)" = 0 ]; then root=; else root='sudo -n'; fi
+[ -L "/srv/$app/current" ] && echo "deployed $app"
 if ! { [ -d "/srv/$app/deployment" ] || grep -qs '"Flask application"' "/etc/sysusers.d/$app.conf" ||
     getent passwd "$app" | grep -q ':Flask application:/var/cache/'; }
 then
@@ -59,4 +60,4 @@ def read_names(values: dict[str, list[str]]) -> dict:
     """The results, from the values that the probe printed for each name."""
     keys = ("place", "kind", "domain", "path")
     sites = [dict(zip(keys, line.split(" ", 3))) for line in values.get("site", [])]
-    return dict(taken=values.get("taken", []), sites=sites)
+    return dict(deployed="deployed" in values, taken=values.get("taken", []), sites=sites)

@@ -88,7 +88,7 @@ def test_what_can_t_be_installed_is_said(prepare):
 def test_cloud_init_is_waited_for_before_packages_and_may_have_a_problem(code, warned, log, tmp_path, monkeypatch):
     write_program(tmp_path / "cloud-init", f'#!/bin/sh\necho cloud-init >>"$LOG"\necho "status: degraded"\nexit {code}\n')
     login = {"distribution": "debian", "distribution_version": "12", "git": True, "cloud_init": True, "missing": ["sudo"]}
-    login.update(taken=[], sites=[])
+    login.update(deployed=True, taken=[], sites=[])
     known = {"__flask_login": login, "flask_app": "blog", "flask_repo": "x", "flask_entrypoint": "x:y"}
     (tmp_path / "play.yml").write_text(PLAY)
     monkeypatch.setenv("ANSIBLE_CONFIG", str(TOP / "ansible.cfg"))
@@ -119,15 +119,36 @@ def only_on_the_host(log, tmp_path):
     return "file://%s/log.repository" % tmp_path
 
 
-@pytest.mark.parametrize("entrypoint, said", [("blog:app", ""), ("shop:app", "neither shop.py nor")])
-def test_a_repository_that_only_the_host_reaches_is_looked_at_there(entrypoint, said, only_on_the_host, log, tmp_path, monkeypatch):
-    login = {"distribution": "debian", "distribution_version": "12", "git": False, "cloud_init": False, "missing": ["sudo"]}
-    login.update(taken=[], sites=[])
-    known = {"__flask_login": login, "flask_app": "blog", "flask_repo": only_on_the_host, "flask_version": "HEAD"}
-    known.update(flask_entrypoint=entrypoint)
-    (tmp_path / "play.yml").write_text(PLAY)
-    monkeypatch.setenv("ANSIBLE_CONFIG", str(TOP / "ansible.cfg"))
-    argv = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.yml", "-e", json.dumps(known)]
-    done = subprocess.run(argv, cwd=TOP, capture_output=True, text=True, check=False)
+@pytest.fixture
+def look(only_on_the_host, tmp_path, monkeypatch):
+    """Runs the play on a host without a version."""
+
+    def look(entrypoint, **login):
+        login = dict({"distribution": "debian", "distribution_version": "12", "cloud_init": False, "missing": ["sudo"]}, **login)
+        login.update(deployed=False, taken=[], sites=[])
+        known = {"__flask_login": login, "flask_app": "blog", "flask_repo": only_on_the_host, "flask_version": "HEAD"}
+        known.update(flask_entrypoint=entrypoint)
+        (tmp_path / "play.yml").write_text(PLAY)
+        monkeypatch.setenv("ANSIBLE_CONFIG", str(TOP / "ansible.cfg"))
+        argv = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.yml", "-e", json.dumps(known)]
+        return subprocess.run(argv, cwd=TOP, capture_output=True, text=True, check=False)
+
+    return look
+
+
+ENTRYPOINTS = pytest.mark.parametrize("entrypoint, said", [("blog:app", ""), ("shop:app", "neither shop.py nor")])
+
+
+@ENTRYPOINTS
+def test_a_repository_that_only_the_host_reaches_is_looked_at_there(entrypoint, said, look, log):
+    done = look(entrypoint, git=False)
     assert (done.returncode == 0) == (not said) and said in " ".join(done.stdout.split()), done.stdout
     assert log.read_text().splitlines()[-1].endswith("sudo git")
+
+
+@ENTRYPOINTS
+def test_a_host_that_has_git_already_and_no_version_is_looked_at_before_it_is_changed(entrypoint, said, look, log):
+    log.with_name("log.elsewhere").rename(log.with_name("log.repository"))
+    done = look(entrypoint, git=True, missing=[])
+    assert (done.returncode == 0) == (not said) and said in " ".join(done.stdout.split()), done.stdout
+    assert not log.exists()  # apt was asked for nothing

@@ -39,6 +39,7 @@ room 1500 /
 room 9 /var
 web 443 caddy.service
 web 443 caddy.service
+deployed blog
 new yes
 listens tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("systemd",pid=1,fd=3))
 listens tcp LISTEN 0 128 0.0.0.0:3000 0.0.0.0:* users:(("node",pid=7,fd=3))
@@ -62,6 +63,7 @@ DESCRIBED = dict(
     cloud_init=True,
     authorized_keys='ssh-ed25519 AAAA ana@example.com\n# a comment, and a key with options\n'
     'from="10.0.0.0/8" ssh-rsa BBBB bob',
+    deployed=True,
     taken=["the group disk", "/var/log/journal"],
     sites=[dict(place="first", kind="application", domain="blog.example.com", path="/etc/nginx/sites-enabled/a")],
     new=True,
