@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.selfhost.flask.plugins.module_utils.build.git import GitError, Repository, newest_tag
+from ansible_collections.selfhost.flask.plugins.module_utils.common.pages import PAGE
 from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import Found, discover, find_tree
 from ansible_collections.selfhost.flask.plugins.plugin_utils._local_source import Controller, is_local
-from ansible_collections.selfhost.flask.plugins.plugin_utils._project import Project, app_of, write_project
+from ansible_collections.selfhost.flask.plugins.plugin_utils._project import UNPACKAGED, Project, app_of, write_project
 
 SPEC = dict(
     repo=dict(type="str", required=True),
@@ -25,7 +26,7 @@ SPEC = dict(
 NO_GIT = "git is not installed on this computer. Install it."
 SECRET_IN_URL = (
     "The URL of the repository has a password or a token in it, which would be in the inventory. Leave it out, and see "
-    "docs/settings.md on private repositories. Nothing was written."
+    + PAGE % "settings" + "#a-private-repository. Nothing was written."
 )
 UNREADABLE = "%s\nCheck that this computer can read it, by `git ls-remote`, and run it again. Nothing was written."
 
@@ -66,6 +67,10 @@ def look_into(repo: str) -> tuple[Found, str]:
         return discover(find_tree(top)), tag_of(references)
 
 
+def shown_service(name: str) -> str:
+    return name + (" (needs a package source, see inventory.yml)" if name in UNPACKAGED else "")
+
+
 def tag_of(references: dict) -> str:
     try:
         return newest_tag(references)
@@ -82,7 +87,7 @@ def shown(project: Project, kept: list) -> list:
         "requirements": found.requirements,
         "migrations": found.migrations and found.migrations + "/",
         "database": found.database and "%s (%s)" % (found.database, found.database_from) or "the default, unless you choose another",
-        "services": ", ".join(found.services) or "none",
+        "services": ", ".join(map(shown_service, found.services)) or "none",
         "settings": ", ".join(found.settings) or "no .env.example",
     }
     lines = ["%s: %s" % (name, said or "NOT FOUND, please set it") for name, said in known.items()] + list(found.problems)

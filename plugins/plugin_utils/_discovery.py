@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import Needs, find_needs, packages_of, requirements_file
+from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import (
+    Needs,
+    find_needs,
+    packages_of,
+    project_lines,
+    requirements_file,
+)
 from ansible_collections.selfhost.flask.plugins.module_utils.build.services import REDIS
+from ansible_collections.selfhost.flask.plugins.module_utils.build.tables import project_name
 from ansible_collections.selfhost.flask.plugins.module_utils.build.wishes import wish_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import parse, read
 from ansible_collections.selfhost.flask.plugins.module_utils.common.tree import Tree, printable, read_inside
@@ -23,6 +31,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint im
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import NOT_DEMANDED
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
+from packaging.version import InvalidVersion, Version
 
 GUNICORN = re.compile(r"^web:.*gunicorn\b.*?\s(['\"]?)([\w.]+:\w+(?:\(\))?)\1\s*$", re.M)
 ENTRYPOINT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
@@ -34,6 +43,12 @@ DRIVERS = {
 }
 MAPPERS = ("sqlalchemy", "flask-sqlalchemy", "flask-sqlalchemy-lite", "peewee", "pony", "flask-migrate", "alembic")
 SERVICES = {"redis": (*REDIS, "celery"), "elasticsearch": ("elasticsearch",)}
+# The first versions that PyPI has ready-made for Python 3.13; older ones would have to be compiled, or can't be.
+FOR_PYTHON_313 = {
+    "cffi": "1.17", "gevent": "24.10", "greenlet": "3.1", "lxml": "5.3", "numpy": "2.1", "pandas": "2.2.3", "pillow": "10.4",
+    "psycopg2-binary": "2.9.10", "pydantic-core": "2.20", "pyyaml": "6.0.2",
+}
+PIN = re.compile(r"\s*([\w.-]+)\s*==\s*([\w.]+)")
 KEYS_OF_SERVICES = {"REDIS_URL": "redis", "CELERY_BROKER_URL": "redis", "ELASTICSEARCH_URL": "elasticsearch"}
 
 
@@ -44,6 +59,7 @@ class Found(NamedTuple):
     entrypoint_from: str = ""
     python: str = ""
     python_from: str = ""
+    old: str = ""  # a requirement of it that is older than Python 3.13, which a distribution may have
     requirements: str = ""
     migrations: str = ""  # the folder
     database: str = ""
@@ -77,6 +93,7 @@ def discover(tree: Tree) -> Found:
         entrypoint_from=entrypoint_from,
         python=printable(wish.specifier) if wish else "",
         python_from=wish.where if wish else "",
+        old=find_old(needs) if needs else "",
         requirements=printable(os.path.relpath(needs.path, tree.folder)) if needs else "",
         migrations=find_migrations(tree.folder),
         database=database,
@@ -95,6 +112,17 @@ def read_needs(tree: Tree) -> tuple[Needs | None, tuple]:
         return find_needs(tree, dict(requirements="", extras=[], groups=[])), ()
     except ReleaseError as error:
         return None, (str(error),)
+
+
+def find_old(needs: Needs) -> str:
+    """A requirement that Python 3.13 can't have as it is: its name and version."""
+    pins = (PIN.match(line) for line in [*needs.lines, *needs.pins, *project_lines(needs)])
+    for name, version in (pin.groups() for pin in pins if pin):
+        first = FOR_PYTHON_313.get(project_name(name))
+        with contextlib.suppress(InvalidVersion):
+            if first and Version(version) < Version(first):
+                return "%s %s" % (name, version)
+    return ""
 
 
 def find_services(packages: set, keys: list) -> tuple:

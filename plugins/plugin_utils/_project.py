@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.selfhost.flask.plugins.module_utils.common.pages import PAGE
 from ansible_collections.selfhost.flask.plugins.plugin_utils._discovery import Found
 
 PASSWORD, VAULT = ".vault-password", "group_vars/all/vault.yml"
 OURS = ("SECRET_KEY", "DATABASE_URL", "MAIL_SERVER", "MAIL_PORT", "REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND",
         "ELASTICSEARCH_URL")
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|DSN")
+UNPACKAGED = ("elasticsearch",)
 ANSIBLE_CFG = """[defaults]
 inventory = inventory.yml
 # The password of %s. Keep a copy of it in your password manager.
@@ -151,6 +153,8 @@ def entrypoint_lines(found: Found) -> Iterator[str]:
 def python_lines(found: Found) -> Iterator[str]:
     if found.python:
         yield "# Python %s, as %s asks, is found or fetched. Set this for another one." % (found.python, found.python_from)
+    elif found.old:
+        yield "# The Python of the server's distribution. %s is older than Python 3.13: on Debian 13, remove this #." % found.old
     else:
         yield "# Without this, the Python of the server's distribution."
     yield '# flask_python: "3.12"'
@@ -175,10 +179,10 @@ def database_lines(found: Found) -> Iterator[str]:
 def certificate_lines(project: Project) -> Iterator[str]:
     mark = "" if project.email and not is_address(project.host) else "# "
     yield ""
-    yield "# A certificate of Let's Encrypt, once the server's name leads to it. Else the server makes its own."
+    yield "# A certificate of Let's Encrypt, once the server's name resolves to it. Else the server makes its own."
     yield mark + "flask_tls: letsencrypt"
     yield mark + "tls_acme_email: %s" % value(project.email or "you@example.com")
-    yield "# flask_aliases: [%s]" % value("www." + project.host)
+    yield "# flask_aliases: [%s]   # each needs a DNS record of its own" % value("www." + project.host)
 
 
 def is_address(host: str) -> bool:
@@ -191,11 +195,18 @@ def is_address(host: str) -> bool:
 def services_lines(found: Found) -> Iterator[str]:
     if found.services:
         yield ""
-        yield "# Found in the requirements or in .env.example; see docs/services.md."
-        yield "flask_services: [%s]" % ", ".join(found.services)
+        yield "# Found in the requirements or in .env.example; see %s" % PAGE % "services"
+        ready = [name for name in found.services if name not in UNPACKAGED]
+        if ready:
+            yield "flask_services: [%s]" % ", ".join(ready)
+        if ready != list(found.services):
+            yield "# Debian has no package of elasticsearch: with a package source of yours, and 2 GB of memory, remove these #."
+            yield "# elasticsearch_repository: https://packages.example.com/apt stable main"
+            yield "# elasticsearch_repository_key: \"{{ lookup('file', 'packages.asc') }}\""
+            yield "# flask_services: [%s]" % ", ".join(found.services)
     if found.builds:
         yield ""
-        yield "# There is a package.json: see docs/builds.md."
+        yield "# There is a package.json: see %s" % PAGE % "builds"
         yield "# flask_build: [npm ci, npm run build]"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 
+from ansible_collections.selfhost.flask.plugins.module_utils.common.pages import PAGE
+
 RELEASE = r"/srv/[^/']+/(?:releases/[^/']+|current|slots/\w+)/"
 PATH = r"'(?:%s)?(?P<%%s>[^/'\n][^'\n]*)'" % RELEASE
 REFUSED = re.compile(
@@ -26,8 +28,8 @@ PROGRAMS = {
 }
 SQLITE = (
     "The application can't write its SQLite file, or open it. Nothing in its release can be changed: give it the database of "
-    "flask_database by the settings that it reads (see docs/settings.md), or keep the file in a folder of flask_shared_paths, "
-    "such as instance/, " + RUN
+    "flask_database by the settings that it reads (see " + PAGE % "settings" + "), or keep the file in a folder of "
+    "flask_shared_paths, such as instance/, " + RUN
 )
 # What else is known by what Python says of it.
 KNOWN = {

@@ -13,6 +13,7 @@ import ssl
 from typing import Callable, Iterator, NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
+from ansible_collections.selfhost.flask.plugins.module_utils.common.pages import PAGE
 from ansible_collections.selfhost.flask.plugins.module_utils.common.secrets import pattern_of, secrets_of
 from ansible_collections.selfhost.flask.plugins.module_utils.deployment.health import Health
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks import access, data, sshd
@@ -132,8 +133,8 @@ class Inside:
                 "site-name-taken",
                 "%s is the name of %s, and %s serves the first of them."
                 % (self.settings.host, " and ".join(sites), self.way.server.name),
-                "Remove the other application (docs/remove.md in the collection's repository), or give it another "
-                "flask_domain and run `selfhost.flask.site` for it.",
+                "Remove the other application (%s), or give it another flask_domain and run `selfhost.flask.site` for it."
+                % (PAGE % "remove"),
             )
 
     def secrets(self) -> Iterator[Finding]:

@@ -104,6 +104,13 @@ class TestDiscovery:
     def test_of_the_database(self, files, database, tree):
         assert discover(tree(files)).database == database
 
+    @pytest.mark.parametrize("line, old", [
+        ("greenlet==3.0.1", "greenlet 3.0.1"), ("Greenlet == 3.0.1 ; python_version > '3'", "Greenlet 3.0.1"), ("psycopg2_binary==2.9.9", "psycopg2_binary 2.9.9"),
+        ("greenlet==3.1.0", ""), ("greenlet>=3.0.1", ""), ("flask==1.0", ""), ("lxml==some", ""),
+    ])
+    def test_of_what_is_too_old_for_the_newest_python(self, line, old, tree):
+        assert discover(tree({"requirements.txt": "flask\n%s\n" % line})).old == old
+
     @pytest.mark.parametrize("files, subfolder", [
         ({"requirements.txt": "", "web/requirements.txt": ""}, ""), ({"README": "", "web/requirements.txt": ""}, "web"),
         ({"a/requirements.txt": "", "b/requirements.txt": ""}, ""), ({"README": ""}, ""),
@@ -140,6 +147,16 @@ class TestProject:
         variables = yaml.safe_load("\n".join(bare))["all"]["vars"]
         assert variables["flask_env"] == {"LANGUAGES": "", "MS_TRANSLATOR_KEY": "{{ vault_ms_translator_key }}"}
         assert set(variables) <= KNOWN
+
+    def test_elasticsearch_waits_for_a_package_source(self, begin, tmp_path, tree):
+        folder = tree({"requirements.txt": "flask\nelasticsearch\nredis\ngreenlet==3.0.1\n"}).folder
+        subprocess.run(["git", "commit", "-qam", "x"], cwd=folder, env=GIT, check=True)
+        begin()
+        text = (tmp_path / "project/inventory.yml").read_text()
+        assert yaml.safe_load(text)["all"]["vars"]["flask_services"] == ["redis"]
+        offered = yaml.safe_load("\n".join(line.strip()[2:] for line in text.splitlines() if line.strip().startswith(
+            ("# elasticsearch_", "# flask_services"))))
+        assert offered["flask_services"] == ["elasticsearch", "redis"] and set(offered) <= KNOWN and len(offered) == 3
 
     def test_the_secrets_are_encrypted_with_a_password_that_nobody_else_reads_and_git_ignores(self, begin, tmp_path):
         begin()
