@@ -113,8 +113,17 @@ release:
   description: Name of the served release.
   type: str
   returned: always
+before:
+  description: Name of the release whose place it took; empty where none was served.
+  type: str
+  returned: when the release was launched
 revision:
   description: The database's revision.
+  type: list
+  elements: str
+  returned: when the release was launched
+revision_before:
+  description: The revision before that. Empty where the application has no database, or none that is migrated.
   type: list
   elements: str
   returned: when the release was launched
@@ -167,7 +176,9 @@ def deploy(deployment: Deployment) -> dict:
         changed=True,
         slot=slots.live(),
         release=release,
+        before=transaction.journal["entry"]["from"],
         revision=transaction.journal["entry"]["revision"],
+        revision_before=transaction.journal.get("before", {}).get("revision", []),
         seconds=transaction.journal["entry"]["seconds"],
         pruned=transaction.journal["pruned"],
     )
