@@ -217,7 +217,7 @@ def spoken(value: object, said: bool = False) -> Iterator[tuple[str, bool]]:
 START = re.compile(r"(?<=[.?…]) (?=[A-Z`]|flask-)|\n")  # of a sentence
 DO = (
     "Add Allow Answer Ask Call Change Check Choose Close Commit Compare Copy Correct Create Deploy Downgrade Enable End Find "
-    "Fix Get Give Have Install Keep Leave Let Log Lower Look Make Mend Merge Move Name Open Point Publish Push Put Raise Read "
+    "Fix Get Give Have Install Keep Leave Let Log Lower Look Make Merge Move Name Open Point Publish Push Put Raise Read "
     "Remove Rename Renew Repeat Restart Restore Run Save See Set Start Stop Tag Take Try Turn Type Unmount Update Use Wait Write"
 ).split()
 VERBS, VERBS_WITHIN = "|".join(DO), "|".join(DO).lower()

@@ -42,7 +42,7 @@ def to_calendar(schedule: str) -> list[str]:
     """The expressions of systemd's that stand for a schedule, of which each one is a time to run."""
     words = ALIASES.get(schedule.strip().lower(), schedule).split()
     if not words or words[0].startswith("@"):
-        raise ScheduleError("%s is none of %s" % (schedule or "an empty text", ", ".join(ALIASES)))
+        raise ScheduleError("%s is not one of %s" % (schedule or "an empty text", ", ".join(ALIASES)))
     if len(words) > 5:
         raise ScheduleError("a cron expression has five fields, and %s has %d" % (schedule, len(words)))
     if len(words) < 5:

@@ -65,7 +65,7 @@ def ask(domain: str, url: str, accepted: list) -> int:
             said = str(error)
         time.sleep(0.2)
     raise AdoptionError(
-        "https://%s%s is not healthy on this host: %s. Mend the new application, and run it again." % (domain, url, said)
+        "https://%s%s is not healthy on this host: %s. Fix the new application, and run it again." % (domain, url, said)
     )
 
 

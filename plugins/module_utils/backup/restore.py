@@ -52,7 +52,7 @@ DIFFERS = (
     "migrates it."
 )
 STALE = (
-    "The application could not be started again, so what it has in memory is from before: %s Mend that, and run "
+    "The application could not be started again, so what it has in memory is from before: %s Fix that, and run "
     "`selfhost.flask.update`."
 )
 OTHERS = (

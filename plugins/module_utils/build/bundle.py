@@ -16,7 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.common import proce
 # The references of a bundle: the commits of the version and its submodules, and a tree of what is in LFS by its digests.
 PLACE = "refs/source/"
 LARGE = PLACE + "large"
-SPOILT = "%s was spoilt on its way from the controller. Run the playbook again."
+SPOILT = "%s was damaged on its way from the controller. Run the playbook again."
 
 
 class SourceWanted(Exception):

@@ -43,7 +43,7 @@ esac
 exec npx --yes --package "$package" %(name)s "$@"
 """
 FAILED = "The build command `%(command)s` (%(number)d of %(count)d) ended with exit code %(code)d.\n%(said)s\n%(state)s %(advice)s"
-MEND = "Mend the command in flask_build, or what it builds, and run the playbook again."
+FIX = "Fix the command in flask_build, or what it builds, and run the playbook again."
 NO_NETWORK = "It has no network. If it needs it, write {command: '…', network: true} in flask_build."
 NO_NODE = "There is no Node.js. Set flask_node to a version, such as \"22\", and run `selfhost.flask.site`."
 OFFLINE = re.compile(
@@ -174,7 +174,7 @@ def advice(said: str, command: Command) -> str:
     """What helps, by what a command said."""
     if NODE_MISSED.search(said):
         return NO_NODE
-    return NO_NETWORK if OFFLINE.search(said) and not command.network else MEND
+    return NO_NETWORK if OFFLINE.search(said) and not command.network else FIX
 
 
 def establish_build(module: AnsibleModule, top: str) -> bool:

@@ -42,7 +42,7 @@ NO_MEMORY = (
     "Something ended it from outside: most likely the server has too little memory, which `journalctl -k` then says. Set "
     "base_swap_mb to 1024, or take a server with more memory, and run site.yml."
 )
-MEND = "Mend what it says, such as a requirement in %s, and run the playbook again."
+FIX = "Fix what it says, such as a requirement in %s, and run the playbook again."
 
 
 class Installation:
@@ -123,7 +123,7 @@ class Installation:
         name, state = self.inputs.name, Site("", self.params["root"], "").state()
         helpful = NO_MEMORY if code in KILLED else self.shadowed(said) or explain(said, self.wheels_elsewhere, self.python.name)
         last = "\n".join(self.inputs.with_names(said).splitlines()[-20:])
-        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful or MEND % name), command=command)
+        self.module.fail_json(msg=FAILED % dict(file=name, code=code, said=last, state=state, advice=helpful or FIX % name), command=command)
 
     def shadowed(self, said: str) -> str:
         """What helps where an index has what is asked for, but not for this host; empty where that is not what uv said."""

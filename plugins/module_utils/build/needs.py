@@ -31,7 +31,7 @@ FOLDERS = [
 NAMES = ("requirements.txt", *LOCKS, "pylock.toml", "Pipfile.lock", "pyproject.toml", "Pipfile", *FOLDERS,
          "requirements.in", "setup.py", "setup.cfg")
 NAME = re.compile(r"\s*([\w.-]+)\s*(\[[^]]*\])?")
-UNREADABLE = "%s can't be read: %s. Mend it, and push the change."
+UNREADABLE = "%s can't be read: %s. Fix it, and push the change."
 
 
 class Needs(NamedTuple):

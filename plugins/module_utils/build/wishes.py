@@ -19,7 +19,7 @@ SYSTEM = "system"
 VARIABLE = "flask_python"
 VERSION = re.compile(r"(?:c?python)?[-@ ]?(\d+\.\d+)(?:\.\d+)?\s*$", re.I)
 TOO_OLD = (
-    "%s asks for Python %s, which is not to be had: 3.8 is the oldest. Set flask_python to a version that the "
+    "%s asks for Python %s, which is not available: 3.8 is the oldest. Set flask_python to a version that the "
     "application runs with, such as \"3.8\", or to system for the one of the distribution."
 )
 

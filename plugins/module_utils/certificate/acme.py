@@ -227,7 +227,7 @@ def unreached(name: str, token: str, port: int = 80) -> str:
         problem = asked(address, name, token, port)
         if problem:
             here = "this host itself" if address in own else "no address of this host"
-            failed.append("%s leads to %s, which is %s: %s" % (name, address, here, problem))
+            failed.append("%s resolves to %s, which is %s: %s" % (name, address, here, problem))
     return "; ".join(failed)
 
 

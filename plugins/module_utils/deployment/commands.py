@@ -17,7 +17,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 
 BEGUN = "first-run"  # what is in shared/ may be from an attempt that failed
 LOGS = "logs"
-FAILED = "It is in %s. Mend it, or what it lacks."
+FAILED = "It is in %s. Fix it, or what it lacks."
 UNSEEN = (
     "flask_first_run is for an empty database, and nobody can see here whether %s is empty. Run the commands yourself, and take "
     "flask_first_run out. Nothing was changed."

@@ -27,7 +27,7 @@ PROBLEMS = (
     OSError,
     ProcessError,
 )
-UNDONE = "%(problem)s\n%(served)s%(database)s Mend the cause and run the playbook again."
+UNDONE = "%(problem)s\n%(served)s%(database)s Fix the cause and run the playbook again."
 STUCK = (
     "%(problem)s\nThis could not be rolled back yet: %(reason)s\n%(served)s Requests that write may be answered "
     "503. flask-%(name)s-recover.service tries again every few seconds; see its log: `sudo journalctl -u flask-%(name)s-recover`."

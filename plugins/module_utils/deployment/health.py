@@ -97,7 +97,7 @@ class Health(NamedTuple):
         except (OSError, http.client.HTTPException) as error:
             reached = not isinstance(error, (FileNotFoundError, ConnectionRefusedError))
             raise Unhealthy("%s on its socket gave no answer (%s)" % (self.url, error), reached) from error
-        answer, url = visit.answer, "%s leads to %s, which" % (self.url, visit.url) if visit.redirected else self.url
+        answer, url = visit.answer, "%s redirects to %s, which" % (self.url, visit.url) if visit.redirected else self.url
         if visit.is_error():
             said = "%s answered %d %s" % (url, answer.status, answer.text.strip()[:200])
             passing = "Retry-After" in answer.headers

@@ -16,7 +16,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Si
 PROBLEMS = (Unhealthy, CommandError, OSError, ProcessError)
 ABOUT = ("version", "commit", "folder", "revision")
 GOES_ON = (
-    "%s could not be launched again: %s\nIt goes on running as before, with its old settings. Mend the cause, and restart "
+    "%s could not be launched again: %s\nIt goes on running as before, with its old settings. Fix the cause, and restart "
     "it again."
 )
 

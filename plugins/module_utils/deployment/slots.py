@@ -30,7 +30,7 @@ LATELY = 3600  # seconds in which programs' ends are counted
 QUEUE = 10  # seconds in which a server lets in who waits at its socket, also on a very busy host
 WATCHED = 2  # seconds in which a worker that can't work has mostly ended
 DEAD = (
-    "The worker %(name)s does not run: it is %(state)s in %(manager)s%(why)s. Mend its command in flask_workers, or what it "
+    "The worker %(name)s does not run: it is %(state)s in %(manager)s%(why)s. Fix its command in flask_workers, or what it "
     "lacks, and run `selfhost.flask.update`. The last lines of %(log)s:\n%(lines)s"
 )
 TRIED_AGAIN = ", and tried again after ever longer pauses"

@@ -36,7 +36,7 @@ class Outside:
     def secure(self) -> list:
         return [
             ("HTTPS: certificate, health, headers", self.web.https),
-            ("HTTP leads to HTTPS", self.web.http),
+            ("HTTP redirects to HTTPS", self.web.http),
             ("Versions of TLS", self.web.tls),
         ]
 

@@ -153,7 +153,7 @@ class FlaskApp:
         """The same from the application's own interpreter, or the problem with it."""
         result = self._run(["python", "-", question, json.dumps(arguments, sort_keys=True)], data=program_of(*PROBE))
         if result.code != 0:
-            advice = "The application %s does not start. Mend that first." % self.name
+            advice = "The application %s does not start. Fix that first." % self.name
             return {"problem": self.report(result, advice)}
         answer = json.loads(result.out.splitlines()[-1])
         return {key: self.mask(value) if key in SAID else value for key, value in answer.items()}

@@ -110,7 +110,7 @@ def desired(module: AnsibleModule, now: File, values: dict) -> File:
     if lost:
         module.fail_json(
             msg="A quote that is not closed, or a backslash at the end of a quoted value, hides %s in %s. "
-            "Mend that line first." % (", ".join(lost), module.params["path"])
+            "Fix that line first." % (", ".join(lost), module.params["path"])
         )
     try:
         mode = mode if isinstance(mode, int) else int(mode, 8)

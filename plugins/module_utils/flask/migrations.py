@@ -52,7 +52,7 @@ class Migrations:
         if result.code == USAGE_ERROR and "No such command" in result.err:
             raise MigrationError(NO_COMMAND % self.state["command"], result, now, self.app.report(result, ""))
         now = dict(dict(current=["an unknown one"], pending=[]), **now)
-        said = "The database was at revision %s and is at %s now, not at %s. Mend the migration, and see whether it " \
+        said = "The database was at revision %s and is at %s now, not at %s. Fix the migration, and see whether it " \
             "left something half done: not every database undoes a failed one."
         revisions = tuple(map(named, (self.before, now["current"], self.state["desired"])))
         raise MigrationError(said % revisions, result, now, self.app.report(result, ""))

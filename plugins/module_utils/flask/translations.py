@@ -46,7 +46,7 @@ def compile_catalogues(app: FlaskApp, stale: list) -> dict:
         return dict(compiled=done_by_command(app, result, stale), compiler="command")
     reason = why_not(app, stale)
     if not reason:
-        app.fail(result, "The translations are not compiled. Mend the catalogue or the command.")
+        app.fail(result, "The translations are not compiled. Fix the catalogue or the command.")
     compiled = app.ask("compile", catalogues=stale)["compiled"]
     if not compiled:
         app.module.warn(NO_BABEL % (reason, app.venv, ", ".join(stale)))

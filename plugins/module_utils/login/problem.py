@@ -57,7 +57,7 @@ PROBLEMS = [
     (r"Host key verification failed", Problem("host key", "Run `ssh USER@HOST` by hand once, and accept the host's key.")),
     (r"Unable to negotiate", Problem("algorithms", "This ssh client is too old for the host's sshd. Install a newer one.")),
     (r"Could not resolve hostname", Problem("name", "Set ansible_host to the address of the host.")),
-    (r"[Nn]o route to host|Network is unreachable", Problem("route", "No network leads to the host: is its address right? " + CONSOLE)),
+    (r"[Nn]o route to host|Network is unreachable", Problem("route", "There is no route to the host: is its address right? " + CONSOLE)),
     (r"timed out", Problem(
         "silent", "Is ansible_port right, and that port open in the provider's firewall? " + CONSOLE,
     )),

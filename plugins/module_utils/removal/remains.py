@@ -28,7 +28,7 @@ class Remains:
         self.take, self.reload = about["take"], about["reload"]
         for pattern in self.units + self.paths:
             if not has_name(pattern, name):
-                raise RemovalError("A role says in `remains` that %s is of %s alone, whose name it has not" % (pattern, name))
+                raise RemovalError("A role says in `remains` that %s is of %s alone, and does not have its name" % (pattern, name))
         self.said = ask(module, about["look"], name) if about["look"] else []
 
     def find_units(self) -> list:

@@ -16,7 +16,7 @@ SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "faults")
 PACKAGES = "selfhost.flask.base : Install all packages in one transaction"
 ADMINS = "selfhost.flask.hardening : Give the administrators their accounts"
 ACCESS = "selfhost.flask.hardening : Configure the ssh server, the firewall and the administrators"
-SYSTEM = "selfhost.flask.system : Write the settings, put them into effect, and look at the host"
+SYSTEM = "selfhost.flask.system : Write the settings, apply them, and inspect the host"
 SERVER = "selfhost.flask.mysql : Configure and start the server"
 DATABASE = "selfhost.flask.mysql : Create the database"
 DATABASE_USER = "selfhost.flask.mysql : Create its user"
@@ -66,7 +66,7 @@ CUTS = [
 
 # A role that is chosen when the playbook runs: Ansible doesn't list its tasks.
 PARTS = {
-    "Set up the database server, and what else the application needs": (SERVER, DATABASE, DATABASE_USER),
+    "Set up the database server and the services": (SERVER, DATABASE, DATABASE_USER),
     "Set up the process manager": (MANAGER,),
     "Set up the proxy": (PROXY,),
     "Set up the mail server": (MAIL,),

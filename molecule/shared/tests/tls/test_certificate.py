@@ -42,7 +42,7 @@ def test_name_that_leads_elsewhere_is_named_before_it_is_asked_for(
     acme.start()
     site.lead(astray=acme.machine.address)
     said = site.refused("--skip-tags", "base", **by_acme(acme, ALIAS, "astray.selfhost.test", "nowhere.selfhost.test"))
-    assert f"astray.selfhost.test leads to {acme.machine.address}, which is no address of this host" in said
+    assert f"astray.selfhost.test resolves to {acme.machine.address}, which is no address of this host" in said
     assert "nowhere.selfhost.test does not resolve" in said and "blog.selfhost.test leads" not in said
     assert acme.orders() == 0 and site.is_self_signed()
 

@@ -161,7 +161,7 @@ def backups(site: Site, hours: int, days: int) -> Iterator[Finding]:
     if last and not last.get("ok", True):
         yield Finding(
             "backup-failed", "The last backup failed at %s: %s" % (last.get("time"), clipped(last.get("problem", ""))),
-            "Mend that, then run `selfhost.flask.backup`.",
+            "Fix that, then run `selfhost.flask.backup`.",
         )
     names = store.backups(about.folder)
     age = (time.time() - store.moment(names[-1])) / 3600 if names else since
@@ -201,5 +201,5 @@ def renewal(path: str) -> Iterator[Finding]:
         yield Finding(
             "renewal-failed",
             "The certificate could not be renewed: %s" % clipped(str(found.get("message") or found["outcome"])),
-            "Mend that, then run `selfhost.flask.site`.",
+            "Fix that, then run `selfhost.flask.site`.",
         )

@@ -53,10 +53,10 @@ class Names:
     def strange(self, name: str, addresses: list, some: bool) -> Finding:
         kinds = " and ".join(sorted({"AAAA" if ":" in one else "A" for one in addresses}))
         leads = ", ".join(addresses)
-        said = "The name %s leads to %s, and not to this host." % (name, leads)
+        said = "The name %s resolves to %s, and not to this host." % (name, leads)
         remedy = "Change its DNS record %s to %s" % (kinds, self.address() or "the host's address")
         if some:
-            said = "The name %s leads to %s as well, which is not this host: some visitors get there." % (name, leads)
+            said = "The name %s also resolves to %s, which is not this host: some visitors get there." % (name, leads)
             remedy = "Remove that DNS record %s" % kinds
         remedy += "; if a proxy of yours is in between, add name-elsewhere to doctor_ignored."
         return seen("name-elsewhere", said, remedy, name)

@@ -228,5 +228,5 @@ def reason(path: str, env_path: str, seconds: float = 0, since: float = 0) -> Fi
     return Finding(
         "slot-crashing",
         "The application ends at its start; %s says last: %s" % (path, last),
-        advice(last) or "Mend that and run `selfhost.flask.update`, or run `selfhost.flask.rollback`.",
+        advice(last) or "Fix that and run `selfhost.flask.update`, or run `selfhost.flask.rollback`.",
     )

@@ -35,7 +35,7 @@ def ssh_server() -> Iterator[Finding]:
         yield Finding(
             "sshd-config-invalid",
             "sshd refuses its configuration, so nobody could log in after a reboot: " + clipped(said.err),
-            "Mend what it names, test with `sudo sshd -t`, and keep this session open meanwhile.",
+            "Fix what it names, test with `sudo sshd -t`, and keep this session open meanwhile.",
         )
         return
     whole = values_of(said.out)

@@ -37,7 +37,7 @@ def workers(slots: Slots) -> Iterator[Finding]:
     for stray in strays:
         yield Finding(
             "worker-left",
-            "%s is a worker that flask_workers has not; it goes on with the code that it was started with." % stray,
+            "%s is a worker that is no longer in flask_workers; it still runs the code that it was started with." % stray,
             "Run `selfhost.flask.update`, which ends it.",
             subject=stray,
         )

@@ -57,8 +57,8 @@ REFUSED = {
     "H * * * *": "'H' is no minute",
     "1,,2 * * * *": "'1,,2' is no minute that can be translated",
     "0 0 7 * * *": "a cron expression has five fields, and 0 0 7 * * * has 6",
-    "@reboot": "@reboot is none of @yearly",
-    "": "an empty text is none of @yearly",
+    "@reboot": "@reboot is not one of @yearly",
+    "": "an empty text is not one of @yearly",
     "every $(day)": "every $(day) is neither a calendar expression of systemd's nor one of cron's",
     "daily\nOnBootSec=1": "is neither a calendar expression",
 }
@@ -74,5 +74,5 @@ def test_what_can_t_be_translated_is_refused_with_the_reason(schedule):
 def test_the_problems_of_all_schedules_are_said():
     assert schedule_problems(["@daily", "60 * * * *", "7 3 * * *", "@reboot"]) == [
         "'60' is no minute, which is 0 to 59",
-        "@reboot is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly",
+        "@reboot is not one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly",
     ]

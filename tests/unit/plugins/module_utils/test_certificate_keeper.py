@@ -466,7 +466,7 @@ def test_names_that_lead_elsewhere_are_named_with_what_to_do(web, monkeypatch):
     with pytest.raises(CertificateError) as raised:
         certificate_acme.check_names(["blog.example.com", "www.example.com", "no.example.com"], *web)
     text = str(raised.value)
-    assert "www.example.com leads to 127.0.0.2" in text and "127.0.0.1," not in text.split("(")[0]
+    assert "www.example.com resolves to 127.0.0.2" in text and "127.0.0.1," not in text.split("(")[0]
     assert "no.example.com does not resolve (Name or service not known)" in text
     assert "tls_reachability_check_enabled" in text
 

@@ -35,8 +35,8 @@ HOST = dict(addresses=["192.0.2.1", "2001:db8::1"], fingerprint="f")
 @pytest.mark.parametrize("found, facts, served, said", [
     (["192.0.2.1"], HOST, {}, None),
     (["192.0.2.1", "2001:db8::1"], HOST, {}, None),
-    (["192.0.2.1", "2001:db8::bad"], HOST, {}, "2001:db8::bad as well"),
-    (["2001:db8::1", "198.51.100.7"], HOST, {}, "198.51.100.7 as well"),
+    (["192.0.2.1", "2001:db8::bad"], HOST, {}, "also resolves to 2001:db8::bad"),
+    (["2001:db8::1", "198.51.100.7"], HOST, {}, "also resolves to 198.51.100.7"),
     (["192.0.2.1", "198.51.100.7"], HOST, {"198.51.100.7": "f"}, None),  # behind a router
     (["192.0.2.1", "198.51.100.7"], HOST, {"198.51.100.7": "loaded"}, None),  # not the one on the disk
     (["198.51.100.7", "198.51.100.8"], HOST, {"198.51.100.7": "g"}, "198.51.100.7, 198.51.100.8, and not to this host"),

@@ -24,11 +24,11 @@ PAGES = {
     "an error": ({"start": {"status": 404}}, "/start answered 404"),
     "a redirect to a page": ({"start": redirect("/home")}, ""),
     "a redirect to an error": (
-        {"start": redirect("/home"), "home": {"status": 500}}, "/start leads to /home, which answered 500 well",
+        {"start": redirect("/home"), "home": {"status": 500}}, "/start redirects to /home, which answered 500 well",
     ),
     "by a whole URL": ({"start": redirect("https://%s/home?a=b%%20c" % HOST), "home?a=b%20c": {"status": 502}}, "answered 502"),
     "by a plain URL": ({"start": redirect("http://BLOG.example.com/home"), "home": {"status": 500}}, "answered 500"),
-    "of several": ({"start": redirect("home", 301), "home": redirect("/x", 308), "x": {"status": 500}}, "leads to /x"),
+    "of several": ({"start": redirect("home", 301), "home": redirect("/x", 308), "x": {"status": 500}}, "redirects to /x"),
     "to a login": ({"start": redirect("/login?next=/start"), "login?next=/start": {"status": 401}}, ""),
     "to what the proxy serves": ({"start": redirect("/static/index.html"), "static/index.html": {"status": 404}}, ""),
     "to another site": ({"start": redirect("https://login.example.com/x"), "x": {"status": 500}}, ""),
@@ -95,7 +95,7 @@ def test_a_circle_of_redirects_ends(serve):
 
 def test_a_text_may_be_on_any_page_of_the_way(serve):
     server = serve(release="v1", start=redirect("/home"))
-    with pytest.raises(Unhealthy, match="/start leads to /home, which answered 200, but without the text 'Bye'"):
+    with pytest.raises(Unhealthy, match="/start redirects to /home, which answered 200, but without the text 'Bye'"):
         Health("/start", HOST, "Bye").check(server.server_address, "v1")
 
 

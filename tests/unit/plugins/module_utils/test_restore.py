@@ -300,7 +300,7 @@ def test_an_application_that_can_not_be_started_anew_goes_on_and_is_said(blog, l
     path = blog.make()
     monkeypatch.setattr(Slots, "renew", lambda *dummy: (_ for _ in ()).throw(Unhealthy("it ended at its start.")))
     notice = restore(blog, path)["notice"]
-    assert "what it has in memory is from before: it ended at its start. Mend that, and run `selfhost.flask.update`." in notice
+    assert "what it has in memory is from before: it ended at its start. Fix that, and run `selfhost.flask.update`." in notice
     assert live == [("retire", "green")] and not (blog.own / "journal.json").exists()
 
 

@@ -188,7 +188,7 @@ SAID = {
     "Connection closed by 192.0.2.7 port 22": ("hung up", "Wait a minute"),
     REFUSED: ("refused", "ansible_port"),
     "ssh: connect to host blog port 22: Connection timed out": ("silent", "provider's firewall"),
-    "ssh: connect to host blog port 22: No route to host": ("route", "No network"),
+    "ssh: connect to host blog port 22: No route to host": ("route", "no route"),
     "ssh: Could not resolve hostname blog": ("name", "ansible_host"),
     "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.": ("host key", "ssh-keygen -R"),
     "Host key verification failed.": ("host key", "accept"),

@@ -82,5 +82,5 @@ def test_the_variable_wins(given, wanted, tmp_path):
 def test_what_is_older_than_all_that_there_are_is_refused_wherever_one_looks(text, tmp_path):
     with pytest.raises(ReleaseError) as caught:
         check_wish(tree(tmp_path, {"runtime.txt": text}), "")
-    assert "runtime.txt asks for Python %s, which is not to be had" % text.replace("python-", "")[:3] in str(caught.value)
+    assert "runtime.txt asks for Python %s, which is not available" % text.replace("python-", "")[:3] in str(caught.value)
     check_wish(tree(tmp_path, {}), "system")

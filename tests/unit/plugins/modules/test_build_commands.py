@@ -122,7 +122,7 @@ def test_a_package_manager_comes_in_the_version_that_the_project_asks_for(case, 
 FAILURES = {
     "npm: not found": "Set flask_node to a version",
     "getaddrinfo ENOTFOUND packages.example.com": "It has no network. If it needs it, write {command: '…', network: true}",
-    "Module not found": "Mend the command in flask_build",
+    "Module not found": "Fix the command in flask_build",
 }
 
 

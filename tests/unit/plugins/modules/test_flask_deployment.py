@@ -687,7 +687,7 @@ class TestWorkers:
             assert (result["changed"], result["release"]) == (times == 1, "v2")
             said, = warnings[-1:]
             assert "The worker mail does not run: it is BACKOFF in supervisor (Exited too quickly), and tried again" in said
-            assert "Mend its command in flask_workers" in said and "\nno such program" in said
+            assert "Fix its command in flask_workers" in said and "\nno such program" in said
             assert len(warnings) == times
         assert host.state()["workers"] == {"queue"}
 

@@ -230,7 +230,7 @@ def test_mounts_are_those_in_a_folder_and_it_itself():
 def test_a_path_without_the_application_s_name_is_refused(about, host, remove):
     before = host.files()
     answer = remove(remains=[about])
-    assert answer["failed"] and "whose name it has not" in answer["msg"] and host.files() == before
+    assert answer["failed"] and "does not have its name" in answer["msg"] and host.files() == before
 
 
 def test_a_refusal_of_the_firewall_is_said_with_what_to_do(host, remove, monkeypatch):

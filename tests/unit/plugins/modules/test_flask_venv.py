@@ -380,7 +380,7 @@ def test_a_failure_shows_its_last_lines_and_is_not_taken_for_complete(venv, root
     host.failing = "pip install --quiet --compile-bytecode"
     result = venv()
     assert result["failed"] and "requirements.txt can't be installed (exit code 1)" in result["msg"]
-    assert "No version is served yet. Mend what it says" in result["msg"]
+    assert "No version is served yet. Fix what it says" in result["msg"]
     assert "line 99" in result["msg"] and "line 80" in result["msg"] and "line 79" not in result["msg"]
     assert not (root / "releases/v1/.venv").exists()
     host.failing = None

@@ -60,7 +60,7 @@ def test_it_runs_again_after_a_restoration(upgrade, host):
 def test_one_that_fails_is_undone_and_said(upgrade, host):
     before = host.database.tables()
     result = upgrade(migration_command="false")
-    assert "`false` ended with exit code 1. It is in flask_migration_command. Mend it" in result["msg"]
+    assert "`false` ended with exit code 1. It is in flask_migration_command. Fix it" in result["msg"]
     assert "its last words" in result["msg"] and "The database is as it was." in result["msg"]
     assert host.database.tables() == before and host.links()["current"] == "v1"
 

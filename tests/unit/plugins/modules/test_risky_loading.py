@@ -89,7 +89,7 @@ def test_a_kill_takes_back_what_it_did(step, risky, host):
 def test_one_that_is_not_well_leaves_nothing(risky, host):
     before = host.look_anew()
     host.broken["v2"] = {"status": 500}
-    assert risky()["msg"].endswith("The database is as it was. Mend the cause and run the playbook again.")
+    assert risky()["msg"].endswith("The database is as it was. Fix the cause and run the playbook again.")
     assert host.look_anew() == before
 
 
