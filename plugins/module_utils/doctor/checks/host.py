@@ -22,6 +22,8 @@ STALE_DAYS = 7
 LOOPBACK = re.compile(r"^(127\.|\[::1\]|\[::ffff:127\.|.*%lo$)")
 QUIET_UDP = {53, 67, 68, 123, 323, 546, 547, 5353, 5355}  # a client's own, and names in the local network
 EPHEMERAL = 32768
+# A job or another unit of an application's, in whose name there is no dot.
+UNIT = re.compile(r"flask-([^.]+?)(?:\.[^.]+|-(backup|drill|recover|certificate|listen))\.service")
 USER = re.compile(r'\(\("([^"]+)"')
 
 
@@ -93,18 +95,18 @@ def services(units: Iterable[str]) -> Iterator[Finding]:
 
 
 def units(name: str, elsewhere: Iterable[str] = ()) -> Iterator[Finding]:
-    """What systemd could not start or keep, but for what is said elsewhere; another application's doctor says it of its jobs."""
+    """What systemd could not start or keep, but for what is said elsewhere; another application's doctor says it of its own."""
     said = ask("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     for line in said.out.splitlines():
         unit = line.split()[0]
-        job = re.fullmatch(r"flask-([^.]+)\.[^.]+\.service", unit)  # no application has a dot in its name
-        if unit in elsewhere or job and job.group(1) != name:
+        whose = UNIT.fullmatch(unit)
+        if unit in elsewhere or whose and whose.group(1) != name:
             continue
-        own = re.fullmatch(r"flask-%s-(\w+)\.service" % re.escape(name), unit)
+        own = whose.group(2) if whose else None
         yield Finding(
             "unit-failed", "The unit %s has failed." % unit,
             "See why with `systemctl status %s`; `sudo systemctl restart %s` tries again." % (unit, unit),
-            subject=own.group(1) if own else unit,
+            subject=own or unit,
         )
 
 

@@ -129,10 +129,11 @@ def test_failed_units_by_their_subject(monkeypatch):
     assert [finding.subject for finding in doctor_host.units("blog", ["cron.service"])] == ["backup"]
 
 
-def test_a_job_that_failed_is_for_the_doctor_of_its_own_application(monkeypatch):
-    said = "flask-shop.report.service loaded failed failed\nflask-blog.report.service loaded failed failed\n"
+def test_a_unit_that_failed_is_for_the_doctor_of_its_own_application(monkeypatch):
+    units = ("shop.report", "blog.report", "shop-backup", "blog-drill", "blog-backup-backup")
+    said = "".join("flask-%s.service loaded failed failed\n" % unit for unit in units)
     monkeypatch.setattr(doctor_host, "ask", lambda *argv: Said(0, said, ""))
-    assert [finding.subject for finding in doctor_host.units("blog")] == ["flask-blog.report.service"]
+    assert [finding.subject for finding in doctor_host.units("blog")] == ["flask-blog.report.service", "drill"]
 
 
 JOBS = {
