@@ -23,6 +23,7 @@ from deployments import ROLES
 TOP = ROLES.parent
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]
 INVENTORIES = [*sorted(TOP.glob("inventories/*/hosts.yml")), TOP / "tests/audit/production.yml"]
+CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
 SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
 WORD = re.compile(r"`(\w+)[:`]")
@@ -119,7 +120,10 @@ def test_a_secret_is_encrypted_as_it_was_typed(command, tmp_path):
     assert vault.decrypt("\n".join(encrypted.split())) == b"pelican"
 
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]\n]+\]: (\S+)$", re.M)  # in its place, or by itself: [x]: URL
+# Where the repository's files are for a reader of Galaxy or of an installed collection, which has no docs/.
+OWN = re.compile(r"https://(?:github\.com/selfhost/flask/(?:blob|tree)|raw\.githubusercontent\.com/selfhost/flask)/main/")
+INSTALLED = [page for page in PAGES if "docs" not in page.parts] + [TOP / "CONTRIBUTING.md", TOP / "CHANGELOG.md"]
 README_SIZE = 9000  # bytes; more is on the pages that it leads to
 
 
@@ -129,14 +133,44 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*PAGES, TOP / "CONTRIBUTING.md"], ids=lambda path: str(path.relative_to(TOP)))
+def links(path):
+    """Those of a page; those within its code are somebody else's."""
+    return [in_place or by_itself for in_place, by_itself in LINK.findall(CODE.sub("", path.read_text(encoding="utf-8")))]
+
+
+def lead(page, link):
+    """The file of the repository, and the anchor in it, to which a link of a page leads; None if it leads elsewhere."""
+    name, _, anchor = link.partition("#")
+    absolute = OWN.match(name)
+    if absolute:
+        return TOP / name[absolute.end():], anchor
+    return None if ":" in link else (page.parent / name if name else page, anchor)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *INSTALLED[-2:]], ids=lambda path: str(path.relative_to(TOP)))
 def test_links_lead_somewhere(page):
-    own = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
-    for link in own:
-        name, _, anchor = link.partition("#")
-        target = page.parent / name if name else page
+    for link in links(page):
+        target, anchor = lead(page, link) or (page, "")
         assert target.exists(), link
-        assert not anchor or anchor in anchors(target), link
+        assert not anchor or anchor in anchors(target / "README.md" if target.is_dir() else target), link
+
+
+@pytest.mark.parametrize("page", INSTALLED, ids=lambda path: str(path.relative_to(TOP)))
+def test_links_work_from_galaxy_and_from_an_installed_collection(page):
+    assert [link for link in links(page) if not link.startswith(("https://", "#"))] == []
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    named = {name.lower() for name in re.findall(r"\[([^\]\n]+)\](?![\[(]|: https:)", text)}  # [x], or the second of [text][x]
+    assert named == {name.lower() for name in re.findall(r"^\[([^\]\n]+)\]: ", text, re.M)}
+
+
+# What a reader has outside of the repository: messages, comments in what is written or copied, and `ansible-doc`.
+OUTSIDE = [path for pattern in ("roles/*/*/*", "playbooks/*", "inventories/*/*") for path in TOP.glob(pattern) if path.is_file()]
+
+
+def test_what_is_read_outside_of_the_repository_leads_there_by_a_url():
+    """A page is not in an installed collection."""
+    found = [str(path.relative_to(TOP)) for path in OUTSIDE if re.search(r"(?<![\w/])docs/[\w-]+\.md", path.read_text(encoding="utf-8"))]
+    assert found == []
 
 
 def test_the_first_page_is_short():
@@ -176,7 +210,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_people_ask_first_is_two_clicks_away(question):
-    assert "(docs/faq.md)" in PAGES[0].read_text(encoding="utf-8")
+    assert TOP / "docs/faq.md" in [(lead(PAGES[0], link) or [None])[0] for link in links(PAGES[0])]
     answers = (TOP / "docs/faq.md").read_text(encoding="utf-8").split("**" + question + "** ")
     assert len(answers) == 2
     answer = answers[1].split("\n\n**")[0].split("\n\n## ")[0]
@@ -202,7 +236,6 @@ VOCABULARY = {
     r"\b(?:master|slave)s?\b": "primary, replica",
     r"\bwhitelist|\bblacklist": "allowed, refused",
 }
-CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
 
 
 @pytest.mark.parametrize("page", [path for path in PAGES if path.name != "decisions.md"], ids=lambda path: str(path.relative_to(TOP)))
