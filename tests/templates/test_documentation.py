@@ -180,7 +180,7 @@ def test_the_first_page_is_short():
 # What people ask first, by the question as docs/faq.md has it, and where the whole answer is.
 QUESTIONS = {
     "Does it work on my Ubuntu VPS?": "tested.md",
-    "Can I use PostgreSQL?": "settings.md",
+    "Can I use PostgreSQL?": "databases.md",
     "My site already runs by the tutorial. How do I move it, with its data?": "from-the-tutorial.md",
     "What will it do to my server?": "../README.md",
     "Where does my `.env` go?": "settings.md",
@@ -191,7 +191,7 @@ QUESTIONS = {
     "How do I run a flask command, a shell, a database shell?": "day-to-day.md",
     "How do I deploy the newest commit?": "updates.md",
     "How do I get a real certificate, and add www?": "settings.md",
-    "How much memory do I need?": "../roles/gunicorn",
+    "How much memory do I need, and which server size?": "raspberry-pi.md",
     "Redis, RabbitMQ, Elasticsearch; RQ, Celery?": "services.md",
     "Scheduled jobs?": "services.md",
     "Deploying from GitHub Actions?": "ci.md",
@@ -202,7 +202,7 @@ QUESTIONS = {
     "How do I get rid of it?": "remove.md",
     "WebSockets, Server-Sent Events?": "proxy.md",
     "A build by npm, Tailwind, Flask-Assets?": "builds.md",
-    "A staging site?": "proxy.md",
+    "A staging site?": "inventory.md",
     "I have lost my ssh key.": "settings.md",
     "Mail that ends in spam?": "settings.md",
 }
