@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 TOP = Path(__file__).resolve().parents[1]
 REPOSITORY = "https://github.com/selfhost/flask/blob/main/"
-# What is read from Galaxy or from an installed collection has absolute links to the repository: `[x](URL)`, or `[x]: URL` by itself.
+# What is read from Galaxy or from an installed collection has absolute links to the repository: `[x](URL)`, or `[x]: URL`.
 OWN = r"https://(?:github\.com/selfhost/flask/(?:blob|tree)|raw\.githubusercontent\.com/selfhost/flask)/main/"
 LINK = re.compile(rf"(\]\(|^\[[^\]\n]+\]: )({OWN})?([^)\s:#]+)((?:#[^)\s]*)?(?:\)|$))", re.M)
 FETCHED = re.compile(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=[\"']?https?://[^>]*>")

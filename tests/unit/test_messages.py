@@ -40,7 +40,10 @@ def read(code: str) -> list[tuple[str, bool]]:
     ('x = "no sentence of a person"', []),
     ('module.exit_json(msg="not run in check mode")', []),
     ('x = {r"No such (?:name|host)": "Set the host right, please."}', [("Set the host right, please.", False)]),
-    ('x = [(r"no such host|other", Problem("name", "Set the host right, please."))]', [("`no such host`\nSet the host right, please.", False)]),
+    (
+        'x = [(r"no such host|other", Problem("name", "Set the host right, please."))]',
+        [("`no such host`\nSet the host right, please.", False)],
+    ),
 ])
 def test_what_is_said_is_found(code, found):
     assert read(code) == found
@@ -69,8 +72,8 @@ def test_what_to_do_begins_with_the_first_advice(text, what, to_do):
 
 
 def test_advice_by_itself_is_joined_with_the_message_that_ends_with_it():
-    found = [script.Message(text, "plugins/x.py", True) for text in ("The command … ended.\n… …", "Set it right.", "It is gone. Set x to y.", "it is late")]
-    texts = [message.text for message in script.with_advice(found)]
+    said = ("The command … ended.\n… …", "Set it right.", "It is gone. Set x to y.", "it is late")
+    texts = [message.text for message in script.with_advice([script.Message(text, "plugins/x.py", True) for text in said])]
     assert texts == ["The command … ended.\n…\nSet it right.", "It is gone. Set x to y.", "it is late"]
 
 
