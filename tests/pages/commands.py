@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = ("docs/quickstart.md", "docs/updates.md", "docs/day-to-day.md", "docs/services.md", "docs/backups.md", "README.md", "docs/faq.md")
+PAGES = (
+    "docs/quickstart.md", "docs/updates.md", "docs/day-to-day.md", "docs/services.md", "docs/backups.md", "docs/databases.md", "README.md",
+    "docs/faq.md",
+)
 HOST = "blog.example.com"
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
 SHELL = ("", "sh", "text", "console")
@@ -27,6 +30,7 @@ REPLACED = (
 LEFT_OUT = {
     r"apt install|pip install|python3 -m venv|ansible-galaxy|ssh-keygen|ssh-add|ssh-copy-id|mkdir|git ": "is for the reader's computer",
     r"selfhost\.flask\.new": "is what the project was made by",
+    r"sudo -u postgres": "is for PostgreSQL",
     r"^ssh root@|^ssh deploy@blog.example.com$": "is a login by hand",
     r"^ansible-playbook$|…|\.service$|\.timer$": "is no whole command",
     r"flask_backup_from_restic|restic|ansible-vault": "needs what only the reader has",
