@@ -11,6 +11,7 @@ import re
 import select
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ from deployments import ROLES
 TOP = ROLES.parent
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]
 INVENTORIES = [*sorted(TOP.glob("inventories/*/hosts.yml")), TOP / "tests/audit/production.yml"]
-CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
-BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
+CODE = re.compile(r"^ *(```|~~~).*?^ *\1|`[^`\n]*`", re.M | re.S)
+BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.M | re.S)  # also one of an item of a list
 SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
 WORD = re.compile(r"`(\w+)[:`]")
 # What is written so, and is no variable: modules, what an application calls its own, an example of a wrong one.
@@ -54,7 +55,7 @@ def nodes(value):
 
 def texts(path):
     text = path.read_text(encoding="utf-8")
-    return [text] if path.suffix == ".yml" else BLOCK.findall(text)
+    return [text] if path.suffix == ".yml" else map(textwrap.dedent, BLOCK.findall(text))
 
 
 @pytest.fixture(params=[*PAGES, *INVENTORIES], ids=lambda path: str(path.relative_to(TOP)))
