@@ -30,7 +30,7 @@ REPLACED = (
 LEFT_OUT = {
     r"apt install|pip install|python3 -m venv|ansible-galaxy|ssh-keygen|ssh-add|ssh-copy-id|mkdir|git ": "is for the reader's computer",
     r"selfhost\.flask\.new": "is what the project was made by",
-    r"sudo -u postgres": "is for PostgreSQL",
+    r"sudo -u postgres|pgloader": "is for PostgreSQL",
     r"^ssh root@|^ssh deploy@blog.example.com$": "is a login by hand",
     r"^ansible-playbook$|…|\.service$|\.timer$": "is no whole command",
     r"flask_backup_from_restic|restic|ansible-vault": "needs what only the reader has",
