@@ -1,7 +1,8 @@
 """The messages that the collection can fail or warn with, as its code has them; script/docs makes a table of them.
 
 A message is a text of the plugins that is raised, failed or warned with, or that reads as a sentence, and in the roles and
-playbooks what `fail`, `assert` and the checks of variables say. Values are shown as `…`.
+playbooks what `fail`, `assert` and the checks of variables say. Values are shown as `…`. Advice that the code has by itself
+is joined with what it is given for: the pattern beside it, or the message of its file that ends with a value for it.
 """
 
 from __future__ import annotations
@@ -115,17 +116,34 @@ class Reader(ast.NodeVisitor):
     """Collects the messages of a file."""
 
     def __init__(self, names: dict) -> None:
-        self.names, self.found, self.said = names, [], NOT
+        self.names, self.found, self.said, self.beside = names, [], NOT, ""
 
     def visit(self, node: ast.AST) -> None:
         text = plain(folded(node, self.names))
         if not text:
             super().visit(node)
         elif (self.said or not isinstance(node, ast.Name)) and is_message(text, self.said):
-            self.found.append((text, self.said == ENDS))
+            self.found.append((joined(self.beside, text), self.said == ENDS))
         if text and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
             self.visit_as(NOT, node.right)  # what is put into a message may have words of its own
 
+    def visit_Tuple(self, node: ast.Tuple) -> None:
+        """What somebody else says, such as ssh, and what is said of that."""
+        self.visit_beside(node.elts[0] if node.elts else None, node.elts[1:])
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for key, value in zip(node.keys, node.values):
+            self.visit_beside(key, [value])
+
+    def visit_beside(self, pattern: ast.AST | None, others: list) -> None:
+        if pattern:
+            self.visit(pattern)
+        before = self.beside
+        if isinstance(pattern, ast.Constant) and isinstance(pattern.value, str):
+            self.beside = read_pattern(pattern.value)
+        for other in others:
+            self.visit(other)
+        self.beside = before
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """A docstring is for developers."""
@@ -158,6 +176,17 @@ class Reader(ast.NodeVisitor):
         before, self.said = self.said, said
         self.visit(node)
         self.said = before
+
+
+def read_pattern(pattern: str) -> str:
+    """A text that a pattern fits; empty if that can't be told."""
+    text = re.sub(r"\\(\W)", r"\1", pattern.split("|")[0])
+    return "" if re.search(r"[\[\](){}*+?^$\\]", text) else text
+
+
+def joined(beside: str, text: str) -> str:
+    """A text; with what it is given for, if it is advice alone."""
+    return f"`{beside}`\n{text}" if beside and not split(text)[0] else text
 
 
 def is_message(text: str, said: int) -> bool:
@@ -214,6 +243,7 @@ def spoken(value: object, said: bool = False) -> Iterator[tuple[str, bool]]:
         yield value, said
 
 
+OPEN = re.compile(r"[.\n…]\s…$")  # a message that ends with another one
 START = re.compile(r"(?<=[.?…]) (?=[A-Z`]|flask-)|\n")  # of a sentence
 DO = (
     "Add Allow Answer Ask Call Change Check Choose Close Commit Compare Copy Correct Create Deploy Downgrade Enable End Find "
@@ -222,25 +252,47 @@ DO = (
 ).split()
 VERBS, VERBS_WITHIN = "|".join(DO), "|".join(DO).lower()
 ADVICE = re.compile(
-    rf"(?:{VERBS})\b|(?:Then|Or|Please|First),? (?:{VERBS_WITHIN})\b|Before you |`?sudo "
-    r"|(?:If|To|For|With|Without|When|Where|On|Until|Unless|By|Once|Else|In) .*[,:;] "
-    rf"(?:then |also )?(?:{VERBS_WITHIN})\b|[^.\n]*[:;] (?:and |or |then )?(?:{VERBS_WITHIN})\b"
+    rf"(?:{VERBS})\b|(?:Then|Or|Please|First),? (?:{VERBS_WITHIN})\b|Before you |`sudo "
+    r"|(?:If|For|With|Without|When|Where|On|Until|Unless|By|Once|Else|In) .*[,:;] "
+    rf"(?:then |also )?(?:{VERBS_WITHIN})\b|To .*, (?:{VERBS_WITHIN})\b"
+    rf"|(?P<what>[^.?\n]*)[:;] (?:and |or |then )?(?:{VERBS_WITHIN}|sudo)\b"
 )
 
 
 def split(text: str) -> tuple[str, str]:
-    """What happened, and what to do, which begins with the first sentence that tells somebody to do something."""
+    """What happened, and what to do, which begins with the first sentence that tells somebody to do something.
+
+    If that is all, but for a colon within the sentence, what follows the colon is to be done.
+    """
     starts = [0, *(match.end() for match in START.finditer(text))]
-    begin = next((start for start in starts if ADVICE.match(text, start)), len(text))
-    return text[:begin].strip(), text[begin:]
+    advice = next(filter(None, (ADVICE.match(text, start) for start in starts)), None)
+    if not advice:
+        return text.strip(), ""
+    if not advice.start() and advice["what"]:
+        rest = text[advice.end("what") + 1:].strip()
+        return advice["what"] + ".", rest[0].upper() + rest[1:]
+    return text[:advice.start()].strip(), text[advice.start():]
+
+
+def with_advice(found: list[Message]) -> list[Message]:
+    """The messages of a file. One that ends with a value gets the advice that the file has by itself, which may be that value."""
+    alone = [one.text for one in found if not split(one.text)[0]]
+    return [
+        one._replace(text="\n".join([re.sub(r"\s…$", "", one.text), *alone]))
+        if alone and OPEN.search(one.text) and not split(one.text)[1] else one
+        for one in found if split(one.text)[0]
+    ]
 
 
 def messages() -> dict[str, list[Message]]:
     """Those of each section, each text once."""
     found = {title: [] for title in [*SECTIONS, OTHER]}
-    said = {}
+    by_file = {}
     for message in [*of_python(), *of_yaml()]:
-        if not message.source.startswith(FINDINGS):
+        by_file.setdefault(message.source, []).append(message)
+    said = {}
+    for source, own in by_file.items():
+        for message in [] if source.startswith(FINDINGS) else with_advice(own):
             said.setdefault(message.text, message)
     for text, message in said.items():
         if not any(text in other and text != other for other in said):  # a part of another one

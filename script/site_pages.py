@@ -14,7 +14,10 @@ from mkdocs.structure.pages import Page
 
 TOP = Path(__file__).resolve().parents[1]
 REPOSITORY = "https://github.com/selfhost/flask/blob/main/"
-LINK = re.compile(r"(\]\()([^)\s:#]+)((?:#[^)\s]*)?\))")
+# What is read from Galaxy or from an installed collection has absolute links to the repository: `[x](URL)`, or `[x]: URL`.
+OWN = r"https://(?:github\.com/selfhost/flask/(?:blob|tree)|raw\.githubusercontent\.com/selfhost/flask)/main/"
+LINK = re.compile(rf"(\]\(|^\[[^\]\n]+\]: )({OWN})?([^)\s:#]+)((?:#[^)\s]*)?(?:\)|$))", re.M)
+ITEM = re.compile(r"- |\d\. ")
 FETCHED = re.compile(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=[\"']?https?://[^>]*>")
 ROLES = {f"roles/{path.parent.name}.md": path for path in sorted(TOP.glob("roles/*/README.md"))}
 ADDED = {"index.md": TOP / "README.md", **ROLES}
@@ -42,7 +45,27 @@ def on_page_markdown(markdown: str, page: Page, **ignored: object) -> str:
     uri = page.file.src_uri
     source = ADDED[uri].relative_to(TOP).as_posix() if uri in ADDED else "docs/" + uri
     here = posixpath.dirname(source)
-    return LINK.sub(lambda match: match[1] + place(posixpath.normpath(posixpath.join(here, match[2])), uri) + match[3], markdown)
+
+    def on_site(match: re.Match) -> str:
+        path = match[3] if match[2] else posixpath.normpath(posixpath.join(here, match[3]))
+        return match[1] + place(path, uri) + match[4]
+
+    return LINK.sub(on_site, with_deeper_lists(markdown))
+
+
+def with_deeper_lists(markdown: str) -> str:
+    """What belongs to an item of a list, in four columns: GitHub takes fewer, the site's Markdown would end the list there."""
+    lines, width, is_code = [], 0, False
+    for line in markdown.split("\n"):
+        is_code ^= line.startswith("```")
+        if ITEM.match(line) and not is_code:
+            width = len(ITEM.match(line)[0])
+        elif width and line.startswith(" " * width):
+            line = " " * (4 - width) + line
+        elif line:
+            width = 0
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def on_post_page(output: str, page: Page, **ignored: object) -> str:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = ("docs/quickstart.md", "docs/updates.md", "docs/day-to-day.md", "docs/services.md", "docs/backups.md", "README.md", "docs/faq.md")
+PAGES = (
+    "docs/quickstart.md", "docs/updates.md", "docs/day-to-day.md", "docs/services.md", "docs/backups.md", "docs/databases.md", "README.md",
+    "docs/faq.md",
+)
 HOST = "blog.example.com"
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
 SHELL = ("", "sh", "text", "console")
 GENERATED = re.compile(r"<!-- begin (\w+):.*?<!-- end \1 -->", re.S)
 INLINE = re.compile(r"`([^`\n]+)`")
+NAME = re.compile(r"selfhost\.flask\.\w+")  # of a playbook, in a sentence
 PLAYBOOK = re.compile(r"^(?:ansible-playbook )?selfhost\.flask\.\w+( |$)")
 BEGINS = re.compile(r"^(?:ansible-|selfhost\.flask\.\w|sudo |ssh |ssh-|python3 -m|pip |mkdir |git |curl )")
 
@@ -26,10 +30,11 @@ REPLACED = (
 LEFT_OUT = {
     r"apt install|pip install|python3 -m venv|ansible-galaxy|ssh-keygen|ssh-add|ssh-copy-id|mkdir|git ": "is for the reader's computer",
     r"selfhost\.flask\.new": "is what the project was made by",
+    r"sudo -u postgres|pgloader": "is for PostgreSQL",
     r"^ssh root@|^ssh deploy@blog.example.com$": "is a login by hand",
     r"^ansible-playbook$|…|\.service$|\.timer$": "is no whole command",
     r"flask_backup_from_restic|restic|ansible-vault": "needs what only the reader has",
-    r"inventories/example": "is for a clone of the collection",
+    r"playbooks/site.yml": "is for a clone of the collection",
 }
 
 
@@ -56,11 +61,13 @@ class Command(NamedTuple):
 
 
 def commands(page: str) -> list[Command]:
-    """Those of a page, in its order, each once; what a run of the commands has printed is none."""
+    """Those of a page, in its order, each once; what a run of the commands has printed is none, nor a playbook's name in a sentence."""
     text = GENERATED.sub("", (TOP / page).read_text())
     found = {}
     for match in re.finditer(f"{BLOCK.pattern}|{INLINE.pattern}", text, BLOCK.flags):
         typed = match[3] or (match[2] if match[1] in SHELL else "")
+        if match[3] and NAME.fullmatch(typed) and text[text.rfind("\n", 0, match.start()) + 1] != "|":
+            continue
         for line in typed.replace("\\\n", " ").splitlines():
             words = " ".join(line.removeprefix("$ ").split())
             if BEGINS.match(words):

@@ -11,6 +11,7 @@ import re
 import select
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ from deployments import ROLES
 TOP = ROLES.parent
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(ROLES.glob("*/README.md"))]
 INVENTORIES = [*sorted(TOP.glob("inventories/*/hosts.yml")), TOP / "tests/audit/production.yml"]
-BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
+CODE = re.compile(r"^ *(```|~~~).*?^ *\1|`[^`\n]*`", re.M | re.S)
+BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.M | re.S)  # also one of an item of a list
 SET = re.compile(r"-e [\"']?\{?[\"']?(\w+)[\"']?[=:]")
 WORD = re.compile(r"`(\w+)[:`]")
 # What is written so, and is no variable: modules, what an application calls its own, an example of a wrong one.
@@ -53,7 +55,7 @@ def nodes(value):
 
 def texts(path):
     text = path.read_text(encoding="utf-8")
-    return [text] if path.suffix == ".yml" else BLOCK.findall(text)
+    return [text] if path.suffix == ".yml" else map(textwrap.dedent, BLOCK.findall(text))
 
 
 @pytest.fixture(params=[*PAGES, *INVENTORIES], ids=lambda path: str(path.relative_to(TOP)))
@@ -119,7 +121,10 @@ def test_a_secret_is_encrypted_as_it_was_typed(command, tmp_path):
     assert vault.decrypt("\n".join(encrypted.split())) == b"pelican"
 
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]\n]+\]: (\S+)$", re.M)  # in its place, or by itself: [x]: URL
+# Where the repository's files are for a reader of Galaxy or of an installed collection, which has no docs/.
+OWN = re.compile(r"https://(?:github\.com/selfhost/flask/(?:blob|tree)|raw\.githubusercontent\.com/selfhost/flask)/main/")
+INSTALLED = [page for page in PAGES if "docs" not in page.parts] + [TOP / "CONTRIBUTING.md", TOP / "CHANGELOG.md"]
 README_SIZE = 9000  # bytes; more is on the pages that it leads to
 
 
@@ -129,14 +134,44 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*PAGES, TOP / "CONTRIBUTING.md"], ids=lambda path: str(path.relative_to(TOP)))
+def links(path):
+    """Those of a page; those within its code are somebody else's."""
+    return [in_place or by_itself for in_place, by_itself in LINK.findall(CODE.sub("", path.read_text(encoding="utf-8")))]
+
+
+def lead(page, link):
+    """The file of the repository, and the anchor in it, to which a link of a page leads; None if it leads elsewhere."""
+    name, _, anchor = link.partition("#")
+    absolute = OWN.match(name)
+    if absolute:
+        return TOP / name[absolute.end():], anchor
+    return None if ":" in link else (page.parent / name if name else page, anchor)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *INSTALLED[-2:]], ids=lambda path: str(path.relative_to(TOP)))
 def test_links_lead_somewhere(page):
-    own = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
-    for link in own:
-        name, _, anchor = link.partition("#")
-        target = page.parent / name if name else page
+    for link in links(page):
+        target, anchor = lead(page, link) or (page, "")
         assert target.exists(), link
-        assert not anchor or anchor in anchors(target), link
+        assert not anchor or anchor in anchors(target / "README.md" if target.is_dir() else target), link
+
+
+@pytest.mark.parametrize("page", INSTALLED, ids=lambda path: str(path.relative_to(TOP)))
+def test_links_work_from_galaxy_and_from_an_installed_collection(page):
+    assert [link for link in links(page) if not link.startswith(("https://", "#"))] == []
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    named = {name.lower() for name in re.findall(r"\[([^\]\n]+)\](?![\[(]|: https:)", text)}  # [x], or the second of [text][x]
+    assert named == {name.lower() for name in re.findall(r"^\[([^\]\n]+)\]: ", text, re.M)}
+
+
+# What a reader has outside of the repository: messages, comments in what is written or copied, and `ansible-doc`.
+OUTSIDE = [path for pattern in ("roles/*/*/*", "playbooks/*", "inventories/*/*") for path in TOP.glob(pattern) if path.is_file()]
+
+
+def test_what_is_read_outside_of_the_repository_leads_there_by_a_url():
+    """A page is not in an installed collection."""
+    page = re.compile(r"(?<![\w/])docs/[\w-]+\.md")
+    assert [str(path.relative_to(TOP)) for path in OUTSIDE if page.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_the_first_page_is_short():
@@ -146,7 +181,7 @@ def test_the_first_page_is_short():
 # What people ask first, by the question as docs/faq.md has it, and where the whole answer is.
 QUESTIONS = {
     "Does it work on my Ubuntu VPS?": "tested.md",
-    "Can I use PostgreSQL?": "settings.md",
+    "Can I use PostgreSQL?": "databases.md",
     "My site already runs by the tutorial. How do I move it, with its data?": "from-the-tutorial.md",
     "What will it do to my server?": "../README.md",
     "Where does my `.env` go?": "settings.md",
@@ -157,7 +192,7 @@ QUESTIONS = {
     "How do I run a flask command, a shell, a database shell?": "day-to-day.md",
     "How do I deploy the newest commit?": "updates.md",
     "How do I get a real certificate, and add www?": "settings.md",
-    "How much memory do I need?": "../roles/gunicorn",
+    "How much memory do I need, and which server size?": "raspberry-pi.md",
     "Redis, RabbitMQ, Elasticsearch; RQ, Celery?": "services.md",
     "Scheduled jobs?": "services.md",
     "Deploying from GitHub Actions?": "ci.md",
@@ -168,7 +203,7 @@ QUESTIONS = {
     "How do I get rid of it?": "remove.md",
     "WebSockets, Server-Sent Events?": "proxy.md",
     "A build by npm, Tailwind, Flask-Assets?": "builds.md",
-    "A staging site?": "proxy.md",
+    "A staging site?": "inventory.md",
     "I have lost my ssh key.": "settings.md",
     "Mail that ends in spam?": "settings.md",
 }
@@ -176,7 +211,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_people_ask_first_is_two_clicks_away(question):
-    assert "(docs/faq.md)" in PAGES[0].read_text(encoding="utf-8")
+    assert TOP / "docs/faq.md" in [(lead(PAGES[0], link) or [None])[0] for link in links(PAGES[0])]
     answers = (TOP / "docs/faq.md").read_text(encoding="utf-8").split("**" + question + "** ")
     assert len(answers) == 2
     answer = answers[1].split("\n\n**")[0].split("\n\n## ")[0]
@@ -191,10 +226,18 @@ def test_each_page_has_its_place_on_the_site():
     assert sorted(listed) == sorted(["index.md", *(path.name for path in TOP.glob("docs/*.md"))])
 
 
+MESSAGES = re.compile(r"<!-- begin messages:.*?<!-- end messages -->", re.S)  # they are the code's
+
 # What is not said here, and what is.
 VOCABULARY = {
-    r"\btak(?:en?|es|ing) (?:it )?back\b": "roll back, undo",
-    r"\bmade anew\b": "regenerate, renew",
+    r"\bt(?:ak(?:en?|es|ing)|ook)(?: \w+){0,3} back\b": "roll back, undo, revert",
+    r"\bbr(?:ought|ing(?:s|ing)?)(?: \w+){0,3} back\b": "restore",
+    r"\banew\b": "again, regenerate, renew, restart",
+    r"\b(?:is|are|was|were|be|all|ends|ended) well\b|\| well\b": "healthy, works, succeeded",
+    r"\bl(?:eads?|eading|ed) (?:to|elsewhere|nowhere|back|out|visitors)\b": "resolve (a name), redirect (a URL), link, point",
+    r"\bwhere (?: is|each|there is|that is|the inventory|a \w+ is|one \w+ is)\b": "if",
+    r"(?:^|[.;|] )Else\b": "Otherwise",
+    r"(?:^|[.|] )Who (?:knows|registers|runs|has|comes|wants)\b": "Whoever",
     r"\bwho guess(?:es)? passwords\b": "password guessers",
     r"\bfor ever\b": "forever",
     r"\bloose\b its|\bits? self\b": "lose, itself",
@@ -202,10 +245,23 @@ VOCABULARY = {
     r"\b(?:master|slave)s?\b": "primary, replica",
     r"\bwhitelist|\bblacklist": "allowed, refused",
 }
-CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
 
 
 @pytest.mark.parametrize("page", [path for path in PAGES if path.name != "decisions.md"], ids=lambda path: str(path.relative_to(TOP)))
 def test_a_page_has_the_words_that_everybody_uses(page):
-    text = CODE.sub("", page.read_text(encoding="utf-8"))
-    assert {wrong: right for wrong, right in VOCABULARY.items() if re.search(wrong, text)} == {}
+    text = CODE.sub("", MESSAGES.sub("", page.read_text(encoding="utf-8")))
+    found = {match[0]: right for wrong, right in VOCABULARY.items() for match in re.finditer(wrong, text, re.M)}
+    assert found == {}
+
+
+@pytest.mark.parametrize("text", [
+    "the host takes the change back", "an update that takes the database back", "the copy is brought back", "Debian is well",
+    "a name that leads to it", "runs where `flask_x` is set", "It is there. Else it is made.", "| works | well |",
+])
+def test_the_vocabulary_finds_what_nobody_says(text):
+    assert any(re.search(wrong, CODE.sub("", text), re.M) for wrong in VOCABULARY)
+
+
+@pytest.mark.parametrize("text", ["it takes a backup", "say where it is", "go back", "as well as this", "the lead", "or else"])
+def test_the_vocabulary_leaves_the_rest_alone(text):
+    assert not any(re.search(wrong, text, re.M) for wrong in VOCABULARY)

@@ -39,6 +39,11 @@ def read(code: str) -> list[tuple[str, bool]]:
     ('"""It is a docstring of a module."""\nDOCUMENTATION = "It is some documentation."', []),
     ('x = "no sentence of a person"', []),
     ('module.exit_json(msg="not run in check mode")', []),
+    ('x = {r"No such (?:name|host)": "Set the host right, please."}', [("Set the host right, please.", False)]),
+    (
+        'x = [(r"no such host|other", Problem("name", "Set the host right, please."))]',
+        [("`no such host`\nSet the host right, please.", False)],
+    ),
 ])
 def test_what_is_said_is_found(code, found):
     assert read(code) == found
@@ -59,9 +64,23 @@ def test_what_a_role_says_is_found(tasks, found):
     ("git says no: …\nCheck the URL.", "git says no: …", "Check the URL."),
     ("It is old. If you can, take a newer one.", "It is old.", "If you can, take a newer one."),
     ("It ended by itself.", "It ended by itself.", ""),
+    ("ufw is not there: run `x` again. Nothing was changed.", "ufw is not there.", "Run `x` again. Nothing was changed."),
+    ("sudo could not read it: …", "sudo could not read it: …", ""),
 ])
 def test_what_to_do_begins_with_the_first_advice(text, what, to_do):
     assert script.split(text) == (what, to_do)
+
+
+def test_advice_by_itself_is_joined_with_the_message_that_ends_with_it():
+    said = ("The command … ended.\n… …", "Set it right.", "It is gone. Set x to y.", "it is late")
+    texts = [message.text for message in script.with_advice([script.Message(text, "plugins/x.py", True) for text in said])]
+    assert texts == ["The command … ended.\n…\nSet it right.", "It is gone. Set x to y.", "it is late"]
+
+
+def test_each_row_says_what_happened_and_what_to_do():
+    rows = re.findall(r"^\| (.*?) \| (.*?) \| \[[\w/]+\]\(\.\./\S+\) \|$", PAGE, re.M)
+    assert len(rows) > 300
+    assert [row for row in rows if not re.search(r"\w", row[0]) or not row[1]] == []
 
 
 def is_answered(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who registers first is the administrator, and adds accounts with a description, which the list of accounts shows.
+"""Whoever registers first is the administrator, and adds accounts with a description, which the list of accounts shows.
 
 Debian's packages are for what has to be compiled here: psycopg2, mysqlclient and python-ldap. Style sheets and scripts are
 bundled from what yarn installs, and load fonts from it. Whether it manages a PowerDNS server is not tried here.

@@ -1,4 +1,4 @@
-"""Who knows the word uploads a file by the API, and everybody sees it in the list.
+"""Whoever knows the word uploads a file by the API, and everybody sees it in the list.
 
 The files are kept in `instance`, beside the settings, which the application reads at a path that is the same for each version. Its code
 is in `src`, and it takes its version from git. Packages that it needs import `pkg_resources`, which setuptools no longer has.

@@ -2,7 +2,7 @@
 
 Between the two versions is a migration, by alembic without Flask-Migrate. The older one can live with what it does. Before it,
 passwords do not fit into a column of MySQL, so the database is SQLite, as in its own containers; the newer version works with both.
-There are no static files: `/` leads to the documentation, whose scripts come from another server.
+There are no static files: `/` redirects to the documentation, whose scripts come from another server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who registers writes a post, and has the posts exported, which RQ's worker does and mails; all posts are listed.
+"""Whoever registers writes a post, and has the posts exported, which RQ's worker does and mails; all posts are listed.
 
 The search needs Elasticsearch, and the translation of posts a key, neither of which is tried here.
 """

@@ -1,7 +1,7 @@
-"""Who registers first writes a page, and the changelog of all pages shows what was said of it.
+"""Whoever registers first writes a page, and the changelog of all pages shows what was said of it.
 
 The pages are a git repository in `instance`, which has to be there before the application can be loaded, and the accounts a
-SQLite file beside it. Who registers first is the administrator.
+SQLite file beside it. Whoever registers first is the administrator.
 """
 
 from __future__ import annotations

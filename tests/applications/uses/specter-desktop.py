@@ -2,8 +2,9 @@
 
 Until then the site is open to everybody: set `flask_basic_auth` before the first deployment, or the password right after it.
 The application keeps its data in files, and what it knows of them in memory, so it has one process, in which its scheduler
-runs as well. Its code is in `src` and is installed as a package, by `pyproject.toml`. Debian's packages are for psutil, which has
-to be compiled here.
+runs as well. The doctor warns of such a scheduler, because each slot and each command starts it, too: with one process that is the
+author's choice, and `doctor_ignored` says so. Without that line, the doctor finds something.
+Its code is in `src` and is installed as a package, by `pyproject.toml`. Debian's packages are for psutil, which has to be compiled here.
 `SKIP_HWI_INITIALISATION_AT_STARTUP` is for a server without hardware wallets; with them, add `libusb-1.0-0` to the packages.
 """
 
