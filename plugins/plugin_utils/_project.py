@@ -179,7 +179,7 @@ def database_lines(found: Found) -> Iterator[str]:
 def certificate_lines(project: Project) -> Iterator[str]:
     mark = "" if project.email and not is_address(project.host) else "# "
     yield ""
-    yield "# A certificate of Let's Encrypt, once the server's name resolves to it. Else the server makes its own."
+    yield "# A certificate of Let's Encrypt, once the server's name resolves to it. Otherwise, the server makes its own."
     yield mark + "flask_tls: letsencrypt"
     yield mark + "tls_acme_email: %s" % value(project.email or "you@example.com")
     yield "# flask_aliases: [%s]   # each needs a DNS record of its own" % value("www." + project.host)

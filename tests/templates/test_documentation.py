@@ -165,7 +165,7 @@ def test_links_work_from_galaxy_and_from_an_installed_collection(page):
 
 
 # What a reader has outside of the repository: messages, comments in what is written or copied, and `ansible-doc`.
-OUTSIDE = [path for pattern in ("roles/*/*/*", "playbooks/*", "inventories/*/*") for path in TOP.glob(pattern) if path.is_file()]
+OUTSIDE = [path for pattern in ("roles/*/*/*", "plugins/**/*.py", "playbooks/*", "inventories/*/*") for path in TOP.glob(pattern) if path.is_file()]
 
 
 def test_what_is_read_outside_of_the_repository_leads_there_by_a_url():

@@ -68,4 +68,4 @@ def wrapped(text: str, prefix: str, width: int) -> list:
 def sentence(title: str, findings: list) -> str:
     """What a failed task says."""
     named = ", ".join(dict.fromkeys(finding.id for finding in findings))
-    return "%s is not well (%s): %s. What to do is above." % (title, counted(findings), named)
+    return "%s is not healthy (%s): %s. What to do is above." % (title, counted(findings), named)
