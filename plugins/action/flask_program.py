@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(argument_spec=SPEC)
         name, command, host = arguments["name"], arguments["command"], task_vars["inventory_hostname"]
         if self._task.check_mode and arguments["changes"]:
-            return dict(result, skipped=True, msg="`flask-%s %s` may change something, so it was not run." % (name, command))
+            return dict(result, skipped=True, skip_reason="In check mode, nothing is run that may change something")
         asked = dict(cmd=PROGRAM % (name, command), expand_argument_vars=False)
         self._task.check_mode, checked = False, self._task.check_mode
         with progress_of(self, task_vars):
