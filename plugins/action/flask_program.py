@@ -38,9 +38,11 @@ class ActionModule(ActionBase):
             return dict(result, **ran)
         lines = [line for text in (ran.get("stdout", ""), ran.get("stderr", "")) for line in text.splitlines()]
         Display().display("\n".join(["", "%s (%s)" % (host, name), *("  " + line for line in lines or ["It printed nothing."])]))
-        code = ran["rc"]
-        failed = dict(failed=True, msg=(FAILED % (name, command, code, host, advice(command, ran))).strip()) if code else {}
-        return dict(result, changed=arguments["changes"], rc=code, lines=lines, **failed)
+        result.update(changed=arguments["changes"], rc=ran["rc"])
+        if ran["rc"]:
+            said = FAILED % (name, command, ran["rc"], host, advice(command, ran))
+            return dict(result, failed=True, msg=said.strip())
+        return dict(result, lines=lines)
 
 
 def advice(command: str, ran: dict) -> str:

@@ -52,7 +52,7 @@ lines:
   description: What it printed, its errors last.
   type: list
   elements: str
-  returned: when it was run
+  returned: success
 rc:
   description: The exit code.
   type: int
