@@ -50,50 +50,55 @@ options:
     description: Which program is meant, if there are several applications.
     type: str
     default: ""
-  database:
-    description: Kind of the new application's database, or V(none) or V(external).
-    type: str
-    default: ""
-  shared:
-    description: The folders of the new application that are moved, relative to its own.
-    type: list
-    elements: str
-    default: []
-  left_out:
-    description: Paths, relative to the old installation's folder, that are not moved.
-    type: list
-    elements: str
-    default: []
-  given:
-    description: Names of the settings that the user gives the new application.
-    type: list
-    elements: str
-    default: []
-  own:
-    description: Names of the settings that this collection gives it.
-    type: list
-    elements: str
-    default: []
-  databases:
-    description: The URLs of databases in the settings of the new application, which may have passwords.
-    type: list
-    elements: str
-    default: []
-  entrances:
-    description: What the part of the new application's database declares of how others get in.
+  wishes:
+    description: What the inventory says of the new application, as far as the old one has to suit it.
     type: dict
     default: {}
-  names:
-    description:
-      - The host names that the new application will ask a certificate for. One of the old installation that is good for them
-        is taken over for the time until then. Empty for none.
-    type: list
-    elements: str
-    default: []
-  same_host:
-    description: Whether the new application is on the old one's host, whose configuration changes then.
-    type: bool
-    default: false
+    suboptions:
+      database:
+        description: Kind of the new application's database, or V(none) or V(external).
+        type: str
+        default: ""
+      shared:
+        description: The folders of the new application that are moved, relative to its own.
+        type: list
+        elements: str
+        default: []
+      left_out:
+        description: Paths, relative to the old installation's folder, that are not moved.
+        type: list
+        elements: str
+        default: []
+      given:
+        description: Names of the settings that the user gives the new application.
+        type: list
+        elements: str
+        default: []
+      own:
+        description: Names of the settings that this collection gives it.
+        type: list
+        elements: str
+        default: []
+      databases:
+        description: The URLs of databases in the settings of the new application, which may have passwords.
+        type: list
+        elements: str
+        default: []
+      entrances:
+        description: What the part of the new application's database declares of how others get in.
+        type: dict
+        default: {}
+      names:
+        description:
+          - The host names that the new application will ask a certificate for. One of the old installation that is good for them
+            is taken over for the time until then. Empty for none.
+        type: list
+        elements: str
+        default: []
+      same_host:
+        description: Whether the new application is on the old one's host, whose configuration changes then.
+        type: bool
+        default: false
   archive:
     description: The folder of the archive, with V(equal), or the one that it comes to, with V(roomy).
     type: path
@@ -124,8 +129,9 @@ EXAMPLES = r"""
 - name: Look for the old installation
   selfhost.flask.flask_adoption:
     name: blog
-    database: mysql
-    shared: [instance]
+    wishes:
+      database: mysql
+      shared: [instance]
 """
 
 RETURN = r"""
@@ -177,7 +183,7 @@ settings:
   type: dict
   returned: with O(state=read)
 certificate:
-  description: The certificate that is good for O(names), with its chain, in PEM format.
+  description: The certificate that is good for O(wishes.names), with its chain, in PEM format.
   type: str
   returned: with O(state=read), if there is one
 key:
@@ -258,10 +264,8 @@ NOTHING = "There is nothing to start again: no old installation of %s was stoppe
 
 
 def wishes_of(module: AnsibleModule) -> Wishes:
-    params = module.params
-    lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
-    databases = tuple(filter(None, map(read_url, params["databases"])))
-    return Wishes(params["database"], *lists, params["same_host"], databases, params["entrances"], tuple(params["names"]))
+    about = {key: tuple(value) if isinstance(value, list) else value for key, value in module.params["wishes"].items()}
+    return Wishes(**dict(about, databases=tuple(filter(None, map(read_url, about["databases"])))))
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
@@ -289,7 +293,7 @@ def look(module: AnsibleModule, store: Store) -> dict:
 
 
 def find_room(module: AnsibleModule, store: Store) -> dict:
-    check_rooms(*(module.params[key] for key in ("archive", "root", "size", "same_host")))
+    check_rooms(*(module.params[key] for key in ("archive", "root", "size")), module.params["wishes"]["same_host"])
     return {}
 
 
@@ -301,14 +305,14 @@ def read(module: AnsibleModule, store: Store) -> dict:
 
 def move(module: AnsibleModule, store: Store) -> dict:
     """Stops and archives. What was moved is not moved again: it would take the place of what came since."""
-    params = module.params
+    name, wishes = module.params["name"], wishes_of(module)
     if store.state.get("stage") == SERVED:
-        raise AdoptionError(GONE % params["name"])
+        raise AdoptionError(GONE % name)
     plan = plan_of(module, store)
     if plan.obstacles:
         raise AdoptionError(" ".join(plan.obstacles))
     if not module.check_mode:
-        hand_over(plan, store, params["name"], plan.taken(wishes_of(module)), params["same_host"])
+        hand_over(plan, store, name, plan.taken(wishes), wishes.same_host)
     return dict(changed=True, backup=store.state.get("backup", ""), path=store.archive(), stopped=store.state.get("stopped", 0))
 
 
@@ -368,24 +372,26 @@ STATES = dict(
 
 
 def main() -> None:
-    texts = {name: dict(type="list", elements="str", default=[]) for name in ("shared", "left_out", "given", "own")}
+    texts = {name: dict(type="list", elements="str", default=[]) for name in ("shared", "left_out", "given", "own", "names")}
+    wishes = dict(
+        database=dict(type="str", default=""),
+        databases=dict(type="list", elements="str", default=[], no_log=True),
+        entrances=dict(type="dict", default={}),
+        same_host=dict(type="bool", default=False),
+        **texts,
+    )
     module = AnsibleModule(
         argument_spec=dict(
             state=dict(type="str", choices=list(STATES), default="found"),
             name=dict(type="str", required=True),
             program=dict(type="str", default=""),
-            database=dict(type="str", default=""),
-            databases=dict(type="list", elements="str", default=[], no_log=True),
-            entrances=dict(type="dict", default={}),
-            names=dict(type="list", elements="str", default=[]),
-            same_host=dict(type="bool", default=False),
+            wishes=dict(type="dict", default={}, apply_defaults=True, options=wishes),
             archive=dict(type="path"),
             size=dict(type="int", default=0),
             root=dict(type="path", default="/"),
             domain=dict(type="str", default="localhost"),
             url=dict(type="str", default="/"),
             accepted=dict(type="list", elements="int", default=[]),
-            **texts,
         ),
         required_if=[("state", "equal", ("archive",)), ("state", "roomy", ("archive",))],
         supports_check_mode=True,
