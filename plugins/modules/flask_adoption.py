@@ -35,12 +35,13 @@ options:
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
       - V(returned) starts the old installation again as it was. What others have changed since the move stays. A second time
         changes nothing.
+      - V(resting) stops the new application's workers and scheduled jobs, on its host, until data is moved to it again.
       - V(equal) compares what the new application has with the archive, on the new one's host.
       - V(served) asks the new application as a visitor of its host does.
       - V(packed) makes one file of all that V(absent) removes.
       - V(absent) removes what was moved, with its database and its database user.
     type: str
-    choices: [found, roomy, read, moved, settled, returned, equal, served, packed, absent]
+    choices: [found, roomy, read, moved, settled, returned, resting, equal, served, packed, absent]
     default: found
   name:
     description: Name of the new application.
@@ -65,7 +66,9 @@ options:
         elements: str
         default: []
       left_out:
-        description: Paths, relative to the old installation's folder, that are not moved.
+        description:
+          - Paths, relative to the old installation's folder, that are not moved, and names of what works beside it that the new
+            application does without.
         type: list
         elements: str
         default: []
@@ -88,6 +91,20 @@ options:
         description: What the part of the new application's database declares of how others get in.
         type: dict
         default: {}
+      workers:
+        description: The new application's workers, each with its C(name) and C(command).
+        type: list
+        elements: dict
+        default: []
+      jobs:
+        description: The new application's scheduled jobs, likewise.
+        type: list
+        elements: dict
+        default: []
+      displaced:
+        description: The units that the new application's parts stop, each with the variable that keeps it.
+        type: dict
+        default: {}
       names:
         description:
           - The host names that the new application will ask a certificate for. One of the old installation that is good for them
@@ -107,7 +124,7 @@ options:
     type: int
     default: 0
   root:
-    description: The new application's folder, with V(equal) and V(roomy).
+    description: The new application's folder, with V(equal), V(roomy) and V(resting).
     type: path
     default: /
   domain:
@@ -211,9 +228,9 @@ count:
   type: int
   returned: with O(state=equal)
 seconds:
-  description: How long nobody had an answer, as far as this host can tell.
+  description: How long ago the old installation was stopped. Until the first O(state=settled), nobody had an answer.
   type: float
-  returned: with O(state=served)
+  returned: with O(state=settled)
 stays:
   description: What is not removed, or not as it was before the move, in words.
   type: list
@@ -221,6 +238,7 @@ stays:
   returned: with O(state=absent) and O(state=returned)
 """
 
+import os
 import platform
 import time
 
@@ -244,6 +262,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served imp
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import RETRY_AFTER, WORKERS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -317,13 +338,13 @@ def move(module: AnsibleModule, store: Store) -> dict:
 
 
 def settle(module: AnsibleModule, store: Store) -> dict:
-    """From here on, visitors write to the new one."""
+    """From here on, visitors write to the new one. It is this host's clock that has noted the stop."""
     if store.state.get("stage") not in (MOVED, SERVED):
         raise AdoptionError(NOTHING % module.params["name"])
-    changed = store.state["stage"] != SERVED
+    changed, seconds = store.state["stage"] != SERVED, round(time.time() - store.state.get("stopped", time.time()), 1)
     if changed and not module.check_mode:
         note_visitors(store)
-    return dict(changed=changed)
+    return dict(changed=changed, seconds=seconds)
 
 
 def return_(module: AnsibleModule, store: Store) -> dict:
@@ -336,6 +357,16 @@ def return_(module: AnsibleModule, store: Store) -> dict:
     return dict(changed=True, stays=[] if module.check_mode else give_back(store))
 
 
+def rest(module: AnsibleModule, store: Store) -> dict:
+    """Nothing happens twice, once by the old application's workers and once by the new one's. Those that a boot starts wait."""
+    site = Site(module.params["name"], module.params["root"], "")
+    changed = os.path.isdir(site.path("deployment")) and not Gate(site).refused(WORKERS)
+    if changed and not module.check_mode:
+        Gate(site).refuse(WORKERS, RETRY_AFTER)
+        Slots(site).stop_workers()
+    return dict(changed=changed)
+
+
 def compare(module: AnsibleModule, store: Store) -> dict:
     params = module.params
     found = compare_all(Site(params["name"], params["root"], ""), params["archive"])
@@ -345,7 +376,7 @@ def compare(module: AnsibleModule, store: Store) -> dict:
 def serve(module: AnsibleModule, store: Store) -> dict:
     params = module.params
     ask(params["domain"], params["url"], params["accepted"])
-    return dict(seconds=round(time.time() - store.state["stopped"], 1) if "stopped" in store.state else 0)
+    return {}
 
 
 def ending_of(module: AnsibleModule, store: Store) -> Ending:
@@ -366,8 +397,8 @@ def remove(module: AnsibleModule, store: Store) -> dict:
 
 
 STATES = dict(
-    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve,
-    packed=pack, absent=remove,
+    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, resting=rest, equal=compare,
+    served=serve, packed=pack, absent=remove,
 )
 
 
@@ -377,6 +408,9 @@ def main() -> None:
         database=dict(type="str", default=""),
         databases=dict(type="list", elements="str", default=[], no_log=True),
         entrances=dict(type="dict", default={}),
+        displaced=dict(type="dict", default={}),
+        workers=dict(type="list", elements="dict", default=[]),
+        jobs=dict(type="list", elements="dict", default=[]),
         same_host=dict(type="bool", default=False),
         **texts,
     )
