@@ -151,18 +151,20 @@ def is_own(program: ForeignProgram) -> bool:
 def processes() -> list:
     """What answers requests or runs Python, and was started by nothing that could be told to stop it."""
     found, own = {}, os.readlink("/proc/self/ns/pid")
-    for pid in set(filter(str.isdigit, os.listdir("/proc"))) - {str(os.getpid()), str(os.getppid())}:
+    for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
         try:
             with open("/proc/%s/cmdline" % pid, "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
             is_meant = SERVER.search(command) or PYTHON.match(command) or environment_of(command)
-            if not is_meant or STARTER.match(command) or os.readlink("/proc/%s/ns/pid" % pid) != own:
+            is_this = int(pid) in (os.getpid(), os.getppid())
+            if is_this or not is_meant or STARTER.match(command) or os.readlink("/proc/%s/ns/pid" % pid) != own:
                 continue
             with open("/proc/%s/cgroup" % pid, encoding="utf-8") as file:
                 unit = unit_of(file.read())
             if unit is not None:
                 folder, user = os.readlink("/proc/%s/cwd" % pid), pwd.getpwuid(os.stat("/proc/" + pid).st_uid).pw_name
-                found[folder, command] = ForeignProgram("process %s" % pid, BY_HAND, unit, command, folder, user).completed()
+                one = ForeignProgram(unit or "process %s" % pid, BY_HAND, unit, command, folder, user)
+                found.setdefault((folder, command), one.completed())
         except (OSError, KeyError):
             continue  # it has ended
     return list(found.values())

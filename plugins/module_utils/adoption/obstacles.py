@@ -30,8 +30,8 @@ NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
 )
 OTHER_UNIT = (
-    "%s in %s belongs to %s, which is no unit of the administrator's, and may run more than this. Let a unit of its own in "
-    "/etc/systemd/system run it first."
+    "What works in %s is run by %s, which is no unit of the administrator's, and may run more than this. Let a unit of its own "
+    "in /etc/systemd/system run it first."
 )
 EMPEROR = (
     "%s is an emperor of uWSGI, which starts an application for each file in %s. Take the file of this one away from there, write "
@@ -152,7 +152,7 @@ def of_programs(found: Installation) -> list:
     problems += [UNREAD % one for one in found.unread]
     problems += of_folder(found) if found.folder else []
     by_hand = [one for one in found.programs if one.manager == BY_HAND]
-    problems += [OTHER_UNIT % (one.name, one.folder, one.file) if one.file else NO_SERVICE % (one.name, one.folder) for one in by_hand]
+    problems += [OTHER_UNIT % (one.folder, one.file) if one.file else NO_SERVICE % (one.name, one.folder) for one in by_hand]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:

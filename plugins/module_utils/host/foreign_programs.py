@@ -71,13 +71,14 @@ class ForeignProgram(NamedTuple):
 
     def completed(self) -> ForeignProgram:
         """With what its file for uWSGI says. Whom it runs as is root's to say, where root starts it."""
-        emperor, named = EMPEROR.search(self.command), INI.search(self.command)
+        emperor = EMPEROR.search(self.command)
         if emperor:
             return self._replace(options=foreign_uwsgi.Options(emperor=emperor.group(1)))
-        path = os.path.join(self.folder or self.home, named.group(1)) if named and self.is_server() else ""
-        if not os.path.isabs(path):
+        paths = [os.path.join(self.folder or self.home, name) for name in INI.findall(self.command)] if self.is_server() else []
+        texts = {path: self._read(path) for path in paths if os.path.isabs(path)}
+        if not texts:
             return self
-        options = foreign_uwsgi.read_options(self._read(path), path)
+        options = foreign_uwsgi.read_options(texts)
         options = options._replace(binds=tuple(filter(None, map(self._place, options.binds))))
         folder = os.path.normpath(os.path.join(self.folder, options.folder)) if options.folder else self.folder
         user = user_of(options.user) if self.user == "root" and options.user else self.user

@@ -49,9 +49,9 @@ def read_lines(text: str, path: str) -> list:
     return found
 
 
-def read_options(text: str, path: str) -> Options:
-    """The values are as they are written but for what the file itself defines."""
-    lines = read_lines(text, path)
+def read_options(texts: dict) -> Options:
+    """Of one file or several, by their paths. The values are as they are written but for what a file itself defines."""
+    lines = [line for path, text in texts.items() for line in read_lines(text, path)]
 
     def all_of(*names: str) -> list:
         return [value for name, value in lines if name in names and value]

@@ -334,7 +334,7 @@ def test_who_could_be_told_to_stop_a_process(group, unit, tmp_path, monkeypatch)
 def test_a_program_of_another_unit_stands_in_the_way(folder):
     other = program(folder, manager="by hand")._replace(file="uwsgi.service")
     said = make_plan(Installation((other,), str(folder), "ana", {}), WISHES).obstacles
-    assert [one for one in said if "belongs to uwsgi.service, which is no unit of the administrator's" in one]
+    assert [one for one in said if "is run by uwsgi.service, which is no unit of the administrator's" in one]
 
 
 def test_an_emperor_is_told_from_its_applications(folder):
