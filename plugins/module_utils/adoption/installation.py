@@ -98,12 +98,18 @@ def find_installations() -> list:
     started = [one for one in processes() if not is_own(one)]
     servers = [one for one in programs if one.is_server()]
     known = {one.folder for one in servers}
-    servers += {one.folder: one for one in started if one.is_server() and one.folder not in known}.values()
+    servers += {one.folder: one for one in reversed(started) if one.is_server() and one.folder not in known}.values()
     found = {}
     for server in servers:
         found.setdefault(server.folder, []).append(server)
     workers = [one for one in programs + started if not one.is_server()]
-    return [installation(servers, workers) for servers in found.values()]
+    return [installation(own, [one for one in workers if not is_others(one, own[0], servers)]) for own in found.values()]
+
+
+def is_others(worker: ForeignProgram, server: ForeignProgram, servers: list) -> bool:
+    """Whether it is a part of an application whose folder is in that of this one."""
+    inner = [one for one in servers if one.folder != server.folder and is_in(one.folder, server.folder)]
+    return any(map(worker.belongs_to, inner))
 
 
 def read_settings(paths: list, user: str) -> tuple:

@@ -91,7 +91,7 @@ class ForeignProgram(NamedTuple):
 
     def belongs_to(self, server: ForeignProgram) -> bool:
         """Whether it is a part of the application that the other one serves: it works there, or runs something of that."""
-        if not server.folder:
+        if server.folder in ("", os.sep):
             return False
         places = [self.folder, *self.runs()]
         above = self.folder and is_in(server.folder, self.folder) and environment_of(self.command)

@@ -337,6 +337,17 @@ def test_a_program_of_another_unit_stands_in_the_way(folder):
     assert [one for one in said if "is run by uwsgi.service, which is no unit of the administrator's" in one]
 
 
+def test_a_worker_is_a_part_of_the_nearest_application(tmp_path, monkeypatch):
+    home, shop = tmp_path / "ana", tmp_path / "ana/shop"
+    shop.mkdir(parents=True)
+    run = [program(home, "blog"), program(shop, "shop"), program(shop, "tasks", command="rq worker"), program(home, "mails", command="x")]
+    monkeypatch.setattr(installation_module, "MANAGERS", {"x": lambda: SimpleNamespace(programs=lambda: run)})
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(installation_module, "processes", list)
+    found = {one.name: [other.name for other in one.programs[1:]] for one in installation_module.find_installations()}
+    assert found == {"blog": ["mails"], "shop": ["tasks"]}
+
+
 def test_an_emperor_is_told_from_its_applications(folder):
     emperor = program("", command="uwsgi --emperor /etc/uwsgi/vassals --uid ana").completed()
     said = make_plan(Installation((emperor,), "", "ana", {}), WISHES).obstacles

@@ -17,7 +17,7 @@ REDIS_URL = "redis://localhost"
 30 4 * * * cd /home/ana/blog && venv/bin/flask send-mails >>logs/cron.log 2>&1
 #0 3 * * * /bin/false
 @daily /home/ana/blog/venv/bin/python /home/ana/blog/clean.py --days 30
-*/5 * * * *\tcd blog; . venv/bin/activate; flask send-mails
+*/5 * * * *\tcd $HOME/blog; . venv/bin/activate; flask send-mails
 0 5 1 * * date +\\%F%input
 @reboot /home/ana/blog/venv/bin/gunicorn blog:app
 """
