@@ -181,8 +181,10 @@ def unit_of(group: str) -> str | None:
     units = re.findall(r"/([^/\n]+\.(?:service|scope))", group)
     if "/user.slice" in group:
         return ""
-    is_known = not units or units[-1] in [manager.runs_in for manager in MANAGERS.values()] or "@" in units[-1] or os.path.isfile(UNITS + units[-1])
-    return None if is_known else units[-1]
+    known = [manager.runs_in for manager in MANAGERS.values()]
+    if not units or units[-1] in known or "@" in units[-1] or os.path.isfile(UNITS + units[-1]):
+        return None
+    return units[-1]
 
 
 def choose(found: list, name: str, host: str) -> Installation:

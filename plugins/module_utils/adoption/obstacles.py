@@ -34,8 +34,8 @@ OTHER_UNIT = (
     "in /etc/systemd/system run it first."
 )
 EMPEROR = (
-    "%s is an emperor of uWSGI, which starts an application for each file in %s. Take the file of this one away from there, write "
-    "a unit that runs uwsgi --ini with it, start that, and look again."
+    "%s is an emperor of uWSGI, which starts an application for each file in %s. Take the file of this one away from there, "
+    "write a unit that runs uwsgi --ini with it, start that, and look again."
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
 GONE_FOLDER = "%s is to run in %s, which is no folder. Correct that in %s."
@@ -104,9 +104,10 @@ OTHER_VALUE = (
     "the command of %(short)s in the inventory, after env."
 )
 DISPLACED = (
-    "The new one stops %(unit)s, which runs here and may be what the old one needs until its data is moved. Set %(variable)s to true; "
-    "after -e flask_adopt=finish, remove that again."
+    "The new one stops %(unit)s, which runs here and may be what the old one needs until its data is moved. Set %(variable)s "
+    "to true; after -e flask_adopt=finish, remove that again."
 )
+TELLING = 8  # signs that a value has, if it is taken for more than a word of a command
 MANY = 6  # names that a line has
 
 
@@ -226,12 +227,13 @@ def of_workers(found: Installation, wishes: Wishes) -> list:
         mine = entry_of(one, wishes)
         if mine is None:
             schedule = ", schedule: %s" % quoted("…" if one.schedule == "?" else one.schedule) if one.schedule else ""
-            line = "{name: %s, command: %s%s}" % (short, quoted(shown_command(one.command)), schedule)
+            line = "{name: %s, command: %s%s}" % (short, quoted(shown_command(with_names(one.command, found.settings))), schedule)
             about = dict(name=one.name, manager=one.manager, line=line, variable="flask_jobs" if schedule else "flask_workers")
             problems.append(WORKER % dict(about, short=short))
             continue
         others = [key for key, value in one.environment.items() if found.settings.get(key, value) != value]
-        others = [key for key in others if key not in {*NOT_TAKEN, *wishes.own, *wishes.given} and key + "=" not in mine["command"]]
+        known = {*NOT_TAKEN, *wishes.own, *wishes.given}
+        others = [key for key in others if key not in known and key + "=" not in mine["command"]]
         problems += [OTHER_VALUE % dict(name=one.name, key=key, server=found.name, short=mine["name"]) for key in others]
     return problems
 
@@ -247,6 +249,13 @@ def is_active(unit: str) -> bool:
         return run(["systemctl", "is-active", unit]).strip() == b"active"
     except CommandError:
         return False
+
+
+def with_names(command: str, settings: dict) -> str:
+    """A command that has the names of settings in place of their values: the new one may have others, and some are secrets."""
+    for key, value in sorted(settings.items(), key=lambda pair: -len(pair[1])):
+        command = command.replace(value, "$" + key) if len(value) >= TELLING else command
+    return command
 
 
 def entry_of(program: ForeignProgram, wishes: Wishes) -> dict | None:

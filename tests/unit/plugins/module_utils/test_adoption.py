@@ -291,6 +291,14 @@ def test_what_works_beside_it_has_an_entry_in_the_inventory_or_stands_in_the_way
     assert obstacles(workers=(), left_out=("tasks", "send-mails")) == []
 
 
+def test_the_line_for_the_inventory_has_the_names_of_settings_and_not_their_values(found, folder):
+    settings = {"REDIS_URL": "redis://:heron4711@localhost/0", "QUEUE": "mails", "DATABASE_URL": "sqlite:///app.db"}
+    worker = program(folder, "tasks", command="rq worker --url redis://:heron4711@localhost/0 mails")
+    found = found._replace(programs=(found.programs[0], worker), settings=settings)
+    (said,) = [one for one in make_plan(found, WISHES._replace(workers=())).obstacles if "works beside it" in one]
+    assert "{name: tasks, command: rq worker --url $REDIS_URL mails}" in said
+
+
 def test_what_uwsgi_starts_itself_is_named_as_well(found, folder):
     options = Options(beside=(("venv/bin/celery -A blog worker", ""), ("flask often", "?")))
     server = program(folder, command="uwsgi --ini x.ini", options=options)
@@ -340,7 +348,8 @@ def test_a_program_of_another_unit_stands_in_the_way(folder):
 def test_a_worker_is_a_part_of_the_nearest_application(tmp_path, monkeypatch):
     home, shop = tmp_path / "ana", tmp_path / "ana/shop"
     shop.mkdir(parents=True)
-    run = [program(home, "blog"), program(shop, "shop"), program(shop, "tasks", command="rq worker"), program(home, "mails", command="x")]
+    run = [program(home, "blog"), program(shop, "shop"), program(shop, "tasks", command="rq worker")]
+    run.append(program(home, "mails", command="x"))
     monkeypatch.setattr(installation_module, "MANAGERS", {"x": lambda: SimpleNamespace(programs=lambda: run)})
     monkeypatch.setattr(installation_module, "SITES", ())
     monkeypatch.setattr(installation_module, "processes", list)
@@ -351,10 +360,13 @@ def test_a_worker_is_a_part_of_the_nearest_application(tmp_path, monkeypatch):
 def test_an_emperor_is_told_from_its_applications(folder):
     emperor = program("", command="uwsgi --emperor /etc/uwsgi/vassals --uid ana").completed()
     said = make_plan(Installation((emperor,), "", "ana", {}), WISHES).obstacles
-    assert "an application for each file in /etc/uwsgi/vassals" in said[0] and not [one for one in said if "in which folder" in one]
+    assert "an application for each file in /etc/uwsgi/vassals" in said[0]
+    assert not [one for one in said if "in which folder" in one]
 
 
-@pytest.mark.parametrize("state, same_host, stands", [(b"active\n", True, True), (b"active\n", False, False), (b"inactive\n", True, False)])
+@pytest.mark.parametrize("state, same_host, stands", [
+    (b"active\n", True, True), (b"active\n", False, False), (b"inactive\n", True, False),
+])
 def test_what_the_new_one_stops_before_the_old_one_ends_stands_in_the_way(found, monkeypatch, state, same_host, stands):
     monkeypatch.setattr(obstacles_module, "run", lambda argv: state)
     wishes = WISHES._replace(displaced={"redis-server.service": "redis_default_enabled"}, same_host=same_host)
