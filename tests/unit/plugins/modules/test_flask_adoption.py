@@ -97,6 +97,22 @@ def test_visitors_are_noted_once(adopt):
     assert [adopt("settled")["changed"], adopt("settled")["changed"]] == [True, False]
 
 
+def test_how_long_nobody_had_an_answer_is_by_the_old_hosts_clock(adopt, monkeypatch):
+    Store("blog").note(stage="moved", stopped=1000.0, **NOTED)
+    monkeypatch.setattr(flask_adoption.time, "time", lambda: 1011.25)
+    assert adopt("settled")["seconds"] == 11.2
+
+
+def test_the_new_ones_workers_rest_until_data_is_moved_again(adopt, tmp_path, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(flask_adoption, "Slots", lambda site: SimpleNamespace(stop_workers=lambda: stopped.append(site.name)))
+    (tmp_path / "srv/deployment").mkdir(parents=True)
+    assert adopt("resting", root=str(tmp_path / "none"))["changed"] is False
+    assert adopt("resting", check=True, root=str(tmp_path / "srv"))["changed"] and stopped == []
+    assert [adopt("resting", root=str(tmp_path / "srv"))["changed"] for dummy in range(2)] == [True, False]
+    assert stopped == ["blog"] and (tmp_path / "srv/gate/workers.closed").exists()
+
+
 @pytest.mark.parametrize("state, said", [
     ("returned", "nothing to start again"),
     ("absent", "an earlier run with -e flask_adopt=finish has removed it"),
