@@ -35,12 +35,13 @@ options:
       - V(settled) notes that visitors have the new application, so that the data is not moved another time.
       - V(returned) starts the old installation again as it was. What others have changed since the move stays. A second time
         changes nothing.
+      - V(resting) stops the new application's workers and scheduled jobs, on its host, until data is moved to it again.
       - V(equal) compares what the new application has with the archive, on the new one's host.
       - V(served) asks the new application as a visitor of its host does.
       - V(packed) makes one file of all that V(absent) removes.
       - V(absent) removes what was moved, with its database and its database user.
     type: str
-    choices: [found, roomy, read, moved, settled, returned, equal, served, packed, absent]
+    choices: [found, roomy, read, moved, settled, returned, resting, equal, served, packed, absent]
     default: found
   name:
     description: Name of the new application.
@@ -50,50 +51,71 @@ options:
     description: Which program is meant, if there are several applications.
     type: str
     default: ""
-  database:
-    description: Kind of the new application's database, or V(none) or V(external).
-    type: str
-    default: ""
-  shared:
-    description: The folders of the new application that are moved, relative to its own.
-    type: list
-    elements: str
-    default: []
-  left_out:
-    description: Paths, relative to the old installation's folder, that are not moved.
-    type: list
-    elements: str
-    default: []
-  given:
-    description: Names of the settings that the user gives the new application.
-    type: list
-    elements: str
-    default: []
-  own:
-    description: Names of the settings that this collection gives it.
-    type: list
-    elements: str
-    default: []
-  databases:
-    description: The URLs of databases in the settings of the new application, which may have passwords.
-    type: list
-    elements: str
-    default: []
-  entrances:
-    description: What the part of the new application's database declares of how others get in.
+  wishes:
+    description: What the inventory says of the new application, as far as the old one has to suit it.
     type: dict
     default: {}
-  names:
-    description:
-      - The host names that the new application will ask a certificate for. One of the old installation that is good for them
-        is taken over for the time until then. Empty for none.
-    type: list
-    elements: str
-    default: []
-  same_host:
-    description: Whether the new application is on the old one's host, whose configuration changes then.
-    type: bool
-    default: false
+    suboptions:
+      database:
+        description: Kind of the new application's database, or V(none) or V(external).
+        type: str
+        default: ""
+      shared:
+        description: The folders of the new application that are moved, relative to its own.
+        type: list
+        elements: str
+        default: []
+      left_out:
+        description:
+          - Paths, relative to the old installation's folder, that are not moved, and names of what works beside it that the new
+            application does without.
+        type: list
+        elements: str
+        default: []
+      given:
+        description: Names of the settings that the user gives the new application.
+        type: list
+        elements: str
+        default: []
+      own:
+        description: Names of the settings that this collection gives it.
+        type: list
+        elements: str
+        default: []
+      databases:
+        description: The URLs of databases in the settings of the new application, which may have passwords.
+        type: list
+        elements: str
+        default: []
+      entrances:
+        description: What the part of the new application's database declares of how others get in.
+        type: dict
+        default: {}
+      workers:
+        description: The new application's workers, each with its C(name) and C(command).
+        type: list
+        elements: dict
+        default: []
+      jobs:
+        description: The new application's scheduled jobs, likewise.
+        type: list
+        elements: dict
+        default: []
+      displaced:
+        description: The units that the new application's parts stop, each with the variable that keeps it.
+        type: dict
+        default: {}
+      names:
+        description:
+          - The host names that the new application will ask a certificate for. One of the old installation that is good for them
+            is taken over for the time until then. Empty for none.
+        type: list
+        elements: str
+        default: []
+      same_host:
+        description: Whether the new application is on the old one's host, whose configuration changes then.
+        type: bool
+        default: false
   archive:
     description: The folder of the archive, with V(equal), or the one that it comes to, with V(roomy).
     type: path
@@ -102,7 +124,7 @@ options:
     type: int
     default: 0
   root:
-    description: The new application's folder, with V(equal) and V(roomy).
+    description: The new application's folder, with V(equal), V(roomy) and V(resting).
     type: path
     default: /
   domain:
@@ -124,8 +146,9 @@ EXAMPLES = r"""
 - name: Look for the old installation
   selfhost.flask.flask_adoption:
     name: blog
-    database: mysql
-    shared: [instance]
+    wishes:
+      database: mysql
+      shared: [instance]
 """
 
 RETURN = r"""
@@ -177,7 +200,7 @@ settings:
   type: dict
   returned: with O(state=read)
 certificate:
-  description: The certificate that is good for O(names), with its chain, in PEM format.
+  description: The certificate that is good for O(wishes.names), with its chain, in PEM format.
   type: str
   returned: with O(state=read), if there is one
 key:
@@ -205,9 +228,9 @@ count:
   type: int
   returned: with O(state=equal)
 seconds:
-  description: How long nobody had an answer, as far as this host can tell.
+  description: How long ago the old installation was stopped. Until the first O(state=settled), nobody had an answer.
   type: float
-  returned: with O(state=served)
+  returned: with O(state=settled)
 stays:
   description: What is not removed, or not as it was before the move, in words.
   type: list
@@ -215,6 +238,7 @@ stays:
   returned: with O(state=absent) and O(state=returned)
 """
 
+import os
 import platform
 import time
 
@@ -238,6 +262,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served imp
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.gate import Gate
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.slots import Slots
+from ansible_collections.selfhost.flask.plugins.module_utils.deployment.transaction import RETRY_AFTER, WORKERS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.manager import ProcessError
 from ansible_collections.selfhost.flask.plugins.module_utils.site.site import Site
 
@@ -258,10 +285,8 @@ NOTHING = "There is nothing to start again: no old installation of %s was stoppe
 
 
 def wishes_of(module: AnsibleModule) -> Wishes:
-    params = module.params
-    lists = [tuple(params[key]) for key in ("shared", "left_out", "given", "own")]
-    databases = tuple(filter(None, map(read_url, params["databases"])))
-    return Wishes(params["database"], *lists, params["same_host"], databases, params["entrances"], tuple(params["names"]))
+    about = {key: tuple(value) if isinstance(value, list) else value for key, value in module.params["wishes"].items()}
+    return Wishes(**dict(about, databases=tuple(filter(None, map(read_url, about["databases"])))))
 
 
 def plan_of(module: AnsibleModule, store: Store) -> Plan:
@@ -289,7 +314,7 @@ def look(module: AnsibleModule, store: Store) -> dict:
 
 
 def find_room(module: AnsibleModule, store: Store) -> dict:
-    check_rooms(*(module.params[key] for key in ("archive", "root", "size", "same_host")))
+    check_rooms(*(module.params[key] for key in ("archive", "root", "size")), module.params["wishes"]["same_host"])
     return {}
 
 
@@ -301,25 +326,25 @@ def read(module: AnsibleModule, store: Store) -> dict:
 
 def move(module: AnsibleModule, store: Store) -> dict:
     """Stops and archives. What was moved is not moved again: it would take the place of what came since."""
-    params = module.params
+    name, wishes = module.params["name"], wishes_of(module)
     if store.state.get("stage") == SERVED:
-        raise AdoptionError(GONE % params["name"])
+        raise AdoptionError(GONE % name)
     plan = plan_of(module, store)
     if plan.obstacles:
         raise AdoptionError(" ".join(plan.obstacles))
     if not module.check_mode:
-        hand_over(plan, store, params["name"], plan.taken(wishes_of(module)), params["same_host"])
+        hand_over(plan, store, name, plan.taken(wishes), wishes.same_host)
     return dict(changed=True, backup=store.state.get("backup", ""), path=store.archive(), stopped=store.state.get("stopped", 0))
 
 
 def settle(module: AnsibleModule, store: Store) -> dict:
-    """From here on, visitors write to the new one."""
+    """From here on, visitors write to the new one. It is this host's clock that has noted the stop."""
     if store.state.get("stage") not in (MOVED, SERVED):
         raise AdoptionError(NOTHING % module.params["name"])
-    changed = store.state["stage"] != SERVED
+    changed, seconds = store.state["stage"] != SERVED, round(time.time() - store.state.get("stopped", time.time()), 1)
     if changed and not module.check_mode:
         note_visitors(store)
-    return dict(changed=changed)
+    return dict(changed=changed, seconds=seconds)
 
 
 def return_(module: AnsibleModule, store: Store) -> dict:
@@ -332,6 +357,16 @@ def return_(module: AnsibleModule, store: Store) -> dict:
     return dict(changed=True, stays=[] if module.check_mode else give_back(store))
 
 
+def rest(module: AnsibleModule, store: Store) -> dict:
+    """Nothing happens twice, once by the old application's workers and once by the new one's. Those that a boot starts wait."""
+    site = Site(module.params["name"], module.params["root"], "")
+    changed = os.path.isdir(site.path("deployment")) and not Gate(site).refused(WORKERS)
+    if changed and not module.check_mode:
+        Gate(site).refuse(WORKERS, RETRY_AFTER)
+        Slots(site).stop_workers()
+    return dict(changed=changed)
+
+
 def compare(module: AnsibleModule, store: Store) -> dict:
     params = module.params
     found = compare_all(Site(params["name"], params["root"], ""), params["archive"])
@@ -341,7 +376,7 @@ def compare(module: AnsibleModule, store: Store) -> dict:
 def serve(module: AnsibleModule, store: Store) -> dict:
     params = module.params
     ask(params["domain"], params["url"], params["accepted"])
-    return dict(seconds=round(time.time() - store.state["stopped"], 1) if "stopped" in store.state else 0)
+    return {}
 
 
 def ending_of(module: AnsibleModule, store: Store) -> Ending:
@@ -362,30 +397,35 @@ def remove(module: AnsibleModule, store: Store) -> dict:
 
 
 STATES = dict(
-    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, equal=compare, served=serve,
-    packed=pack, absent=remove,
+    found=look, roomy=find_room, read=read, moved=move, settled=settle, returned=return_, resting=rest, equal=compare,
+    served=serve, packed=pack, absent=remove,
 )
 
 
 def main() -> None:
-    texts = {name: dict(type="list", elements="str", default=[]) for name in ("shared", "left_out", "given", "own")}
+    texts = {name: dict(type="list", elements="str", default=[]) for name in ("shared", "left_out", "given", "own", "names")}
+    wishes = dict(
+        database=dict(type="str", default=""),
+        databases=dict(type="list", elements="str", default=[], no_log=True),
+        entrances=dict(type="dict", default={}),
+        displaced=dict(type="dict", default={}),
+        workers=dict(type="list", elements="dict", default=[]),
+        jobs=dict(type="list", elements="dict", default=[]),
+        same_host=dict(type="bool", default=False),
+        **texts,
+    )
     module = AnsibleModule(
         argument_spec=dict(
             state=dict(type="str", choices=list(STATES), default="found"),
             name=dict(type="str", required=True),
             program=dict(type="str", default=""),
-            database=dict(type="str", default=""),
-            databases=dict(type="list", elements="str", default=[], no_log=True),
-            entrances=dict(type="dict", default={}),
-            names=dict(type="list", elements="str", default=[]),
-            same_host=dict(type="bool", default=False),
+            wishes=dict(type="dict", default={}, apply_defaults=True, options=wishes),
             archive=dict(type="path"),
             size=dict(type="int", default=0),
             root=dict(type="path", default="/"),
             domain=dict(type="str", default="localhost"),
             url=dict(type="str", default="/"),
             accepted=dict(type="list", elements="int", default=[]),
-            **texts,
         ),
         required_if=[("state", "equal", ("archive",)), ("state", "roomy", ("archive",))],
         supports_check_mode=True,

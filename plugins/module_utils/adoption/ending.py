@@ -27,6 +27,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.url import
 from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
+LIVE = "/etc/letsencrypt/live/"
 PACKED = "old.tar.gz"
 MADE_AGAIN = ("__pycache__", "node_modules", ".venv", "venv")  # what nobody needs a copy of
 NOT_MOVED = (
@@ -35,6 +36,10 @@ NOT_MOVED = (
 FOLDER = "the folder %s, %s. Once you are sure, remove it: sudo rm -r -- %s"
 FILE = "the file %s, which somebody else than root could exchange. Remove it: sudo rm -- %s"
 SQLITE = "%s, which is not in its folder. If nothing needs it, remove it: sudo rm -- %s"
+LINEAGE = (
+    "certbot's certificate %s, which certbot goes on renewing. Once no site has it any more, remove it: sudo certbot delete "
+    "--cert-name %s"
+)
 NOT_MOVED_DATA = "its data in %s, which flask_database: external leaves where it is"
 SHARED = "%s, which %s may use. If nothing does, remove it: %s"
 SERVERS_OWN = "the database user %(name)s, who is the server's own, and no application's"
@@ -74,6 +79,7 @@ class Ending:
         is_file = self.address is not None and self.address.kind == "sqlite" and os.path.lexists(self.address.name)
         if is_file and not is_in(self.address.name, folder):
             stays.append(SQLITE % (self.address.in_words(), shlex.quote(self.address.name)))
+        stays += [LINEAGE % (name, shlex.quote(name)) for name in lineages(self.state.get("certificates", []))]
         stays += [NOT_MOVED_DATA % self.state["external"]] if self.state.get("external") else []
         if self.users:
             command = DRIVERS[self.address.kind](self.address.name).by_hand()
@@ -161,6 +167,12 @@ def remove_account(account: Login) -> str:
     except (CommandError, DatabaseError):
         return IN_USE
     return ""
+
+
+def lineages(paths: list) -> list:
+    """The names of certbot's certificates that are among the files of a site, and are still there."""
+    found = [path[len(LIVE):].partition(os.sep)[0] for path in paths if path.startswith(LIVE)]
+    return [name for name in dict.fromkeys(found) if os.path.isdir(os.path.join(LIVE, name))]
 
 
 def is_folder(path: str) -> bool:

@@ -15,6 +15,7 @@ import shutil
 import stat
 
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import in_use
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import is_in
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
@@ -62,11 +63,6 @@ def reason_to_stay(path: str, identity: dict, own: list) -> str:
         return REPOSITORIES
     users = users_of(path, own)
     return USED % " and ".join(users[:3]) if users else ""
-
-
-def is_in(path: str, folder: str) -> bool:
-    """Whether a path is a folder's, or the folder itself."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def users_of(path: str, own: list) -> list:

@@ -42,6 +42,7 @@ def hand_over(plan: Plan, store: Store, name: str, settings: dict, same_host: bo
         away=[site.path for dummy, site in found.sites] if same_host else [],
         folder=found.folder, user=found.user, address=list(plan.address or ()), same_host=same_host, places=plan.places,
         external=plan.external, identity=identity_of(found.folder),
+        certificates=[path for dummy, site in found.sites for path in site.certificates],
     )
     if store.state.get("stage") != BEGUN:
         shutil.rmtree(store.path("before"), ignore_errors=True)

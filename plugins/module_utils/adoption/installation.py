@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from typing import NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.common.dotenv import read as read_dotenv
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import LOCAL, Address, read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
-from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import SERVER, ForeignProgram
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_commands import name_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import (
+    SERVER,
+    WORDS,
+    ForeignProgram,
+    environment_of,
+    is_in,
+)
+from ansible_collections.selfhost.flask.plugins.module_utils.host.systemd import UNITS
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 BY_HAND = "by hand"  # the manager of a program that nobody starts at a boot
 DATABASE_KEYS = ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL", "DATABASE_URI", "DB_URL", "DB_URI")
+PYTHON = re.compile(r"(?:\S*/)?python[\d.]*\s+\S")
+STARTER = re.compile(r"(?:\S*/)?(?:sudo|su|sh|bash|dash)\s")
 # What a shell, a manager or a developer sets, and what this collection knows itself.
 NOT_TAKEN = {
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "LC_ALL", "PORT", "VIRTUAL_ENV", "PYTHONPATH"),
@@ -39,10 +50,19 @@ class Installation(NamedTuple):
     settings: dict
     sites: tuple = ()  # (a proxy's class, a site)
     unread: tuple = ()  # in words, its files of settings that could not be read
+    named_by: tuple = ()  # programs that are no part of it, and have its folder in their command
 
     @property
     def name(self) -> str:
         return self.programs[0].name
+
+    def beside(self) -> list:
+        """What works beside that which answers requests, and what the latter starts itself."""
+        own = [
+            ForeignProgram(name_of(command), "uWSGI", one.file, command, one.folder, one.user, schedule=schedule)
+            for one in self.programs for command, schedule in one.options.beside
+        ]
+        return [one for one in self.programs if not one.is_server()] + own
 
     def database_key(self) -> str:
         """The setting that names the database; empty where none does."""
@@ -73,14 +93,23 @@ class Installation(NamedTuple):
 
 def find_installations() -> list:
     """All that answer requests on this host, but for those of this collection."""
-    programs = [one for manager in MANAGERS.values() for one in manager().programs() if not is_own(one)]
+    programs = [one.completed() for manager in MANAGERS.values() for one in manager().programs()]
+    programs = [one for one in programs if not is_own(one)]
+    started = [one for one in processes() if not is_own(one)]
     servers = [one for one in programs if one.is_server()]
     known = {one.folder for one in servers}
-    servers += [one for one in processes() if one.folder not in known and not is_own(one)]
+    servers += {one.folder: one for one in reversed(started) if one.is_server() and one.folder not in known}.values()
     found = {}
     for server in servers:
         found.setdefault(server.folder, []).append(server)
-    return [installation(servers, programs) for servers in found.values()]
+    workers = [one for one in programs + started if not one.is_server()]
+    return [installation(own, [one for one in workers if not is_others(one, own[0], servers)]) for own in found.values()]
+
+
+def is_others(worker: ForeignProgram, server: ForeignProgram, servers: list) -> bool:
+    """Whether it is a part of an application whose folder is in that of this one."""
+    inner = [one for one in servers if one.folder != server.folder and is_in(one.folder, server.folder)]
+    return any(map(worker.belongs_to, inner))
 
 
 def read_settings(paths: list, user: str) -> tuple:
@@ -95,17 +124,28 @@ def read_settings(paths: list, user: str) -> tuple:
 
 
 def installation(servers: list, programs: list) -> Installation:
-    """The installation of the programs that answer requests, with the others of its folder."""
+    """The installation of the programs that answer requests, with the others that are a part of it."""
     folder, user = servers[0].folder, servers[0].user
-    others = [one for one in programs if folder and one.folder == folder and one not in servers]
+    others = [one for one in programs if one not in servers and any(map(one.belongs_to, servers))]
+    named_by = [one for one in programs if folder and one not in servers + others and names(one, folder)]
     settings, unread = read_settings([os.path.join(folder, ".env")] if folder else [], user)
     for server in servers:
         more, problems = read_settings(server.environment_files, user)
         settings.update(more, **server.environment)
         unread += problems
+    for one in others:  # the new one has one environment for all of them
+        more, problems = read_settings(one.environment_files, one.user)
+        settings = {**more, **one.environment, **settings}
+        unread += problems
     places = [place for server in servers for place in server.binds()]
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
-    return Installation((*servers, *others), folder, user, settings, tuple(sites), tuple(dict.fromkeys(unread)))
+    unread = tuple(dict.fromkeys(unread))
+    return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by))
+
+
+def names(program: ForeignProgram, folder: str) -> bool:
+    """Whether its command has a path in a folder."""
+    return any(is_in(word, folder) for word in WORDS.findall(program.command))
 
 
 def is_own(program: ForeignProgram) -> bool:
@@ -115,20 +155,36 @@ def is_own(program: ForeignProgram) -> bool:
 
 
 def processes() -> list:
-    """What answers requests and was started in a session, one for each folder."""
-    found = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    """What answers requests or runs Python, and was started by nothing that could be told to stop it."""
+    found, own = {}, os.readlink("/proc/self/ns/pid")
+    for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
         try:
             with open("/proc/%s/cmdline" % pid, "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            is_meant = SERVER.search(command) or PYTHON.match(command) or environment_of(command)
+            is_this = int(pid) in (os.getpid(), os.getppid())
+            if is_this or not is_meant or STARTER.match(command) or os.readlink("/proc/%s/ns/pid" % pid) != own:
+                continue
             with open("/proc/%s/cgroup" % pid, encoding="utf-8") as file:
-                in_session = "/user.slice" in file.read()
-            if in_session and SERVER.search(command) and not command.startswith(("sudo ", "su ", "sh ", "bash ")):
+                unit = unit_of(file.read())
+            if unit is not None:
                 folder, user = os.readlink("/proc/%s/cwd" % pid), pwd.getpwuid(os.stat("/proc/" + pid).st_uid).pw_name
-                found.setdefault(folder, ForeignProgram("process %s" % pid, BY_HAND, "", command, folder, user))
+                one = ForeignProgram(unit or "process %s" % pid, BY_HAND, unit, command, folder, user)
+                found.setdefault((folder, command), one.completed())
         except (OSError, KeyError):
             continue  # it has ended
     return list(found.values())
+
+
+def unit_of(group: str) -> str | None:
+    """The unit that a process is of, empty if that is a session; None where a manager is asked about it."""
+    units = re.findall(r"/([^/\n]+\.(?:service|scope))", group)
+    if "/user.slice" in group:
+        return ""
+    known = [manager.runs_in for manager in MANAGERS.values()]
+    if not units or units[-1] in known or "@" in units[-1] or os.path.isfile(UNITS + units[-1]):
+        return None
+    return units[-1]
 
 
 def choose(found: list, name: str, host: str) -> Installation:

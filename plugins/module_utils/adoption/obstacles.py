@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Iterable, NamedTuple
 
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.data import Data, is_inside, owner_of
@@ -14,16 +15,27 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     NOT_TAKEN,
     Installation,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError
+from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import NONE
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database, DatabaseError
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import Address
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_commands import bare
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_commands import shown as shown_command
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
 from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign import MANAGERS
 
 EXTERNAL = "external"
 NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
+)
+OTHER_UNIT = (
+    "What works in %s is run by %s, which is no unit of the administrator's, and may run more than this. Let a unit of its own "
+    "in /etc/systemd/system run it first."
+)
+EMPEROR = (
+    "%s is an emperor of uWSGI, which starts an application for each file in %s. Take the file of this one away from there, "
+    "write a unit that runs uwsgi --ini with it, start that, and look again."
 )
 NO_FOLDER = "Nobody says in which folder %s runs. Set its working directory in %s."
 GONE_FOLDER = "%s is to run in %s, which is no folder. Correct that in %s."
@@ -83,6 +95,19 @@ MAIL = (
     "Its mail goes through %s, and the new one would send through its own server. Set flask_mail_enabled to false, and its "
     "settings of mail stay as they are."
 )
+WORKER = (
+    "%(name)s works beside it, by %(manager)s, and is stopped with it. So that the new one has it, add %(line)s to %(variable)s; "
+    "if the new one does without it, add %(short)s to flask_adopt_left_out."
+)
+OTHER_VALUE = (
+    "%(name)s has another value of %(key)s than %(server)s, and the new one has the latter for both. Write %(key)s=… in front of "
+    "the command of %(short)s in the inventory, after env."
+)
+DISPLACED = (
+    "The new one stops %(unit)s, which runs here and may be what the old one needs until its data is moved. Set %(variable)s "
+    "to true; after -e flask_adopt=finish, remove that again."
+)
+TELLING = 8  # signs that a value has, if it is taken for more than a word of a command
 MANY = 6  # names that a line has
 
 
@@ -97,6 +122,9 @@ class Wishes(NamedTuple):
     same_host: bool = False  # whether the new application is on the old one's host
     databases: tuple = ()  # Address of each database that a setting of the new one names
     entrances: dict = {}  # what the database's part declares of how others get in
+    workers: tuple = ()  # flask_workers, as dict
+    jobs: tuple = ()  # flask_jobs, as dict
+    displaced: dict = {}  # units that the new one stops, each with the variable that keeps it
     names: tuple = ()  # that the new one's certificate is asked for; none if it needs none in the meantime
 
 
@@ -118,10 +146,14 @@ def of_folder(found: Installation) -> list:
 
 def of_programs(found: Installation) -> list:
     """Whether it can be stopped, so that no boot starts it again."""
-    problems = [NO_FOLDER % (one.name, one.file) for one in found.programs if not one.folder]
+    servers = [one for one in found.programs if one.is_server()]
+    emperors = [one for one in servers if one.options.emperor]
+    problems = [EMPEROR % (one.name, one.options.emperor) for one in emperors]
+    problems += [NO_FOLDER % (one.name, one.file) for one in servers if not one.folder and one not in emperors]
     problems += [UNREAD % one for one in found.unread]
     problems += of_folder(found) if found.folder else []
-    problems += [NO_SERVICE % (one.name, one.folder) for one in found.programs if one.manager == BY_HAND]
+    by_hand = [one for one in found.programs if one.manager == BY_HAND]
+    problems += [OTHER_UNIT % (one.folder, one.file) if one.file else NO_SERVICE % (one.name, one.folder) for one in by_hand]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:
@@ -183,6 +215,64 @@ def of_data(data: Data, address: Address | None, found: Installation, wishes: Wi
     for path in (path for path in others if path not in data.databases and "/" in path):
         loose.setdefault(os.path.dirname(path), []).append(path)
     return problems + [LOOSE % shown(names) for names in loose.values()]
+
+
+def of_workers(found: Installation, wishes: Wishes) -> list:
+    """Whether the new one has what works beside the old one, by its name or by what it runs."""
+    problems = []
+    for one in found.beside():
+        short = name_in_inventory(one.name)
+        if one.manager == BY_HAND or {one.name, short} & set(wishes.left_out):
+            continue
+        mine = entry_of(one, wishes)
+        if mine is None:
+            schedule = ", schedule: %s" % quoted("…" if one.schedule == "?" else one.schedule) if one.schedule else ""
+            line = "{name: %s, command: %s%s}" % (short, quoted(shown_command(with_names(one.command, found.settings))), schedule)
+            about = dict(name=one.name, manager=one.manager, line=line, variable="flask_jobs" if schedule else "flask_workers")
+            problems.append(WORKER % dict(about, short=short))
+            continue
+        others = [key for key, value in one.environment.items() if found.settings.get(key, value) != value]
+        known = {*NOT_TAKEN, *wishes.own, *wishes.given}
+        others = [key for key in others if key not in known and key + "=" not in mine["command"]]
+        problems += [OTHER_VALUE % dict(name=one.name, key=key, server=found.name, short=mine["name"]) for key in others]
+    return problems
+
+
+def of_services(wishes: Wishes) -> list:
+    """Whether the old one could lose what it needs before it is stopped."""
+    units = wishes.displaced.items() if wishes.same_host else []
+    return [DISPLACED % dict(unit=unit, variable=variable) for unit, variable in units if is_active(unit)]
+
+
+def is_active(unit: str) -> bool:
+    try:
+        return run(["systemctl", "is-active", unit]).strip() == b"active"
+    except CommandError:
+        return False
+
+
+def with_names(command: str, settings: dict) -> str:
+    """A command that has the names of settings in place of their values: the new one may have others, and some are secrets."""
+    for key, value in sorted(settings.items(), key=lambda pair: -len(pair[1])):
+        command = command.replace(value, "$" + key) if len(value) >= TELLING else command
+    return command
+
+
+def entry_of(program: ForeignProgram, wishes: Wishes) -> dict | None:
+    """The entry of flask_workers or flask_jobs that is a program's."""
+    entries = [*wishes.workers, *wishes.jobs]
+    named = [one for one in entries if one["name"] == name_in_inventory(program.name)]
+    return next(iter(named + [one for one in entries if bare(one["command"]) == bare(program.command)]), None)
+
+
+def name_in_inventory(name: str) -> str:
+    """A program's name as a worker or a job may have it."""
+    return re.sub(r"[^a-z0-9_-]+", "-", re.sub(r"\.service$", "", name).lower()).lstrip("-_0123456789") or "worker"
+
+
+def quoted(text: str) -> str:
+    """A value of a mapping in braces, as YAML has it."""
+    return text if re.match(r"[\w./$][\w ./$+-]*\Z", text) else "'%s'" % text.replace("'", "''")
 
 
 def of_settings(found: Installation, wishes: Wishes) -> list:

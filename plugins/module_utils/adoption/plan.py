@@ -18,11 +18,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles 
     of_database,
     of_programs,
     of_settings,
+    of_services,
     of_sites,
+    of_workers,
     shown,
     unsafe_name,
 )
-from ansible_collections.selfhost.flask.plugins.module_utils.common.files import text_of
 from ansible_collections.selfhost.flask.plugins.module_utils.common.words import count_of
 from ansible_collections.selfhost.flask.plugins.module_utils.database.database import Database
 from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers import DRIVERS
@@ -30,13 +31,15 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.url import
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign import SITES
 
 LOGS = "logs"
-CRONTABS = "/var/spool/cron/crontabs/"
 OTHER_SITE = "%s has files of its folder in it, and does not lead to the application. It stays as it is."
 CHANGED = "These files of the repository were changed there, and the new one has what is committed: %s. Commit what you need."
 UNKNOWN_FILES = (
     "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
 )
-CRON = "The crontab of %s has %s for it, which this does not move. Write flask_jobs instead, and remove them there."
+NAMED = "%s (%s) has its folder in its command, and stays as it is. If it writes to the data, stop it before the move."
+QUEUED = "What the servers of %s have is not moved, such as jobs that wait in a queue, or sessions: let the queue be empty first."
+QUEUES = ("redis", "unix:", "amqp", "memcached:")
+NO_SITE = "No site of the web server was found that leads to it. If one does all the same, it leads nowhere after the move."
 NO_GIT = "Its folder is no git repository, so data was found by the names of folders alone. Look whether something is missing."
 
 
@@ -76,7 +79,8 @@ def make_plan(found: Installation, wishes: Wishes) -> Plan:
     places = [place for place in wishes.shared if place != LOGS and os.path.isdir(os.path.join(found.folder, place))]
     kept = kept_files(found.folder, address)
     obstacles = [*of_programs(found), *of_sites(found), *of_database(found, named, database, wishes)]
-    obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes)]
+    obstacles += [*of_data(data, named, found, wishes), *of_settings(found, wishes), *of_workers(found, wishes)]
+    obstacles += of_services(wishes)
     notes = notes_of(found, data, wishes) + ([legacy.note] if legacy.note else [])
     plan = Plan(found, data, address, database, places, kept, obstacles, notes, [], legacy=legacy)
     plan = plan._replace(external=named.in_words() if named and address is None else "")
@@ -104,10 +108,13 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     """What does not stand in the way, and has to be known."""
     notes = [] if data.commit or not found.folder else [NO_GIT]
     notes += [CHANGED % shown(data.changed)] if data.changed else []
-    loose = [path for path in data.files if "/" not in path and not is_inside(path, wishes.left_out)]
+    of_server = [word for one in found.programs for word in one.command.split()]  # its own file, which the new one has no use for
+    loose = [path for path in data.files if "/" not in path and not is_inside(path, wishes.left_out) and path not in of_server]
     notes += [UNKNOWN_FILES % shown(loose)] if loose else []
-    lines = [line for line in text_of(CRONTABS + found.user).splitlines() if found.folder in line and not line.startswith("#")]
-    notes += [CRON % (found.user, count_of(len(lines), "line"))] if lines and found.folder else []
+    notes += [NAMED % (one.name, one.manager) for one in found.named_by]
+    queues = [key for key, value in found.settings.items() if value.startswith(QUEUES) and key in (*wishes.own, *wishes.given)]
+    notes += [QUEUED % " and ".join(queues)] if queues else []
+    notes += [NO_SITE] if not found.sites else []
     own = [site.path for dummy, site in found.sites]
     paths = [path for proxy in SITES for path in proxy().with_files(found.folder)] if found.folder else []
     return notes + [OTHER_SITE % path for path in paths if path not in own]

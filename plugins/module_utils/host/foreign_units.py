@@ -39,6 +39,21 @@ def read_unit(text: str) -> dict:
     return found
 
 
+def starters_of(service: str, kind: str) -> list:
+    """The files of the units of a kind that start a service, by its name or by what they say."""
+    found = []
+    for path in sorted(glob.glob(UNITS + "*." + kind)):
+        named = read_unit(text_of(path)).get(STARTERS[kind]) or [os.path.basename(path)[:-len(kind)] + "service"]
+        found += [path] if named[-1] == service and not os.path.islink(path) else []
+    return found
+
+
+def schedule_of(service: str) -> str:
+    """When a timer starts it: a calendar expression, or "?" for anything else; empty where none does."""
+    timers = [read_unit(text_of(path)) for path in starters_of(service, "timer")]
+    return next(((timer.get("OnCalendar") or ["?"])[-1] for timer in timers), "")
+
+
 class ForeignUnits(Foreigners):
     """Units in the administrator's own folder. Their files stay where they are."""
 
@@ -61,19 +76,15 @@ class ForeignUnits(Foreigners):
         if folder == "~":
             folder = os.path.expanduser("~" + user)
         socket = read_unit(text_of(path[:-len("service")] + "socket"))
+        is_job = (unit.get("Type") or [""])[-1] == "oneshot"
         return ForeignProgram(
             os.path.basename(path), "systemd", path, command, folder_of(command, folder), user, environment, files,
-            tuple(socket.get("ListenStream", [])),
+            tuple(socket.get("ListenStream", [])), schedule=schedule_of(os.path.basename(path)) or ("?" if is_job else ""),
         )
 
     def units(self, program: ForeignProgram) -> list:
         """The service, and whatever would start it: sockets, timers and paths, whether by its name or by what they say."""
-        found = [program.name]
-        for kind, setting in STARTERS.items():
-            for path in sorted(glob.glob(UNITS + "*." + kind)):
-                named = read_unit(text_of(path)).get(setting) or [os.path.basename(path)[:-len(kind)] + "service"]
-                found += [os.path.basename(path)] if named[-1] == program.name and not os.path.islink(path) else []
-        return found
+        return [program.name, *(os.path.basename(path) for kind in STARTERS for path in starters_of(program.name, kind))]
 
     def files(self, program: ForeignProgram) -> list:
         found = [UNITS + name for name in self.units(program)]

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_crontabs import ForeignCrontabs
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_units import ForeignUnits
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import ForeignPrograms
 
-MANAGERS = {manager.kind: manager for manager in (ForeignPrograms, ForeignUnits)}
+MANAGERS = {manager.kind: manager for manager in (ForeignPrograms, ForeignUnits, ForeignCrontabs)}

@@ -83,7 +83,7 @@ class ForeignPrograms(Foreigners):
     """supervisor reads only what is called *.conf, so a file that is put away is none of its any more."""
 
     kind = "supervisor"
-    unit = Supervisor.unit
+    unit = runs_in = Supervisor.unit
     changed = ("/etc/systemd/system/supervisor.service.d",)
 
     def programs(self) -> list:

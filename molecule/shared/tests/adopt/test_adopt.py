@@ -29,7 +29,9 @@ POSTS = {
 }
 LETS_IN = {"postgresql_hba": ["host site site samehost scram-sha-256"], "postgresql_settings": {"listen_addresses": "localhost"}}
 CHOSEN = [f"flask_database={DATABASE}", *([json.dumps(LETS_IN)] if DATABASE == "postgresql" else [])]
-IS_OLD_UP = {"supervisor": "pgrep -u ubuntu gunicorn", "systemd": "systemctl is-active site"}
+UNITS = "systemctl is-active site site-tasks"
+IS_OLD_UP = {"supervisor": "pgrep -u ubuntu gunicorn && pgrep -u ubuntu -f 'flask work'", "systemd": UNITS, "uwsgi": UNITS}
+IS_ANY_UP = "pgrep -u ubuntu 'gunicorn|uwsgi|flask'"
 OLD_FOLDER = "/home/ubuntu/site"
 
 
@@ -103,6 +105,15 @@ def is_old_up(machine: Machine) -> bool:
     return machine.inside(IS_OLD_UP[MANAGER]).returncode == 0
 
 
+def crontab(machine: Machine) -> str:
+    return machine.inside("crontab -u ubuntu -l").stdout
+
+
+def workers(machine: Machine) -> str:
+    """What runs of the new one's workers."""
+    return machine.inside(f"pgrep -u {APP} -f 'flask work' || true").stdout
+
+
 def count(machine: Machine) -> int:
     return machine.visitor().get("/posts/count").json()["count"]
 
@@ -115,13 +126,18 @@ def test_a_look_says_what_there_is_and_changes_nothing(machine: Machine) -> None
     assert "Moves the folder uploads: 2 files, 100006 bytes." in text
     assert "Takes over the settings MAIL_SENDER, SECRET_KEY, UPLOAD_FOLDER." in text
     assert "The new one has its own DATABASE_URL, MAIL_PORT, MAIL_SERVER." in text
+    assert re.search(r"site-tasks(.service)? \(\w+\), translate-compile \(cron\): /home/ubuntu/site as ubuntu", text)
+    assert "find (cron)" not in text
     assert not machine.inside("test -e /var/lib/selfhost -o -e /var/lib/selfhost-adoption").returncode == 0
 
 
 def test_what_would_be_lost_stands_in_the_way(machine: Machine) -> None:
-    answer = adopt("flask_adopt=start", '{"flask_shared_paths": ["instance"]}')
+    answer = adopt("flask_adopt=start", '{"flask_shared_paths": ["instance"], "flask_workers": [], "flask_jobs": []}')
     assert answer.returncode == 2
     assert "Add uploads to flask_shared_paths to move it" in said(answer)
+    assert "add {name: site-tasks, command: flask work --seconds 1} to flask_workers" in said(answer)
+    line = "{name: translate-compile, command: flask translate compile, schedule: '30 4 * * *'}"
+    assert f"add {line} to flask_jobs" in said(answer)
     assert is_old_up(machine) and machine.inside("test -e /var/lib/selfhost").returncode == 1
 
 
@@ -133,11 +149,12 @@ def test_another_kind_of_database_is_refused(machine: Machine) -> None:
 
 
 def test_a_failure_in_the_end_starts_the_old_one_again(machine: Machine) -> None:
-    before = count(machine)
+    before, table = count(machine), crontab(machine)
     answer = adopt("flask_adopt=start", "flask_web_include='no_such_directive on;'")
     assert answer.returncode == 2, said(answer)
     assert "The old installation was started again and serves as before" in said(answer)
-    assert is_old_up(machine) and count(machine) == before
+    assert is_old_up(machine) and count(machine) == before and crontab(machine) == table
+    assert workers(machine) == ""
     visitor = machine.visitor()
     assert visitor.get("/static/style.css").ok
     assert visitor.post("/posts", data={"body": "to the old one"}).status_code == 201
@@ -159,6 +176,14 @@ def test_visitors_find_all_that_they_had(machine: Machine) -> None:
     assert {f"before the move, {number}" for number in range(20)} < set(bodies)
     assert machine.inside(f"cmp {OLD_FOLDER}/uploads/2024/cat.jpg {ROOT}/shared/uploads/2024/cat.jpg").returncode == 0
     assert max(watch.outages(), default=0) < 60
+
+
+def test_what_worked_beside_the_old_one_works_for_the_new_one(machine: Machine) -> None:
+    assert machine.inside(IS_ANY_UP).stdout == ""
+    assert workers(machine) and machine.inside(f"systemctl is-active flask-{APP}.translate-compile.timer").returncode == 0
+    lines = crontab(machine).splitlines()
+    assert [line for line in lines if line.startswith("# moved to selfhost.flask: 30 4 * * * cd /home/ubuntu/site")]
+    assert "15 5 * * 1 /usr/bin/find /home/ubuntu/tmp -mtime +30 -delete" in lines
 
 
 def test_its_settings_came_along(machine: Machine) -> None:
@@ -187,13 +212,14 @@ def test_the_old_one_stays_down_and_whole(machine: Machine) -> None:
 def test_it_can_be_started_again_and_moved_again(machine: Machine) -> None:
     answer = adopt("flask_adopt=back")
     assert answer.returncode == 0, said(answer)
-    assert is_old_up(machine)
+    assert is_old_up(machine) and "\n30 4 * * * cd /home/ubuntu/site" in crontab(machine)
+    assert workers(machine) == ""
     wait_for(lambda: machine.visitor().get("/posts/count").ok, "the old site")
     assert machine.visitor().post("/posts", data={"body": "to the old one again"}).status_code == 201
     answer = adopt("flask_adopt=start")
     assert answer.returncode == 0, said(answer)
     assert "to the old one again" in machine.inside(POSTS[DATABASE].format(APP)).stdout
-    assert not is_old_up(machine)
+    assert not is_old_up(machine) and workers(machine)
 
 
 def test_it_is_removed_once_its_backup_is_at_home(machine: Machine, tmp_path: Path) -> None:
@@ -209,7 +235,7 @@ def test_it_is_removed_once_its_backup_is_at_home(machine: Machine, tmp_path: Pa
     assert "home/ubuntu/site/uploads/note.txt" in names and "home/ubuntu/site/.env" in names
     assert any(name.endswith("/manifest.json") for name in names) and not any("/venv/" in name for name in names)
     left = machine.inside("ls -d /home/ubuntu/site /var/lib/selfhost-adoption/* /etc/nginx/sites-enabled/site "
-                          "/etc/supervisor/conf.d/site.conf /etc/systemd/system/site.service 2>/dev/null || true").stdout
+                          "/etc/supervisor/conf.d/site*.conf /etc/systemd/system/site*.service 2>/dev/null || true").stdout
     assert left == ""
     if DATABASE == "mysql":
         assert machine.inside("mysql -Ne \"SELECT COUNT(*) FROM mysql.user WHERE user = 'site'\"").stdout == "0\n"

@@ -47,6 +47,18 @@ def test_name_that_leads_elsewhere_is_named_before_it_is_asked_for(
     assert acme.orders() == 0 and site.is_self_signed()
 
 
+def test_certificate_of_an_old_installation_is_served_until_one_is_issued(
+    site: Site, acme: AcmeServer, authority: Authority
+) -> None:
+    acme.stop()
+    certificate, key = authority.issue(DOMAIN, ALIAS)
+    said = site.refused("--skip-tags", "base", **by_acme(acme, ALIAS, lent={"certificate": certificate, "key": key}))
+    assert f"{acme.directory} gave no certificate" in said, said
+    assert "An authority of the tests" in site.issuer() and site.names() == [ALIAS, DOMAIN]
+    assert site.report()["placeholder"]
+    acme.start()
+
+
 def test_certificate_is_issued_and_served(site: Site, acme: AcmeServer) -> None:
     site.done("--skip-tags", "base", **by_acme(acme, ALIAS))
     assert "Pebble" in site.issuer() and site.names() == [ALIAS, DOMAIN]

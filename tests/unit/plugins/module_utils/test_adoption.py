@@ -27,10 +27,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles 
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import make_plan
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_uwsgi import Options
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign_sites import ForeignSite
 
 MAIL = ("MAIL_SERVER", "MAIL_PORT")
-WISHES = Wishes("sqlite", ("instance", "logs"), (), (), ("DATABASE_URL", *MAIL))
+TASKS = {"name": "tasks", "command": "rq worker"}
+WISHES = Wishes("sqlite", ("instance", "logs"), (), (), ("DATABASE_URL", *MAIL), workers=(TASKS,))
 
 
 def database(path):
@@ -252,7 +254,8 @@ def test_a_setting_that_its_manager_alone_knows_stands_in_the_way(found, folder)
 
 
 def test_a_program_that_nobody_would_start_again_is_not_stopped(folder):
-    plan = make_plan(Installation((program(folder, manager="by hand"),), str(folder), "ana", {}), WISHES)
+    by_hand = program(folder, manager="by hand")._replace(file="")
+    plan = make_plan(Installation((by_hand,), str(folder), "ana", {}), WISHES)
     assert [one for one in plan.obstacles if "was started in a session" in one]
 
 
@@ -271,3 +274,101 @@ def test_git_is_asked_as_the_owner_of_the_folder(folder, monkeypatch):
     data_module.git(str(folder), "ana", "status")
     data_module.git(str(folder), "root", "status")
     assert [user for dummy, user in asked] == ["ana", ""] and os.path.isdir(folder)
+
+
+def test_what_works_beside_it_has_an_entry_in_the_inventory_or_stands_in_the_way(found, folder):
+    job = program(folder, "send-mails", "cron", "cd %s && venv/bin/flask send-mails" % folder, schedule="30 4 * * *")
+    found = found._replace(programs=(*found.programs, job))
+
+    def obstacles(**wishes):
+        return [one for one in make_plan(found, WISHES._replace(**wishes)).obstacles if "works beside it" in one]
+
+    said = obstacles(workers=())
+    assert "add {name: tasks, command: rq worker} to flask_workers; if" in said[0]
+    assert "add {name: send-mails, command: flask send-mails, schedule: '30 4 * * *'} to flask_jobs; if" in said[1]
+    by_command = {"name": "mails", "command": "flask send-mails", "schedule": "@daily"}
+    assert obstacles(jobs=(by_command,)) == [] and len(obstacles(jobs=(dict(by_command, command="flask x"),))) == 1
+    assert obstacles(workers=(), left_out=("tasks", "send-mails")) == []
+
+
+def test_the_line_for_the_inventory_has_the_names_of_settings_and_not_their_values(found, folder):
+    settings = {"REDIS_URL": "redis://:heron4711@localhost/0", "QUEUE": "mails", "DATABASE_URL": "sqlite:///app.db"}
+    worker = program(folder, "tasks", command="rq worker --url redis://:heron4711@localhost/0 mails")
+    found = found._replace(programs=(found.programs[0], worker), settings=settings)
+    (said,) = [one for one in make_plan(found, WISHES._replace(workers=())).obstacles if "works beside it" in one]
+    assert "{name: tasks, command: rq worker --url $REDIS_URL mails}" in said
+
+
+def test_what_uwsgi_starts_itself_is_named_as_well(found, folder):
+    options = Options(beside=(("venv/bin/celery -A blog worker", ""), ("flask often", "?")))
+    server = program(folder, command="uwsgi --ini x.ini", options=options)
+    said = make_plan(found._replace(programs=(server,)), WISHES).obstacles
+    assert [one for one in said if "add {name: celery-blog-worker, command: celery -A blog worker} to flask_workers" in one]
+    assert [one for one in said if "command: flask often, schedule: '…'} to flask_jobs" in one]
+
+
+def test_a_value_that_a_worker_alone_has_comes_along_and_two_are_told_apart(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    worker = program(folder, "tasks", command="rq worker", environment={"REDIS_URL": "redis://x", "MS_TRANSLATOR_KEY": "y"})
+    found = installation([program(folder)], [worker])
+    assert found.settings["REDIS_URL"] == "redis://x" and found.settings["MS_TRANSLATOR_KEY"] == "x"
+    (said,) = [one for one in make_plan(found, WISHES).obstacles if "another value" in one]
+    assert said.startswith("tasks has another value of MS_TRANSLATOR_KEY than microblog") and "'y'" not in said
+    command = {"name": "tasks", "command": "env MS_TRANSLATOR_KEY=y rq worker"}
+    assert not [one for one in make_plan(found, WISHES._replace(workers=(command,))).obstacles if "another value" in one]
+
+
+def test_what_only_names_the_folder_is_noted_and_not_stopped(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    backup = program("/", "backup", "cron", "/usr/bin/tar czf /x.tgz %s" % folder)
+    found = installation([program(folder)], [backup])
+    assert backup not in found.programs
+    assert "backup (cron) has its folder in its command, and stays as it is" in " ".join(make_plan(found, WISHES).notes)
+
+
+@pytest.mark.parametrize("group, unit", [
+    ("0::/user.slice/user-1000.slice/session-4.scope\n", ""),
+    ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/blog.service\n", ""),
+    ("9:name=systemd:/\n0::/system.slice/uwsgi.service\n", "uwsgi.service"),
+    ("0::/system.slice/supervisor.service\n", None), ("0::/system.slice/cron.service\n", None),
+    ("0::/system.slice/own.service\n", None), ("0::/init.scope\n", "init.scope"), ("0::/\n", None),
+])
+def test_who_could_be_told_to_stop_a_process(group, unit, tmp_path, monkeypatch):
+    (tmp_path / "own.service").touch()
+    monkeypatch.setattr(installation_module, "UNITS", str(tmp_path) + "/")
+    assert installation_module.unit_of(group) == unit
+
+
+def test_a_program_of_another_unit_stands_in_the_way(folder):
+    other = program(folder, manager="by hand")._replace(file="uwsgi.service")
+    said = make_plan(Installation((other,), str(folder), "ana", {}), WISHES).obstacles
+    assert [one for one in said if "is run by uwsgi.service, which is no unit of the administrator's" in one]
+
+
+def test_a_worker_is_a_part_of_the_nearest_application(tmp_path, monkeypatch):
+    home, shop = tmp_path / "ana", tmp_path / "ana/shop"
+    shop.mkdir(parents=True)
+    run = [program(home, "blog"), program(shop, "shop"), program(shop, "tasks", command="rq worker")]
+    run.append(program(home, "mails", command="x"))
+    monkeypatch.setattr(installation_module, "MANAGERS", {"x": lambda: SimpleNamespace(programs=lambda: run)})
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(installation_module, "processes", list)
+    found = {one.name: [other.name for other in one.programs[1:]] for one in installation_module.find_installations()}
+    assert found == {"blog": ["mails"], "shop": ["tasks"]}
+
+
+def test_an_emperor_is_told_from_its_applications(folder):
+    emperor = program("", command="uwsgi --emperor /etc/uwsgi/vassals --uid ana").completed()
+    said = make_plan(Installation((emperor,), "", "ana", {}), WISHES).obstacles
+    assert "an application for each file in /etc/uwsgi/vassals" in said[0]
+    assert not [one for one in said if "in which folder" in one]
+
+
+@pytest.mark.parametrize("state, same_host, stands", [
+    (b"active\n", True, True), (b"active\n", False, False), (b"inactive\n", True, False),
+])
+def test_what_the_new_one_stops_before_the_old_one_ends_stands_in_the_way(found, monkeypatch, state, same_host, stands):
+    monkeypatch.setattr(obstacles_module, "run", lambda argv: state)
+    wishes = WISHES._replace(displaced={"redis-server.service": "redis_default_enabled"}, same_host=same_host)
+    said = [one for one in make_plan(found, wishes).obstacles if "Set redis_default_enabled to true" in one]
+    assert bool(said) == stands

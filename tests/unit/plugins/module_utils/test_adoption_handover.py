@@ -395,6 +395,14 @@ def test_an_external_database_stays(host, mysql):
     assert mysql == []
 
 
+def test_a_certificate_of_certbots_stays_and_is_named(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(ending_module, "LIVE", str(tmp_path) + "/live/")
+    (tmp_path / "live/blog.example.com").mkdir(parents=True)
+    names = ("live/blog.example.com/fullchain.pem", "live/blog.example.com/privkey.pem", "live/gone/privkey.pem", "own.pem")
+    said, = served(host, certificates=[str(tmp_path / name) for name in names]).remove()
+    assert said.startswith("certbot's certificate blog.example.com, ") and "certbot delete --cert-name blog.example.com" in said
+
+
 def test_an_archive_says_that_its_database_is_external(host):
     assert host.move()["external"] is False
     give_back(host.store)

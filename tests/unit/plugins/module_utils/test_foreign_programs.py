@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign_units
-from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import Was, split_pairs
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Was, split_pairs
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_units import ForeignUnits, read_unit
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import read_programs
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_foreign
@@ -106,7 +106,7 @@ def test_what_answers_requests_and_where(command, server, binds):
 def test_an_ini_file_says_where_uwsgi_listens(tmp_path):
     (tmp_path / "x.ini").write_text("[uwsgi]\nmodule = wsgi:app\nsocket = x.sock\n")
     (program,) = read_programs("/x.conf", "[program:x]\ndirectory=%s\ncommand=/v/bin/uwsgi --ini x.ini\n" % tmp_path)
-    assert program.binds() == [str(tmp_path / "x.sock")]
+    assert program.completed().binds() == [str(tmp_path / "x.sock")]
 
 
 def test_digitaloceans_unit(tmp_path, monkeypatch):
@@ -241,3 +241,79 @@ def test_what_else_a_file_leads_to_is_found(text, others, tmp_path, monkeypatch)
     (tmp_path / "blog").write_text(text)
     (site,) = NginxForeignSites().find(["8000"])
     assert list(site.others) == others
+
+
+UWSGI = """[other]
+socket = /run/other.sock
+[uwsgi]
+# socket = /run/none.sock
+base = %d
+module = wsgi:app
+socket = %(base)run/%n.sock
+http-socket = 127.0.0.1:9090
+uid = ana
+chdir = src
+env = SECRET_KEY=a=b
+env = NAME=The site
+attach-daemon = venv/bin/celery -A blog worker
+smart-attach-daemon2 = cmd=redis-server /x.conf,pidfile=/x.pid
+mule = mule.py
+cron2 = minute=-5,unique=1 flask often
+cron = 30 4 -1 -1 -1 flask send-mails
+"""
+
+
+def test_what_a_file_says_to_uwsgi_is_known(tmp_path):
+    (tmp_path / "blog.ini").write_text(UWSGI)
+    text = "[program:x]\ndirectory=%s\nuser=%s\ncommand=/v/bin/uwsgi --ini blog.ini\nenvironment=NAME=x,A=1\n"
+    (program,) = read_programs("/x.conf", text % (tmp_path, "root"))
+    found = program.completed()
+    assert found.binds() == [str(tmp_path / "run/blog.sock"), "9090"]
+    assert (found.folder, found.user) == (str(tmp_path / "src"), "ana")
+    assert found.environment == {"A": "1", "SECRET_KEY": "a=b", "NAME": "The site"}
+    assert found.options.beside == (
+        ("venv/bin/celery -A blog worker", ""), ("redis-server /x.conf", ""), ("mule.py", ""), ("flask often", "?"),
+        ("flask send-mails", "30 4 * * *"),
+    )
+
+
+def test_only_who_is_started_as_root_may_become_another_user(tmp_path):
+    (tmp_path / "blog.ini").write_text("[uwsgi]\nuid = root\n")
+    about = dict(name="x", manager="systemd", file="/x", command="/v/bin/uwsgi blog.ini", folder=str(tmp_path))
+    assert ForeignProgram(**about, user="nobody").completed().user == "nobody"
+
+
+@pytest.mark.parametrize("command, folder, is_part", [
+    ("/usr/bin/python3 x.py", "{0}/blog", True),
+    ("/usr/bin/python3 x.py", "{0}/blog/tasks", True),
+    ("{0}/blog/venv/bin/rq worker", "", True),
+    ("/bin/sh -c '{0}/blog/work.sh >/dev/null'", "/", True),
+    ("/usr/bin/python3 {0}/blog/work.py", "", True),
+    ("/usr/bin/restic backup {0}/blog/uploads", "", False),
+    ("/usr/bin/tar czf /x.tgz {0}/blog", "", False),
+    ("{0}/blog2/venv/bin/rq worker", "{0}/blog2", False),
+    ("{0}/venv/bin/rq worker", "{0}", True),
+    ("/usr/bin/python3 other.py", "{0}", False),
+])
+def test_what_is_a_part_of_an_application(tmp_path, command, folder, is_part):
+    for name in ("venv", "blog/venv", "blog2/venv"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "pyvenv.cfg").touch()
+        (tmp_path / name / "bin/rq").touch(mode=0o755)
+    (tmp_path / "blog/work.sh").touch()
+    (tmp_path / "blog/work.py").touch()
+    (tmp_path / "blog/uploads").mkdir()
+    server = ForeignProgram("blog", "systemd", "/x", "%s/venv/bin/gunicorn x" % tmp_path, str(tmp_path / "blog"))
+    worker = ForeignProgram("tasks", "systemd", "/y", command.format(tmp_path), folder.format(tmp_path))
+    assert worker.belongs_to(server) == is_part
+
+
+@pytest.mark.parametrize("timer, schedule", [
+    ("OnCalendar=Mon 07:30", "Mon 07:30"), ("OnBootSec=5min", "?"), (None, "?"),
+])
+def test_when_a_unit_runs(tmp_path, monkeypatch, timer, schedule):
+    monkeypatch.setattr(foreign_units, "UNITS", str(tmp_path) + "/")
+    (tmp_path / "mails.service").write_text("[Service]\nType=oneshot\nExecStart=/x/venv/bin/flask mails\n")
+    if timer:
+        (tmp_path / "mails.timer").write_text("[Timer]\n%s\n" % timer)
+    assert [one.schedule for one in ForeignUnits().programs()] == [schedule]

@@ -36,8 +36,8 @@ def adopt(tmp_path, monkeypatch, capsys):
     moved = []
     monkeypatch.setattr(flask_adoption, "hand_over", lambda plan, store, *about: moved.append(about))
 
-    def adopt(state="found", check=False, **given):
-        about = dict(name="blog", state=state, database="none", **given)
+    def adopt(state="found", check=False, wishes=None, **given):
+        about = dict(name="blog", state=state, wishes={"database": "none", **(wishes or {})}, **given)
         with patch_module_args({**about, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             flask_adoption.main()
         return dict(json.loads(capsys.readouterr().out), moves=len(moved))
@@ -53,15 +53,15 @@ def test_a_look_changes_nothing_and_has_no_secret(adopt):
 
 def test_settings_are_read_apart(adopt):
     assert adopt("read")["settings"] == {"SECRET_KEY": "heron4711"}
-    assert adopt("read", given=["SECRET_KEY"])["settings"] == {}
+    assert adopt("read", wishes={"given": ["SECRET_KEY"]})["settings"] == {}
 
 
 def test_the_certificate_is_read_with_the_settings_and_not_shown(adopt, monkeypatch):
     legacy = plan_module.Legacy(Pair("chain", "heron4712"), "It is moved.")
     monkeypatch.setattr(plan_module, "find_legacy", lambda paths, names: legacy if names == ["blog.example.com"] else Legacy())
-    said = adopt("read", names=["blog.example.com"])
+    said = adopt("read", wishes={"names": ["blog.example.com"]})
     assert (said["certificate"], said["key"]) == ("chain", "heron4712") and "key" not in adopt("read")
-    said = adopt(names=["blog.example.com"])
+    said = adopt(wishes={"names": ["blog.example.com"]})
     assert said["notes"][-1] == "It is moved." and "heron4712" not in str(said)
 
 
@@ -97,6 +97,22 @@ def test_visitors_are_noted_once(adopt):
     assert [adopt("settled")["changed"], adopt("settled")["changed"]] == [True, False]
 
 
+def test_how_long_nobody_had_an_answer_is_by_the_old_hosts_clock(adopt, monkeypatch):
+    Store("blog").note(stage="moved", stopped=1000.0, **NOTED)
+    monkeypatch.setattr(flask_adoption.time, "time", lambda: 1011.25)
+    assert adopt("settled")["seconds"] == 11.2
+
+
+def test_the_new_ones_workers_rest_until_data_is_moved_again(adopt, tmp_path, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(flask_adoption, "Slots", lambda site: SimpleNamespace(stop_workers=lambda: stopped.append(site.name)))
+    (tmp_path / "srv/deployment").mkdir(parents=True)
+    assert adopt("resting", root=str(tmp_path / "none"))["changed"] is False
+    assert adopt("resting", check=True, root=str(tmp_path / "srv"))["changed"] and stopped == []
+    assert [adopt("resting", root=str(tmp_path / "srv"))["changed"] for dummy in range(2)] == [True, False]
+    assert stopped == ["blog"] and (tmp_path / "srv/gate/workers.closed").exists()
+
+
 @pytest.mark.parametrize("state, said", [
     ("returned", "nothing to start again"),
     ("absent", "an earlier run with -e flask_adopt=finish has removed it"),
@@ -108,7 +124,8 @@ def test_what_was_never_moved_is_neither_started_nor_removed(adopt, state, said)
 
 @pytest.mark.parametrize("same_host, megabytes", [(True, 4), (False, 6)])
 def test_the_new_host_has_room_for_the_archive_and_the_data(adopt, tmp_path, monkeypatch, same_host, megabytes):
-    given = dict(archive=str(tmp_path / "none/backups"), root=str(tmp_path / "srv"), size=2 << 20, same_host=same_host)
+    given = dict(archive=str(tmp_path / "none/backups"), root=str(tmp_path / "srv"), size=2 << 20)
+    given["wishes"] = {"same_host": same_host}
     assert adopt("roomy", **given)["changed"] is False
     usage = SimpleNamespace(free=(megabytes << 20) + RESERVE - 1)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
