@@ -29,6 +29,7 @@ LEFT_OUT = {
     r"^ssh root@|^ssh deploy@blog.example.com$": "is a login by hand",
     r"^ansible-playbook$|…|\.service$|\.timer$": "is no whole command",
     r"flask_backup_from_restic|restic|ansible-vault": "needs what only the reader has",
+    r"loginctl terminate-user": "ends the login by which it is typed",
     r"inventories/example": "is for a clone of the collection",
 }
 

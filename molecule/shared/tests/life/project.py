@@ -21,20 +21,10 @@ FIRST, DOMAIN = "first.example.com", "blog.example.com"
 OWN = {"flask_env": {}, "flask_database_password": "", "flask_app": "microblog"}  # nothing that the host can choose by itself
 
 
-def section(page: str, heading: str) -> str:
-    """What a page says below a heading."""
-    (text,) = re.findall(HEADING % re.escape(heading), (TOP / "docs" / page).read_text(), re.M | re.S)
-    return text
-
-
 def blocks(page: str, heading: str, kind: str = "sh") -> list[str]:
     """The blocks of a kind that a page has below a heading."""
-    return re.findall(BLOCK % kind, section(page, heading), re.M | re.S)
-
-
-def inline(page: str, heading: str, word: str) -> list[str]:
-    """The commands with a word that a page has in its sentences below a heading."""
-    return [line for line in re.findall(r"`(ansible-playbook [^`\n]+)`", section(page, heading)) if word in line]
+    (text,) = re.findall(HEADING % re.escape(heading), (TOP / "docs" / page).read_text(), re.M | re.S)
+    return re.findall(BLOCK % kind, text, re.M | re.S)
 
 
 def lines_of(block: str) -> list[str]:

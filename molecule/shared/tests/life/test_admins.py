@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import ADMIN, KEY, STATE, Machine, wait_for
+from machine import ADMIN, KEY, STATE, TOP, Machine, wait_for
 from project import FIRST, Project, done
 
 PERMISSION = "Permission denied (publickey)."
@@ -100,7 +100,7 @@ def test_a_login_by_the_lost_key_is_ended_by_the_command_of_the_page(
     machine: Machine, keys: dict[str, Path], opened: dict[str, Connection]
 ) -> None:
     command = f"sudo loginctl terminate-user {ADMIN}"
-    assert opened["lost"].is_open()
+    assert f"`{command}`" in (TOP / "docs/faq.md").read_text() and opened["lost"].is_open()
     argv = [*options(machine, keys["alice"]), f"alice@{machine.address}", command]
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
     wait_for(lambda: not opened["lost"].is_open(), "the end of the login by the lost key")

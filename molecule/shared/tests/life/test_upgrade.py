@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from machine import STATE, TESTHOST, TOP, Application, wait_for
 from playbook import Visitors, spoken
-from project import DOMAIN, Project, blocks, count, done, findings, inline, lines_of
+from project import DOMAIN, Project, blocks, count, done, findings, lines_of
 from test_name import Watch
 
 DEBS = TOP / ".cache/debs/trixie"  # what apt has loaded before: it takes a file only if the hash is right
@@ -39,7 +41,7 @@ def pack(application: Application, program: str, **files: object) -> None:
 
 
 @pytest.fixture
-def debs(site: Application) -> None:
+def debs(site: Application) -> Iterator[None]:
     """The packages that an earlier run has loaded are on the host, and those of this one are kept for the next."""
     DEBS.mkdir(parents=True, exist_ok=True)
     archive = DEBS / "archives.tar"
@@ -57,63 +59,86 @@ def site(project: Project) -> Application:
     return project.application("blog", DOMAIN)
 
 
-@pytest.fixture(scope="session")
-def python(site: Application):
-    """Tells the Python that serves."""
-    return lambda: done(site, PYTHON).strip()
+def python_of(site: Application) -> str:
+    """The one that the served version runs with."""
+    return done(site, PYTHON).strip()
 
 
-def commands() -> tuple[list[str], list[str]]:
-    """The page's for the server, without the reboot at their end, and those for one's own computer afterwards."""
-    server, computer = (lines_of(block) for block in blocks("server-life.md", "Another distribution"))
+def commands() -> tuple[list[str], list[str], list[str]]:
+    """The page's: from one's own computer, on the server without the reboot at the end, and from the computer again."""
+    before, server, after = (lines_of(block) for block in blocks("server-life.md", "Another distribution"))
     assert server.pop() == "reboot"
-    return server, computer
+    return before, server, after
+
+
+def statuses(watch: Watch) -> list[int]:
+    """What visitors were answered, but for the moment in which the web server itself was replaced."""
+    found = [status for status, dummy in watch.spans() if status]
+    return [status for number, status in enumerate(found) if found[number - 1 : number] != [status]]
+
+
+def asked_inside(site: Application) -> str:
+    """What the application itself says, whether or not the site is open."""
+    return done(site, "curl --fail --silent --unix-socket /srv/blog/run/live.sock http://blog.example.com/healthz")
+
+
+class Before(NamedTuple):
+    """What there was when the site was closed."""
+
+    backup: Path
+    posts: int
 
 
 @pytest.fixture(scope="session")
-def backup(project: Project, site: Application) -> tuple[Path, int]:
-    """The one that the page makes first, and how many posts are in it."""
-    (line,) = inline("server-life.md", "Another distribution", "selfhost.flask.backup")
-    rows = count(site)
-    project.play(line)
-    return max((project.folder / "backups").glob("blog-*.tar")), rows
+def watch(site: Application) -> Iterator[Watch]:
+    """A visitor who comes from before the upgrade until it is over."""
+    with Watch(site) as watch:
+        yield watch
 
 
-def test_a_backup_comes_home_first(project: Project, site: Application, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="session")
+def before(project: Project, site: Application, watch: Watch) -> Before:
+    """The site is closed, and a backup comes home."""
     project.variables["flask_version"] = "v2"
     project.play("ansible-playbook selfhost.flask.update")
-    assert site.visitor().get("/healthz").json()["version"] == "v2"
-    file, rows = request.getfixturevalue("backup")
-    assert rows and file.stat().st_size
+    posts = count(site)
+    for line in commands()[0]:
+        project.play(line)
+    return Before(max((project.folder / "backups").glob("blog-*.tar")), posts)
 
 
-@pytest.mark.usefixtures("debs")
-def test_the_distribution_is_upgraded_and_the_site_answers(project: Project, site: Application, python) -> None:
-    server, dummy = commands()
+def test_the_site_is_closed_and_a_backup_comes_home(site: Application, before: Before) -> None:
+    assert site.visitor().get("/").status_code == 503
+    assert before.posts and before.backup.stat().st_size and python_of(site) == OLD_PYTHON
+
+
+@pytest.mark.usefixtures("before", "debs")
+def test_the_distribution_is_upgraded_and_the_application_runs_with_its_old_python(site: Application) -> None:
+    begin = time.monotonic()
     done(site, ANSWERS)
-    before, begin = count(site), time.monotonic()
-    with Watch(site) as watch:
-        said = done(site, "export DEBIAN_FRONTEND=noninteractive\nexec 2>&1\n" + "\n".join(server))
-    note(f"apt: {time.monotonic() - begin:.0f} s; visitors: {watch.spans()}")
+    said = done(site, "export DEBIAN_FRONTEND=noninteractive\nexec 2>&1\n" + "\n".join(commands()[1]))
+    note(f"apt: {time.monotonic() - begin:.0f} s")
     assert done(site, ". /etc/os-release; echo $VERSION_ID") == "13\n", said
-    assert count(site) == before
     site.reboot()
-    wait_for(site.answers, "an answer after the reboot", seconds=120)
-    assert count(site) == before
-    assert python() == OLD_PYTHON
+    wait_for(lambda: site.visitor().get("/").status_code == 503, "the page of a closed site after the reboot")
+    assert '"version":"v2"' in asked_inside(site).replace(" ", "") and python_of(site) == OLD_PYTHON
 
 
-def test_site_yml_moves_the_visitors_to_the_new_python(project: Project, site: Application, python) -> None:
-    before, begin = count(site), time.monotonic()
-    dummy, computer = commands()
-    with Visitors(site) as visitors:
-        for line in computer:
-            project.play(line)
-    note(f"site.yml: {time.monotonic() - begin:.0f} s; {len(visitors.problems)} of {len(visitors.answers)} requests failed")
-    assert visitors.problems == [] and len(visitors.seen("slot")) == 2
-    assert python() == NEW_PYTHON and count(site) == before
+def test_site_yml_moves_the_application_to_the_new_python(project: Project, site: Application, before: Before, watch: Watch) -> None:
+    begin = time.monotonic()
+    for line in commands()[2]:
+        project.play(line)
+    note(f"site.yml, and opened: {time.monotonic() - begin:.0f} s; visitors: {watch.spans()}")
+    assert python_of(site) == NEW_PYTHON and count(site) == before.posts
+    wait_for(lambda: watch.seen[-1][1] == 200, "a page for the visitor")
+    assert statuses(watch) == [200, 503, 200]
     assert site.visitor().get("/").ok and site.visitor().get("/static/style.css").ok
     assert done(site, "flask-blog db current 2>/dev/null; flask-blog db heads 2>/dev/null").split() == [REVISION, "(head)"] * 2
+
+
+def test_the_database_server_has_brought_its_own_tables_up_to_date(site: Application) -> None:
+    version = done(site, "mariadb -Ne 'SELECT @@version'").split("-")[0]
+    wait_for(lambda: site.inside(f"grep -q '^{version}-' /var/lib/mysql/mariadb_upgrade_info").returncode == 0, "mariadb-upgrade")
 
 
 def test_another_run_changes_nothing(project: Project) -> None:
@@ -145,9 +170,8 @@ def test_updates_and_rollbacks_are_noticed_by_nobody_as_before(project: Project,
     assert site.visitor().get("/healthz").json()["version"] == "v2"
 
 
-def test_a_backup_from_before_comes_back(project: Project, site: Application, backup: tuple[Path, int]) -> None:
-    file, rows = backup
+def test_a_backup_from_before_comes_back(project: Project, site: Application, before: Before) -> None:
     assert site.visitor().post("/posts", data={"body": "after the upgrade"}).status_code == 201
-    project.play(f"ansible-playbook selfhost.flask.restore -e flask_backup_source={file}")
-    assert count(site) == rows
+    project.play(f"ansible-playbook selfhost.flask.restore -e flask_backup_source={before.backup}")
+    assert count(site) == before.posts
     assert site.visitor().post("/posts", data={"body": "after the restoration"}).status_code == 201
