@@ -57,3 +57,14 @@ def test_the_question_is_one_argument_of_the_client(mysql):
     *options, query = shlex.split(mysql("__mysql_ask").partition(") ")[2])
     assert "--force" in options  # what is not there yet is no reason to say nothing of the rest
     assert query.count(";") == 4 and "FOR 'blog'@localhost" in query
+
+
+@pytest.mark.parametrize("release, packages, capabilities", [
+    ("12", "default-mysql-server", "CAP_IPC_LOCK"),
+    ("13", "default-mysql-server", "CAP_DAC_OVERRIDE CAP_IPC_LOCK"),
+    ("13", "mysql-server", "CAP_IPC_LOCK"),
+])
+def test_a_recent_mariadb_may_note_that_its_tables_are_up_to_date(release, packages, capabilities, mysql):
+    facts = {"distribution": "Debian", "distribution_major_version": release}
+    confinement = mysql("__mysql_confinement", ansible_facts=facts, mysql_packages=[packages])
+    assert confinement["CapabilityBoundingSet"] == capabilities

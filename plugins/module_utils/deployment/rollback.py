@@ -20,7 +20,8 @@ NO_COPY = (
     "%(release)s may change its database when it is loaded (%(reason)s), and %(lacks)s can't be copied here. "
     "Add -e flask_rollback_database=keep to load it without a copy. Nothing was changed."
 )
-UNKNOWN = "The release '%s' is not on this host, or it or its Python is damaged or gone."
+UNKNOWN = "The release '%s' is not on this host, or it is damaged."
+LOST = "The Python of %s has gone from this host, as after an upgrade of the distribution."
 OTHERS = "%s There are: %s. Deploy another version with `selfhost.flask.update`. Nothing was changed."
 
 
@@ -44,6 +45,9 @@ class Rollback:
         if wanted in known or (not wanted and candidates):
             return wanted or candidates[0]
         said = UNKNOWN % wanted if wanted else "There is no release to go back to."
+        lost = self.records.without_python()
+        if wanted in lost or (lost and not wanted):
+            said = LOST % ", ".join([wanted] if wanted else lost)
         self.deployment.module.fail_json(msg=OTHERS % (said, ", ".join(known) or "none"))
 
     def run(self, change: Callable | None) -> Transaction:

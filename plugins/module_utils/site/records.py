@@ -88,6 +88,10 @@ class Records:
             venvs[name] = is_unchanged(venv, COMPLETE) and not lost_python(venv)
         return all(venvs[name] for name in names)
 
+    def without_python(self) -> list:
+        """The releases whose environment was made with a Python that the host has not any more, the newest last."""
+        return [name for name in self.outcomes() if lost_python(self.site.path("releases", name, ".venv"))]
+
     def prune(self, number: int) -> list:
         """Removes all but the newest whole releases that were served, and what none of those needs."""
         kept = self._with_outcome(SERVED, ABANDONED)[:max(1, number)] + self._in_slots()
