@@ -92,10 +92,10 @@ def target_of(arguments: dict, ssh_args: str = "") -> Target:
     given = {name: arguments[name] for name in TARGET if arguments.get(name) is not None}
     given.update({name: tuple(given[name]) for name in ("aliases", "headers", "ports", "health_status") if name in given})
     given["basic_auth"] = next(iter((given.get("basic_auth") or {}).items()), ())
-    if not resolved(given["address"]) and resolved(arguments["domain"]):
-        given["address"] = arguments["domain"]  # the other one is known to ssh's configuration alone
     given.update(seconds=float(given.get("seconds", 2)), http_port=int(given.get("http_port", 0)), app=arguments.get("name", ""))
     way = configured_way(arguments.get("ssh_host") or given["address"], int(given.get("ssh_port", 0)), ssh_args)
+    known = [one for one in (given["address"], arguments["domain"], way.host) if resolved(one)]
+    given["address"] = (known or [given["address"]])[0]  # what is written may be known to ssh's configuration alone
     port = given["http_port"] if given.get("tls") == "none" else 443
     if way.through and port:
         outer = outer_address(given["address"], arguments["domain"], port)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 
@@ -50,7 +51,8 @@ fi
 true
 """
 QUIET = ("systemd", "rpcbind", "rpc.statd", "avahi-daemon", "dhclient", "dhcpcd", "NetworkManager", "chronyd", "ntpd")
-BEFORE = "a rule of the kernel's table nat"  # in place of the unit that has a port
+BEFORE = "a rule of the kernel's table nat"  # visitors come to it before they come to a unit
+MANAGER = re.compile("docker|containerd|podman")  # the unit of a container's port, where one has it
 ROOTLESS = "rootlessport"  # of Podman's and Docker's, for containers that a user runs
 PASSES = (
     "Containers publish port %s of %s past the firewall: Docker's rules come before ufw's. For a port that only this host "
@@ -73,7 +75,8 @@ def read_host(values: dict[str, list[str]], open_ports: list[int], web_ports: It
     passed = published_ports(values.get("nat", []), " ".join(values.get("own", [])).split())
     found = [one for one in listeners("\n".join(values.get("listens", [])), allowed) if one["program"] not in QUIET]
     web = [dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))]
-    web += [dict(port=str(port), unit=BEFORE) for port in passed if port in web_ports and str(port) not in [one["port"] for one in web]]
+    named = [int(one["port"]) for one in web if MANAGER.search(one["unit"])]
+    web += [dict(port=str(port), unit=BEFORE) for port in passed if port in web_ports and port not in named]
     room = [line.partition(" ") for line in values.get("room", [])]
     return dict(
         new="new" in values,

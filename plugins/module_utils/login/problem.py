@@ -30,7 +30,7 @@ NO_SUDO = Problem(
     "another user.",
 )
 JUMP = Problem(
-    "jump", "That is the jump host, not the host: log in there by hand with `ssh JUMP_HOST`, without a password, and see "
+    "jump", "ssh did not get past the jump host. Log in there by hand with `ssh JUMP_HOST`, without a password, and see "
     "ansible_ssh_common_args and ~/.ssh/config.",
 )
 NO_FORWARDING = Problem(

@@ -117,8 +117,10 @@ def test_texts_of_templates_become_numbers(monkeypatch):
 
 @pytest.mark.parametrize("known, expected", [
     (["blog.example.com"], "blog.example.com"), (["192.0.2.1", "blog.example.com"], "192.0.2.1"), ([], "192.0.2.1"),
+    (["10.0.0.5"], "10.0.0.5"), (["10.0.0.5", "blog.example.com"], "blog.example.com"),
 ])
 def test_an_address_that_only_ssh_knows_gives_way_to_the_name(known, expected, monkeypatch):
+    monkeypatch.setattr(flask_doctor, "configured_way", lambda host, port, args: WAY._replace(through=""))
     monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name] if name in known else [])
     assert flask_doctor.target_of(ARGUMENTS).address == expected
 

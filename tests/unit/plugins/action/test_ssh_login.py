@@ -39,6 +39,7 @@ room 1500 /
 room 9 /var
 web 443 caddy.service
 web 443 caddy.service
+web 80 docker.service
 new yes
 listens tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("systemd",pid=1,fd=3))
 listens tcp LISTEN 0 128 0.0.0.0:3000 0.0.0.0:* users:(("node",pid=7,fd=3))
@@ -73,7 +74,10 @@ DESCRIBED = dict(
     clock_seconds=0,
     room_mb={"/": 1500, "/var": 9},
     unconfined="",
-    web=[dict(port="443", unit="caddy.service"), dict(port="80", unit="a rule of the kernel's table nat")],
+    web=[
+        dict(port="443", unit="caddy.service"), dict(port="80", unit="docker.service"),
+        dict(port="443", unit="a rule of the kernel's table nat"),
+    ],
     listeners=[dict(protocol="tcp", port=3000, program="node")],
     published=[8080],
     rules=["-A INPUT -j REJECT --reject-with icmp-host-prohibited"],

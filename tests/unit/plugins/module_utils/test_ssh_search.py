@@ -230,9 +230,9 @@ OPEN = "channel 0: open failed: %s\r\nstdio forwarding failed\r\n" + ENDED
     (OPEN % "connect failed: Connection refused", "refused", "is ansible_port right"),
     (OPEN % "connect failed: No route to host", "route", "No network leads to the host"),
     (OPEN % "connect failed: Name or service not known", "name", "Set ansible_host"),
-    ("ana@gate: Permission denied (publickey).\r\n" + ENDED, "jump", "That is the jump host"),
-    ("Host key verification failed.\r\n" + ENDED, "jump", "That is the jump host"),
-    ("ssh: connect to host gate port 22: Connection refused\r\n" + ENDED, "jump", "That is the jump host"),
+    ("ana@gate: Permission denied (publickey).\r\n" + ENDED, "jump", "did not get past the jump host"),
+    ("Host key verification failed.\r\n" + ENDED, "jump", "did not get past the jump host"),
+    ("ssh: connect to host gate port 22: Connection refused\r\n" + ENDED, "jump", "did not get past the jump host"),
     (ENDED, "hung up", "sshd hung up before the login"),
     ("Connection timed out during banner exchange\r\nConnection to UNKNOWN port 65535 timed out\r\n", "silent", "is right"),
     ("Received disconnect from UNKNOWN port 65535:2: Too many authentication failures\r\n"
