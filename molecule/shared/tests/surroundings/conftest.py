@@ -28,3 +28,9 @@ def behind() -> Machine:
 def gate() -> Machine:
     """The jump host."""
     return host_named("gate")
+
+
+@pytest.fixture(scope="session")
+def lxc() -> Machine:
+    """The host that can't confine services."""
+    return host_named("lxc")
