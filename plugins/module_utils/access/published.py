@@ -36,6 +36,6 @@ def published_ports(rules: Iterable[str], addresses: Iterable[str]) -> list:
 def _ports_of(about: str) -> Iterator[int]:
     """Those of one rule."""
     said = PORTS.search(about)
-    for text in re.split(r"[, ]+", (said.group(1) or said.group(2)).strip(", ")) if said else ():
-        first, last = map(int, (re.split("[:-]", text) * 2)[:2] if text.isdigit() else re.split("[:-]", text))
-        yield from range(first, min(last, first + MOST) + 1)
+    for text in re.findall(r"[\d:-]+", said.group(1) or said.group(2)) if said else ():
+        first, dummy, last = text.replace("-", ":").partition(":")
+        yield from range(int(first), min(int(last or first), int(first) + MOST) + 1)

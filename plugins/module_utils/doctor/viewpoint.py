@@ -31,7 +31,7 @@ def is_own(address: str) -> bool:
 def is_inward(address: str) -> bool:
     """Whether visitors from anywhere could not come there: an address of a network behind something, or a name known there."""
     found = resolved(address)
-    return not found or all(ipaddress.ip_address(one.partition("%")[0]).is_private for one in found)
+    return not found or not any(ipaddress.ip_address(one.partition("%")[0]).is_global for one in found)
 
 
 def answers(address: str, port: int) -> bool:

@@ -16,7 +16,7 @@ def test_the_host_itself_is_known_by_its_addresses(address, expected):
 
 
 @pytest.mark.parametrize("address, expected", [
-    ("10.0.0.5", True), ("fd00::5", True), ("nowhere.invalid", True), ("8.8.8.8", False), ("2606:4700::1", False),
+    ("10.0.0.5", True), ("100.64.0.5", True), ("fd00::5", True), ("nowhere.invalid", True), ("8.8.8.8", False), ("2606:4700::1", False),
 ])
 def test_an_address_of_a_network_behind_something_is_known(address, expected):
     assert is_inward(address) == expected
