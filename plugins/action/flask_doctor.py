@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
@@ -18,7 +19,12 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.servi
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import Settings
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.outside import Outside, together
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target
+from ansible_collections.selfhost.flask.plugins.module_utils.doctor.viewpoint import is_itself, outer_address
+from ansible_collections.selfhost.flask.plugins.module_utils.login.configured import configured_way
 from ansible_collections.selfhost.flask.plugins.module_utils.login.problem import CONSOLE
+
+if TYPE_CHECKING:
+    from ansible.plugins.connection import ConnectionBase
 
 TARGET = (
     "address", "aliases", "tls", "profile", "headers", "seconds", "ssh_port", "ssh_user", "ssh_args",
@@ -37,9 +43,8 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         ignored, problem = arguments.pop("ignored", []) or [], arguments.pop("login_problem", "")
         remedy = arguments.pop("login_remedy", "")
-        findings, checks, inside = together(
-            Outside(target_of(arguments)), lambda: self._inside(arguments, (problem, remedy), task_vars)
-        )
+        target = target_of(arguments, ssh_arguments(self._connection, arguments))
+        findings, checks, inside = together(Outside(target), lambda: self._inside(arguments, (problem, remedy), task_vars))
         if "problem" in inside:
             return dict(result, failed=True, msg=inside["problem"])
         found = [doctor.restored(one) for one in inside["findings"]] + findings
@@ -47,7 +52,7 @@ class ActionModule(ActionBase):
         checks = inside["checks"] + checks
         title = "%s (%s)" % (task_vars["inventory_hostname"], arguments.get("name"))
         display = Display()
-        display.display("\n" + "\n".join(report.lines(title, settled, checks, display.columns)))
+        display.display("\n" + "\n".join(report.lines(title, settled, checks, display.columns, target.is_itself)))
         return dict(
             result, changed=False, title=title, checks=checks, facts=shown(inside["facts"]),
             findings=[one.described() for one in settled], counts=report.counted(settled),
@@ -74,15 +79,31 @@ class ActionModule(ActionBase):
         return dict(answer, reached=True)
 
 
-def target_of(arguments: dict) -> Target:
+def ssh_arguments(connection: ConnectionBase, arguments: dict) -> str:
+    """The inventory's, and those that Ansible's own configuration has beside them; none where it is no ssh."""
+    if getattr(connection, "_load_name", "").rpartition(".")[2] != "ssh":
+        return arguments.get("ssh_args") or ""
+    given = [connection.get_option(name) or "" for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
+    return " ".join(given)
+
+
+def target_of(arguments: dict, ssh_args: str = "") -> Target:
     """Texts of templates become what the outside looks for."""
     given = {name: arguments[name] for name in TARGET if arguments.get(name) is not None}
     given.update({name: tuple(given[name]) for name in ("aliases", "headers", "ports", "health_status") if name in given})
     given["basic_auth"] = next(iter((given.get("basic_auth") or {}).items()), ())
-    if not resolved(given["address"]) and resolved(arguments["domain"]):
-        given["address"] = arguments["domain"]  # the other one is known to ssh's configuration alone
-    given.update(ssh_port=int(given.get("ssh_port", 22)), seconds=float(given.get("seconds", 2)))
-    given.update(http_port=int(given.get("http_port", 0)), app=arguments.get("name", ""))
+    given.update(seconds=float(given.get("seconds", 2)), http_port=int(given.get("http_port", 0)), app=arguments.get("name", ""))
+    way = configured_way(arguments.get("ssh_host") or given["address"], int(given.get("ssh_port", 0)), ssh_args)
+    known = [one for one in (given["address"], arguments["domain"], way.host) if resolved(one)]
+    given["address"] = (known or [given["address"]])[0]  # what is written may be known to ssh's configuration alone
+    port = given["http_port"] if given.get("tls") == "none" else 443
+    if way.through and port:
+        outer = outer_address(given["address"], arguments["domain"], port)
+        given.update(address=outer or given["address"], is_unseen=not outer)
+    given.update(
+        is_itself=is_itself(given["address"]), ssh_args=ssh_args, ssh_port=way.port, ssh_jumps=bool(way.through),
+        ssh_host=arguments.get("ssh_host") or given["address"] if way.through else way.host,
+    )
     return Target(domain=arguments["domain"], **given)
 
 

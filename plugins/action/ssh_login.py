@@ -9,6 +9,7 @@ import hashlib
 import os
 import shlex
 import time
+from typing import TYPE_CHECKING
 
 from ansible import constants as C
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
@@ -25,6 +26,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.login.memory import
 from ansible_collections.selfhost.flask.plugins.module_utils.login.search import WINDOW, Attempt, Search, shown
 from ansible_collections.selfhost.flask.plugins.plugin_utils._host_probe import host_probe, read_host, warn_of
 from ansible_collections.selfhost.flask.plugins.plugin_utils._names_probe import names_probe, read_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Prints one `name value` a line, and ends with 77 where the user can't become root.
 PROBE = """
@@ -145,7 +149,7 @@ class ActionModule(ActionBase):
         extra = self._value(task_vars, "ansible_ssh_extra_args") or ""
         if found.login.ssh_args not in extra:
             extra = (extra + " " + found.login.ssh_args).strip()
-        answer = described(found.answer, [*arguments["web_ports"], *arguments["open_ports"]])
+        answer = described(found.answer, [*arguments["web_ports"], *arguments["open_ports"]], arguments["web_ports"])
         name = task_vars["inventory_hostname"]
         answer["warnings"] = warn_of(answer, name) if arguments["app"] else []
         if arguments["fresh"] and self._is_local():
@@ -238,7 +242,7 @@ def look_for(arguments: dict) -> str:
     return names_probe(**{name: arguments[name] for name in NAMES}) + host_probe(arguments["used_scripts"], arguments["web_ports"])
 
 
-def described(answer: str, open_ports: list) -> dict:
+def described(answer: str, open_ports: list, web_ports: Iterable[int] = (80, 443)) -> dict:
     """The probe's lines as results."""
     lines = [line.partition(" ")[::2] for line in answer.splitlines()]
     values = {}
@@ -256,5 +260,5 @@ def described(answer: str, open_ports: list) -> dict:
         cloud_init="cloud_init" in values,
         authorized_keys="\n".join(values.get("key", [])),
         **read_names(values),
-        **read_host(values, open_ports),
+        **read_host(values, open_ports, web_ports),
     )

@@ -14,6 +14,8 @@ description:
     host, as its administrator does. Says for each thing that is wrong what it is and what mends it.
   - Of findings that follow from another one only that one is said.
   - A host that nobody can log in to is looked at from outside all the same.
+  - Where the controller is the host itself, its firewall is not seen. Where ssh comes through a jump host and the controller
+    can't come to O(address), that is the name's, O(domain); where that leads to no public address, it is a finding.
   - The report is shown by the task itself. The task does not fail for what it finds.
 extends_documentation_fragment:
   - selfhost.flask.site
@@ -133,16 +135,22 @@ options:
     description: The address and port at which the application should answer on the host itself over HTTP, without a proxy.
     type: str
     default: ""
+  ssh_host:
+    description: The host's name or address for ssh; O(address) where it is not set.
+    type: str
+    default: ""
   ssh_port:
-    description: The ssh server's port.
+    description: The ssh server's port. With V(0), it is that of the controller's ssh configuration, or 22.
     type: int
-    default: 22
+    default: 0
   ssh_user:
     description: The user for whom the ssh server is asked whether it takes passwords. None is sent.
     type: str
     default: root
   ssh_args:
-    description: Arguments of ssh of which those are used that say by which way the host is reached.
+    description:
+      - Arguments of ssh of which those are used that say by which way the host is reached, where the connection is none by
+        P(ansible.builtin.ssh#connection) itself.
     type: str
     default: ""
   login_problem:
@@ -260,7 +268,8 @@ OUTSIDE = dict(
     basic_auth=dict(type="dict", default={}, no_log=True),
     proxy=dict(type="str", default="nginx"),
     http_port=dict(type="int", default=0),
-    ssh_port=dict(type="int", default=22),
+    ssh_host=dict(type="str", default=""),
+    ssh_port=dict(type="int", default=0),
     ssh_user=dict(type="str", default="root"),
     ssh_args=dict(type="str", default=""),
     login_problem=dict(type="str", default=""),

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import read_rules
+from ansible_collections.selfhost.flask.plugins.module_utils.access.published import published_ports
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.host import listeners
 
 # Prints one `name value` a line. The last part is for a host on which no run of this collection has begun its work.
@@ -27,6 +29,11 @@ $root ss -Hltnp 2>/dev/null | while read -r dummy dummy dummy place dummy users;
     case $unit in /user.slice/*) unit=/user.slice ;; esac
     [ -z "$unit" ] || echo "web $port ${unit##*/}"
 done
+echo "own $(hostname -I 2>/dev/null)"
+for program in iptables ip6tables; do
+    $root $program -w -t nat -S 2>/dev/null | sed -n '/ -j DNAT /s/^/nat /p'
+done
+$root nft -t list ruleset 2>/dev/null | sed -n '/ dnat /s/^/nat /p'
 if [ ! -d /var/lib/selfhost ]; then
     echo "new yes"
     $root ss -Htlnup 2>/dev/null | sed 's/^/listens /'
@@ -34,6 +41,7 @@ if [ ! -d /var/lib/selfhost ]; then
         $root $program -w -S INPUT 2>/dev/null | sed "s/^/rule $program /"
     done
     $root nft -t list ruleset 2>/dev/null | sed 's/^/nft /'
+    systemctl -q is-active firewalld 2>/dev/null && echo "firewalld active"
     if systemd-detect-virt -cq 2>/dev/null; then
         $root systemd-run -q --wait -p ProtectSystem=strict true >/dev/null 2>&1
         [ $? != 226 ] || echo "unconfined $(systemd-detect-virt -c)"
@@ -43,7 +51,8 @@ fi
 true
 """
 QUIET = ("systemd", "rpcbind", "rpc.statd", "avahi-daemon", "dhclient", "dhcpcd", "NetworkManager", "chronyd", "ntpd")
-DOCKER = "docker-proxy"
+BEFORE = "a rule of the kernel's table nat"  # visitors come to it before they come to a unit
+MANAGER = re.compile("docker|containerd|podman")  # the unit of a container's port, where one has it
 ROOTLESS = "rootlessport"  # of Podman's and Docker's, for containers that a user runs
 PASSES = (
     "Containers publish port %s of %s past the firewall: Docker's rules come before ufw's. For a port that only this host "
@@ -60,10 +69,14 @@ def host_probe(used_scripts: list[str], web_ports: Iterable[int] = (80, 443)) ->
     return PROBE.replace("PORTS", " ".join(map(str, web_ports))).replace("USED", "\n".join([":", *used_scripts]))
 
 
-def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
+def read_host(values: dict[str, list[str]], open_ports: list[int], web_ports: Iterable[int] = (80, 443)) -> dict:
     """The results, from the values that the probe printed for each name."""
     allowed = [*open_ports, *map(int, filter(None, values.get("port", [])))]
+    passed = published_ports(values.get("nat", []), " ".join(values.get("own", [])).split())
     found = [one for one in listeners("\n".join(values.get("listens", [])), allowed) if one["program"] not in QUIET]
+    web = [dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))]
+    named = [int(one["port"]) for one in web if MANAGER.search(one["unit"])]
+    web += [dict(port=str(port), unit=BEFORE) for port in passed if port in web_ports and port not in named]
     room = [line.partition(" ") for line in values.get("room", [])]
     return dict(
         new="new" in values,
@@ -71,10 +84,10 @@ def read_host(values: dict[str, list[str]], open_ports: list[int]) -> dict:
         clock_seconds=int(int(values["now"][0]) - time.time()) if "now" in values else 0,
         room_mb={mount: int(free) for free, dummy, mount in room},
         unconfined=values.get("unconfined", [""])[0],
-        web=[dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))],
-        listeners=[one for one in found if one["program"] != DOCKER],
-        published=[one["port"] for one in found if one["program"] == DOCKER],
-        rules=read_rules(values.get("rule", []), values.get("nft", [])),
+        web=web,
+        listeners=[one for one in found if one["port"] not in passed],
+        published=[port for port in passed if "new" in values and port not in allowed],
+        rules=read_rules(values.get("rule", []), values.get("nft", []), "firewalld" in values),
         used=values.get("used", []),
         blocked=values.get("blocked", []),
     )

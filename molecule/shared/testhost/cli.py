@@ -24,8 +24,11 @@ SSH_OPTIONS = "-o StrictHostKeyChecking=yes -o UserKnownHostsFile={path}"
 def _up(options: argparse.Namespace) -> None:
     if options.virtual and options.partition:
         raise TestHostError("--partition is for containers: a virtual machine has one disk")
+    if options.virtual and options.no_namespaces:
+        raise TestHostError("--no-namespaces is for containers: a virtual machine has a kernel of its own")
     wanted = (options.image, options.login, options.memory, options.partition)
-    started = host.up(options.name, *wanted, is_virtual=options.virtual, bounds=options.bounds)
+    kind = {"is_virtual": options.virtual, "bounds": options.bounds, "namespaces": not options.no_namespaces}
+    started = host.up(options.name, *wanted, **kind)
     print(json.dumps(dataclasses.asdict(started)))
 
 
@@ -104,6 +107,8 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--partition", action="append", default=[], metavar="PATH", help=partition)
     bounds = "its systemd can bound memory, processors and tasks of units, whatever cgroups this machine has; not from Debian 13 on"
     command.add_argument("--bounds", action="store_true", help=bounds)
+    namespaces = "its systemd can't confine services, as in an LXC container without nesting"
+    command.add_argument("--no-namespaces", action="store_true", help=namespaces)
     virtual = "a virtual machine with a kernel of its own, by QEMU, in place of a container"
     command.add_argument("--virtual", action="store_true", help=virtual)
 

@@ -197,13 +197,14 @@ def up(
     partitions: Sequence[str],
     is_virtual: bool = False,
     bounds: bool = False,
+    namespaces: bool = True,
 ) -> Host:
     """Create and start a host, and return once a login over ssh succeeds."""
     made_of = ensure_disk(image) if is_virtual else ensure_image(image)
     _prepare_state()
     host = _register(name, made_of, login, is_virtual)
     try:
-        options = {} if is_virtual else {"bounds": bounds}
+        options = {} if is_virtual else {"bounds": bounds, "namespaces": namespaces}
         host.body.create(host.address, made_of, memory, partitions, **options)
         _make_host_keys(host)
         host.body.write(_first_files(host))

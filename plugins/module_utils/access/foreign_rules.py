@@ -26,6 +26,7 @@ OWN_TABLES = re.compile(r"(?:ip|ip6) (?:filter|nat|mangle|raw|security)$|inet f2
 TABLE, CHAIN = re.compile(r"table (\S+ \S+) \{"), re.compile(r"\s+chain (\S+) \{")
 PATH = "/usr/sbin:/sbin:" + os.environ.get("PATH", "")
 SERVICES = ("netfilter-persistent", "nftables", "firewalld")
+FIREWALLD = "inet firewalld"  # its table, which no program shows where there is no nft
 
 
 class Rule(NamedTuple):
@@ -41,10 +42,11 @@ class Rule(NamedTuple):
         return "%s -w %s %s %s" % (self.program, verb, where, self.text)
 
 
-def read_rules(lines: Iterable[str], nft: Iterable[str]) -> list:
+def read_rules(lines: Iterable[str], nft: Iterable[str], firewalld: bool = False) -> list:
     """What decides for everybody, for a person to read: rules of iptables, and tables of nftables."""
     texts = ["-A INPUT " + rule.text for rule in rules_of(lines) if not AS_UFW.search(rule.text)]
-    return list(dict.fromkeys(texts)) + ["table " + name for name in tables_of(nft)]
+    tables = tables_of(nft) + ([FIREWALLD] if firewalld else [])
+    return list(dict.fromkeys(texts)) + ["table " + name for name in dict.fromkeys(tables)]
 
 
 def rules_of(lines: Iterable[str]) -> list:
@@ -86,8 +88,9 @@ class ForeignRules:
         self.tables = tables_of(self._ask("nft", "-t", "list", "ruleset").splitlines())
         if all(AS_UFW.search(rule.text) for rule in self.rules):
             self.rules = []  # they let in what ufw lets in as well
-        found = self.rules or self.tables
-        self.services = [name for name in SERVICES if self._ask("systemctl", "is-enabled", name).strip() == "enabled"] if found else []
+        self.stopped = self._is("active", "firewalld")
+        found = self.rules or self.tables or self.stopped
+        self.services = [name for name in SERVICES if self._is("enabled", name)] if found else []
 
     def _ask(self, *command: str) -> str:
         """What a program prints; nothing where it fails, or is not installed."""
@@ -96,19 +99,28 @@ class ForeignRules:
         code, out, dummy = self.run_command(list(command))
         return "" if code else out
 
+    def _is(self, state: str, service: str) -> bool:
+        """Whether a service is active, or enabled."""
+        return self._ask("systemctl", "is-" + state, service).strip() == state
+
+    def _stopping(self) -> list:
+        """The commands that stop firewalld, and start again what systemd stops with it, as fail2ban."""
+        with_it = self._ask("systemctl", "show", "-P", "ConsistsOf", "firewalld").split()
+        return [["systemctl", "stop", "firewalld"]] + [["systemctl", "start", name] for name in with_it if self._is("active", name)]
+
     def commands(self) -> list:
         """The commands that take them away, now and after the next boot."""
         disabled = [["systemctl", "disable", name] for name in self.services]
-        stopped = [["systemctl", "stop", name] for name in self.services if name == "firewalld"]
+        stopped = self._stopping() if self.stopped else []
         rules = [shlex.split(rule.command("-D")) for rule in self.rules]
-        tables = [["nft", "delete", "table", *name.split()] for name in self.tables if not (stopped and "firewalld" in name)]
+        tables = [["nft", "delete", "table", *name.split()] for name in self.tables if not (stopped and name == FIREWALLD)]
         return disabled + stopped + rules + tables
 
     def restoring(self) -> str:
         """The shell commands that bring them back as they were."""
-        tables = [self._ask("nft", "list", "table", *name.split()) for name in self.tables if "firewalld" not in name]
+        tables = [self._ask("nft", "list", "table", *name.split()) for name in self.tables if name != FIREWALLD]
         lines = [rule.command("-I") for rule in self.rules]
         lines += ["printf %%s %s | nft -f -" % shlex.quote(text) for text in tables]
         lines += ["systemctl enable %s" % name for name in self.services]
-        lines += ["systemctl start firewalld"] if "firewalld" in self.services else []
+        lines += ["systemctl start firewalld"] if self.stopped else []
         return "".join(line + "; " for line in lines)

@@ -23,6 +23,7 @@ CATALOGUE = {
     "ssh-unreachable": "critical",
     "name-unresolved": "critical",
     "name-elsewhere": "warning",
+    "outside-unseen": "warning",
     # What visitors get.
     "https-unreachable": "critical",
     "http-unreachable": "warning",

@@ -163,6 +163,7 @@ class Inside:
         said = ask("ufw", "status", "verbose")
         yield from access.firewall(said.code, said.out)
         yield from access.foreign_rules()
+        yield from access.containers([port for port in access.published() if port not in self.settings.ports])
 
     def application_log(self) -> Iterator[Finding]:
         live = self.way.slots.live()
@@ -185,7 +186,7 @@ class Inside:
             static=self.static(),
             headers=sorted(set(ADDED_HEADER.findall(self.way.server.configuration(self.site.name)))),
             guessable=sshd.with_password(),
-            listeners=doctor_host.listeners(ask("ss", "-Htlnup").out, ports),
+            listeners=doctor_host.listeners(ask("ss", "-Htlnup").out, ports + access.published()),
             lock=self.way.lock(),
             lock_path=self.site.path("deployment", "lock.json"),
         )

@@ -15,6 +15,9 @@ from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings imp
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.inside import looked
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.target import Target, seen
 
+KEPT_AWAY = "only the firewall keeps them away"
+WITHIN = "whether the firewall keeps them away can't be seen from here"
+
 
 class Outside:
     """One look at one host; the checks run beside each other."""
@@ -26,12 +29,32 @@ class Outside:
         self.exposure = Exposure(target)
 
     def checks(self) -> list:
+        ports = [] if self.is_within else [("Open ports", lambda: self.exposure.ports(USUAL))]
         return [
             ("Names", self.names.unresolved),
-            *(self.secure() if self.target.secure else self.plain()),
+            *self.visits(),
             ("Password login is refused", self.exposure.ssh),
-            ("Open ports", lambda: self.exposure.ports(USUAL)),
+            *ports,
         ]
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it is not seen from here which ports are open for strangers."""
+        return self.target.is_itself or self.target.is_unseen
+
+    def visits(self) -> list:
+        if self.target.is_unseen:
+            return [("What visitors get", self.unseen)]
+        return self.secure() if self.target.secure else self.plain()
+
+    def unseen(self) -> Iterator[Finding]:
+        yield seen(
+            "outside-unseen",
+            "This computer reaches the host by ssh through another one, and nobody answers it at %s: what visitors get, and "
+            "which ports are open for them, was not looked at." % self.target.address,
+            "Set doctor_address to where visitors come, or run this where they come from. To leave it at that, add "
+            "outside-unseen to doctor_ignored.",
+        )
 
     def secure(self) -> list:
         return [
@@ -54,10 +77,11 @@ class Outside:
         others = [] if known else facts.get("guessable", [])
         listening = [one["port"] for one in facts.get("listeners", []) if one["protocol"] == "tcp"]
         more = [port for port in listening if port not in USUAL]
+        ports = [] if self.is_within else [("Ports that something listens at", lambda: self.exposure.ports(more))]
         return [
             ("Password login of others is refused", lambda: self.exposure.others(others)),
-            ("Static files", lambda: self.web.static(facts.get("static", ""))),
-            ("Ports that something listens at", lambda: self.exposure.ports(more)),
+            *([] if self.target.is_unseen else [("Static files", lambda: self.web.static(facts.get("static", "")))]),
+            *ports,
             ("What was seen from both sides", lambda: self.compared(facts)),
         ]
 
@@ -76,8 +100,8 @@ class Outside:
                 continue
             yield Finding(
                 "port-listening",
-                "%s listens at %s port %d for others than this host, and only the firewall keeps them away."
-                % (one["program"], one["protocol"], one["port"]),
+                "%s listens at %s port %d for others than this host, and %s."
+                % (one["program"], one["protocol"], one["port"], WITHIN if self.is_within else KEPT_AWAY),
                 "Bind it to 127.0.0.1, or add the port to doctor_ports if it is meant to be.", subject=str(one["port"]),
             )
         if self.target.secure or self.target.http_port:  # else the names are those of a proxy that is elsewhere

@@ -27,15 +27,23 @@ def counted(findings: list) -> str:
     return ", ".join("%d %s" % (number, plural[name] if number > 1 else name) for number, name in numbers if number)
 
 
-def lines(title: str, findings: list, checks: list, width: int = WIDTH) -> list:
+ITSELF = (
+    "It was looked at from the host itself, so whether the firewall lets visitors in and keeps others away was not seen: run "
+    "`selfhost.flask.doctor` on another computer for that."
+)
+
+
+def lines(title: str, findings: list, checks: list, width: int = WIDTH, is_itself: bool = False) -> list:
     """The report on one host."""
     if not findings:
-        return ["%s is healthy: %s, from inside and outside, found nothing." % (title, count_of(len(checks), "check"))]
+        sides = "" if is_itself else ", from inside and outside,"
+        well = "%s is healthy: %s%s found nothing." % (title, count_of(len(checks), "check"), sides)
+        return [well + " " + ITSELF if is_itself else well]
     result = ["%s: %s" % (title, counted(findings)), "", *table(findings, min(width, WIDTH)), ""]
     if {finding.id for finding in findings} & {"ssh-unreachable", "host-unreachable"}:
         return result + ["Nobody could log in, so it was seen from outside alone."]
     well = [check["title"] for check in checks if not check["found"]]
-    return result + ["%d of %s found nothing." % (len(well), count_of(len(checks), "check"))]
+    return result + ["%d of %s found nothing." % (len(well), count_of(len(checks), "check"))] + ([ITSELF] if is_itself else [])
 
 
 def table(findings: list, width: int) -> list:

@@ -27,9 +27,13 @@ class Target(NamedTuple):
     headers: tuple = ()
     ports: tuple = (80, 443)
     seconds: float = 2
+    ssh_host: str = ""  # as ssh knows it
     ssh_port: int = 22
     ssh_user: str = "root"
     ssh_args: str = ""
+    ssh_jumps: bool = False  # whether ssh's configuration has a way that is not direct
+    is_itself: bool = False  # whether the doctor looks from the host itself
+    is_unseen: bool = False  # whether this computer can't come to where visitors come
     proxy: str = "nginx"
     app: str = ""
     http_port: int = 0  # with `tls` none, where visitors come by themselves; 0 where they can't

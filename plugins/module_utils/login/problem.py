@@ -29,6 +29,18 @@ NO_SUDO = Problem(
     "sudo", "To become root needs a password there: add -K to the command, and type it when asked. Or set ansible_user to "
     "another user.",
 )
+JUMP = Problem(
+    "jump", "ssh did not get past the jump host. Log in there by hand with `ssh JUMP_HOST`, without a password, and see "
+    "ansible_ssh_common_args and ~/.ssh/config.",
+)
+NO_FORWARDING = Problem(
+    "jump", "The jump host forwards no connections (AllowTcpForwarding in its sshd). If this collection has set it up, give it "
+    "hardening_ssh_settings: {AllowTcpForwarding: local}.",
+)
+
+# What ssh says where the way to the host ended before the host's own sshd said anything.
+NO_WAY = re.compile(r"kex_exchange_identification: .*\n.*UNKNOWN port \d|UNKNOWN port \d.*\n.*kex_exchange_identification: ")
+WAY_NOISE = re.compile(r"(?m)^(?:kex_exchange_identification: .*|.*\bUNKNOWN port \d.*|stdio forwarding failed.*)\n?")
 
 # The most telling first, by what ssh says.
 PROBLEMS = [
@@ -56,7 +68,7 @@ PROBLEMS = [
     )),
     (r"Host key verification failed", Problem("host key", "Run `ssh USER@HOST` by hand once, and accept the host's key.")),
     (r"Unable to negotiate", Problem("algorithms", "This ssh client is too old for the host's sshd. Install a newer one.")),
-    (r"Could not resolve hostname", Problem("name", "Set ansible_host to the address of the host.")),
+    (r"Could not resolve hostname|Name or service not known", Problem("name", "Set ansible_host to the address of the host.")),
     (r"[Nn]o route to host|Network is unreachable", Problem("route", "There is no route to the host: is its address right? " + CONSOLE)),
     (r"timed out", Problem(
         "silent", "Is ansible_port right, and that port open in the provider's firewall? " + CONSOLE,
@@ -68,12 +80,26 @@ PROBLEMS = [
 ]
 ORDER = [LIMIT.kind, *(problem.kind for dummy, problem in PROBLEMS), "unknown"]
 ORDER.insert(ORDER.index("denied"), NO_SUDO.kind)
+ORDER.insert(0, JUMP.kind)
 PASSING = ("limit", "penalty", "startups", "hung up")  # it works again after a while
 HEARD = ("sudo", "denied", "keys")  # sshd has looked at the login
 
 
 def problem_of(text: str, answered: bool = False) -> Problem:
     """Why a login failed. A host that answered a moment ago, and refuses to, has a limit."""
+    said = visible(text)
+    if not NO_WAY.search(said):
+        return _problem_of(text, answered)
+    said = WAY_NOISE.sub("", said)
+    if "open failed: administratively prohibited" in said:
+        return NO_FORWARDING
+    behind = re.search(r"open failed: connect failed: (.*)", said)
+    if behind:
+        return _problem_of(behind.group(1), answered)
+    return JUMP if _problem_of(said).kind != "unknown" else _problem_of(text, answered)
+
+
+def _problem_of(text: str, answered: bool = False) -> Problem:
     for pattern, problem in PROBLEMS:
         if re.search(pattern, text):
             return LIMIT if answered and problem.kind == "refused" else problem
@@ -92,8 +118,8 @@ def visible(text: str) -> str:
 
 def openssh_of(text: str) -> tuple:
     """The version of the host's OpenSSH; zeros where it is something else."""
-    found = re.search(r"remote software version OpenSSH_(\d+)\.(\d+)", text)
-    return tuple(int(number) for number in found.groups()) if found else (0, 0)
+    found = re.findall(r"remote software version OpenSSH_(\d+)\.(\d+)", text)  # the last is behind those of jump hosts
+    return tuple(map(int, found[-1])) if found else (0, 0)
 
 
 def was_only_refused(text: str) -> bool:
@@ -104,8 +130,8 @@ def was_only_refused(text: str) -> bool:
 
 def elsewhere(text: str, users: dict) -> list:
     """The users of images of other distributions than the one that sshd's greeting names."""
-    found = re.search(r"remote software version OpenSSH_\S+ (Debian|Ubuntu|Raspbian)", text)
-    return [user for user, names in users.items() if found and found.group(1) not in names]
+    found = re.findall(r"remote software version OpenSSH_\S+ (Debian|Ubuntu|Raspbian)", text)
+    return [user for user, names in users.items() if found and found[-1] not in names]
 
 
 def told_user(text: str) -> str:

@@ -13,6 +13,7 @@ import stat
 from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import PROGRAMS, read_rules
+from ansible_collections.selfhost.flask.plugins.module_utils.access.published import published_ports
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
 
 FOREIGN = stat.S_IRWXO
@@ -43,6 +44,24 @@ def foreign_rules() -> Iterator[Finding]:
         yield Finding(
             "firewall-foreign", "The kernel has rules that refuse connections before ufw's are asked: %s." % ", ".join(refusing),
             "Run `selfhost.flask.site -e flask_take_over=true`, which removes them.",
+        )
+
+
+def published() -> list:
+    """The ports that the kernel passes on before ufw's rules are asked."""
+    rules = [line for name in PROGRAMS for line in ask(name, "-w", "-t", "nat", "-S").out.splitlines()]
+    rules += ask("nft", "-t", "list", "ruleset").out.splitlines()
+    return published_ports(rules, ask("hostname", "-I").out.split())
+
+
+def containers(ports: list) -> Iterator[Finding]:
+    """What passes the firewall and is not meant to be open."""
+    for port in ports:
+        yield Finding(
+            "port-open",
+            "Anybody can connect to port %d: a container publishes it, which passes the firewall." % port,
+            "Publish it as 127.0.0.1:%d:PORT if only this host needs it, or add it to doctor_ports if it is meant to be." % port,
+            subject=str(port),
         )
 
 

@@ -42,10 +42,11 @@ class Exposure:
     def login(self, user: str) -> Iterator[Finding]:
         """Asks for the methods that a user could log in by; nothing is tried."""
         target = self.target
-        options = "-o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR"
+        options = "-o BatchMode=yes -o PreferredAuthentications=none -o ControlPath=none -o LogLevel=ERROR -o RemoteCommand=none"
         options += " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
-        jump = jump_of(shlex.split(target.ssh_args)) or ["-F", "none"]  # a jump host may be one of ~/.ssh/config
-        login = "%s@%s" % (user, target.address)
+        # A jump host may be one of ~/.ssh/config, or be named there alone.
+        jump = jump_of(shlex.split(target.ssh_args)) or ([] if target.ssh_jumps else ["-F", "none"])
+        login = "%s@%s" % (user, target.ssh_host or target.address)
         said = ask("ssh", *options.split(), *jump, "-p", str(target.ssh_port), login, "true")
         found = METHODS.search(said.err)
         bad = {"password", "keyboard-interactive"} & set(found.group(1).split(",")) if found else set()

@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.selfhost.flask.plugins.action import flask_doctor
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding
+from ansible_collections.selfhost.flask.plugins.module_utils.login.configured import Way
 
 DISK = Finding("disk-full", "It is full.", "Make room.")
 SLOW = Finding("health-slow", "It is slow.", "Look.", "outside")
@@ -24,7 +25,7 @@ def doctor(monkeypatch):
     """The plugin, with what the two sides see; what was shown and what the module was asked."""
     shown, asked = [], []
 
-    def doctor(answer, outside=(), **options):
+    def doctor(answer, outside=(), itself=False, **options):
         def module(module_args, task_vars):
             asked.append(module_args)
             if isinstance(answer, Exception):
@@ -36,6 +37,7 @@ def doctor(monkeypatch):
 
         monkeypatch.setattr(flask_doctor, "together", together)
         monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name])
+        monkeypatch.setattr(flask_doctor, "is_itself", lambda address: itself)
         monkeypatch.setattr(flask_doctor, "Display", lambda: SimpleNamespace(display=shown.append, columns=80))
         task = SimpleNamespace(async_val=0, args=dict(ARGUMENTS, **options), check_mode=False, diff=False)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
@@ -65,6 +67,13 @@ def test_both_sides_are_in_one_report(doctor):
 def test_a_host_that_is_well_is_one_line(doctor):
     result = doctor(answer())
     assert result["findings"] == [] and doctor.shown == ["\nhost (blog) is healthy: 2 checks, from inside and outside, found nothing."]
+
+
+def test_a_look_from_the_host_itself_is_said_to_be_one(doctor):
+    doctor(answer(), itself=True)
+    doctor(answer(DISK), itself=True)
+    assert "healthy: 2 checks found nothing. It was looked at from the host itself" in doctor.shown[0]
+    assert doctor.shown[1].splitlines()[-1].startswith("It was looked at from the host itself")
 
 
 @pytest.mark.parametrize("said", [
@@ -108,7 +117,37 @@ def test_texts_of_templates_become_numbers(monkeypatch):
 
 @pytest.mark.parametrize("known, expected", [
     (["blog.example.com"], "blog.example.com"), (["192.0.2.1", "blog.example.com"], "192.0.2.1"), ([], "192.0.2.1"),
+    (["10.0.0.5"], "10.0.0.5"), (["10.0.0.5", "blog.example.com"], "blog.example.com"),
 ])
 def test_an_address_that_only_ssh_knows_gives_way_to_the_name(known, expected, monkeypatch):
+    monkeypatch.setattr(flask_doctor, "configured_way", lambda host, port, args: WAY._replace(through=""))
     monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name] if name in known else [])
     assert flask_doctor.target_of(ARGUMENTS).address == expected
+
+
+WAY = Way("10.0.0.5", 2222, "gate")
+
+
+@pytest.mark.parametrize("way, outer, expected", [
+    (WAY, "10.0.0.5", ("10.0.0.5", False, "behind")),
+    (WAY, "blog.example.com", ("blog.example.com", False, "behind")),
+    (WAY, "", ("10.0.0.5", True, "behind")),
+    (WAY._replace(through=""), "never asked", ("10.0.0.5", False, "10.0.0.5")),
+])
+def test_a_host_behind_a_jump_host_is_looked_at_where_visitors_come(way, outer, expected, monkeypatch):
+    """ssh goes by the name that its configuration knows, and the visits by another one."""
+    monkeypatch.setattr(flask_doctor, "resolved", lambda name: [name])
+    monkeypatch.setattr(flask_doctor, "configured_way", lambda host, port, args: way)
+    monkeypatch.setattr(flask_doctor, "outer_address", lambda address, domain, port: outer)
+    given = dict(ARGUMENTS, address="10.0.0.5", ssh_host="behind", ssh_port="0")
+    target = flask_doctor.target_of(given, "-J gate")
+    assert (target.address, target.is_unseen, target.ssh_host) == expected
+    assert (target.ssh_port, target.ssh_args, target.ssh_jumps) == (2222, "-J gate", bool(way.through))
+
+
+def test_the_arguments_of_ssh_are_those_of_the_connection():
+    """ansible.cfg may have some that are no variables."""
+    options = dict(ssh_args="-F own.cfg", ssh_common_args=None, ssh_extra_args="-C")
+    connection = SimpleNamespace(_load_name="ansible.builtin.ssh", get_option=options.get)
+    assert flask_doctor.ssh_arguments(connection, {}).split() == ["-F", "own.cfg", "-C"]
+    assert flask_doctor.ssh_arguments(SimpleNamespace(_load_name="local"), dict(ssh_args="-C")) == "-C"

@@ -40,6 +40,7 @@ room 9 /var
 web 443 caddy.service
 web 443 caddy.service
 deployed blog
+web 80 docker.service
 new yes
 listens tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("systemd",pid=1,fd=3))
 listens tcp LISTEN 0 128 0.0.0.0:3000 0.0.0.0:* users:(("node",pid=7,fd=3))
@@ -47,6 +48,10 @@ listens tcp LISTEN 0 128 0.0.0.0:8443 0.0.0.0:* users:(("java",pid=9,fd=3))
 listens tcp LISTEN 0 128 127.0.0.1:9000 0.0.0.0:* users:(("php",pid=8,fd=3))
 listens tcp LISTEN 0 128 [::]:111 [::]:* users:(("rpcbind",pid=3,fd=3))
 listens tcp LISTEN 0 128 0.0.0.0:8080 0.0.0.0:* users:(("docker-proxy",pid=5,fd=3))
+own 192.0.2.9 172.17.0.1
+nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+nat -A DOCKER -d 192.0.2.9/32 ! -i docker0 -p tcp -m tcp --dport 443 -j DNAT --to-destination 172.17.0.2:443
+nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80
 rule iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited
 used replace /etc/postfix/main.cf
 blocked there are two
@@ -71,7 +76,10 @@ DESCRIBED = dict(
     clock_seconds=0,
     room_mb={"/": 1500, "/var": 9},
     unconfined="",
-    web=[dict(port="443", unit="caddy.service")],
+    web=[
+        dict(port="443", unit="caddy.service"), dict(port="80", unit="docker.service"),
+        dict(port="443", unit="a rule of the kernel's table nat"),
+    ],
     listeners=[dict(protocol="tcp", port=3000, program="node")],
     published=[8080],
     rules=["-A INPUT -j REJECT --reject-with icmp-host-prohibited"],
@@ -116,7 +124,7 @@ def test_the_probe_answers_in_any_shell(tmp_path):
 
 
 def test_ports_of_containers_are_said_since_the_firewall_does_not_close_them(action):
-    published = WORKS + 'new yes\nlistens tcp LISTEN 0 9 *:8080 *:* users:(("docker-proxy",pid=5,fd=3))\n'
+    published = WORKS + "new yes\nnat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\n"
     result, dummy = action(host(deploy=published), ["deploy"], app="blog")
     assert "Containers publish port 8080 of blog.example.com past the firewall" in result["warnings"][0]
 

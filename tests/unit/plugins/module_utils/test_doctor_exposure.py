@@ -48,6 +48,16 @@ def test_the_way_to_the_host_is_the_inventorys(args, expected, monkeypatch):
     assert asked[asked.index("-p") - len(words): asked.index("-p")] == words and ("-F" in asked) == ("-F" in words)
 
 
+@pytest.mark.parametrize("jumps, expected", [(True, []), (False, ["-F", "none"])])
+def test_a_way_of_the_ssh_configuration_alone_is_used(jumps, expected, monkeypatch):
+    asked = []
+    monkeypatch.setattr(exposure, "ask", lambda *argv: (asked.extend(argv), Said(255, "", ""))[1])
+    assert list(Exposure(Target("192.0.2.1", "blog", ssh_host="behind", ssh_jumps=jumps)).ssh()) == []
+    at = asked.index("-p")
+    assert asked[at - 2 : at] == (expected or asked[at - 2 : at]) and ("-F" in asked) == bool(expected)
+    assert asked[-2] == "root@behind"
+
+
 def test_others_are_asked_about_too_but_not_so_many_that_the_host_refuses_the_address(monkeypatch):
     asked = []
     answer = Said(255, "", REFUSED % "publickey,password")

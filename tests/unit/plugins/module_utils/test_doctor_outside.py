@@ -34,6 +34,21 @@ def test_a_port_that_is_open_is_said_once(one):
     ]
 
 
+@pytest.mark.parametrize("about", [dict(is_itself=True), dict(is_unseen=True)])
+def test_what_is_not_seen_from_here_is_not_said(about, monkeypatch):
+    """A port of the host's own looks open from the host itself, and no port does where nobody can come."""
+    one = Outside(Target("192.0.2.1", "blog", **about))
+    titles = [title for title, dummy in [*one.checks(), *one.after(dict(listeners=[]), [])]]
+    assert not [title for title in titles if "orts" in title]
+    assert bool([title for title in titles if "HTTPS" in title]) == one.target.is_itself == ("Static files" in titles)
+    (found,) = one.compared(dict(listeners=[dict(protocol="tcp", port=8000, program="x")]))
+    assert found.id == "port-listening" and "can't be seen from here" in found.what
+
+
+def test_a_site_that_nobody_here_can_come_to_is_a_finding_of_its_own():
+    assert ids(Outside(Target("10.0.0.5", "blog", is_unseen=True)).unseen()) == ["outside-unseen"]
+
+
 def test_what_is_served_is_what_is_on_the_disk(one):
     one.web.certificate = Certificate(("blog",), 0, 1, "somebody", False, "f")
     assert ids(one.compared(dict(fingerprint="f"))) == []

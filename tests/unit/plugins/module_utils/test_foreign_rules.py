@@ -54,6 +54,10 @@ table inet own {
 	}
 }
 """
+FIREWALLD = dict(
+    systemctl_is_enabled_firewalld="enabled\n", systemctl_is_active_firewalld="active\n",
+    systemctl_show__P_ConsistsOf_firewalld="fail2ban.service other.service\n", systemctl_is_active_fail2ban_service="active\n",
+)
 
 
 def lines(text, program="iptables"):
@@ -76,6 +80,11 @@ def test_a_table_that_refuses_what_comes_in_is_named(policy, found):
     assert read_rules([], (TABLE % policy).splitlines()) == found
 
 
+def test_firewalld_is_named_where_no_program_shows_its_table():
+    assert read_rules([], [], firewalld=True) == ["table inet firewalld"]
+    assert read_rules([], (TABLE % "drop").replace("own", "firewalld").splitlines(), firewalld=True) == ["table inet firewalld"]
+
+
 @pytest.fixture
 def host(monkeypatch):
     """The rules of a host with these answers."""
@@ -83,7 +92,8 @@ def host(monkeypatch):
 
     def host(**answers):
         def run_command(command):
-            text = answers.get(command[0] + "_" + command[-1].replace("-", "_"), answers.get(command[0], ""))
+            text = answers.get("_".join(command).replace("-", "_").replace(".", "_"), "")
+            text = text or answers.get(command[0] + "_" + command[-1].replace("-", "_"), answers.get(command[0], ""))
             return (0, text, "") if text else (1, "", "no such thing")
 
         return ForeignRules(run_command)
@@ -108,10 +118,20 @@ def test_a_table_goes_as_a_whole_and_comes_back_as_a_whole(host):
     assert found.restoring() == "printf %s 'table inet own { }\n' | nft -f -; "
 
 
-def test_firewalld_is_stopped_and_started_as_a_program(host):
-    found = host(nft=(TABLE % "drop").replace("own", "firewalld"), systemctl_firewalld="enabled\n")
-    assert found.commands() == [["systemctl", "disable", "firewalld"], ["systemctl", "stop", "firewalld"]]
+@pytest.mark.parametrize("nft", [(TABLE % "drop").replace("own", "firewalld"), ""])
+def test_firewalld_is_stopped_and_started_as_a_program(nft, host):
+    """fail2ban is a part of it for systemd, and would stay stopped."""
+    found = host(nft=nft, **FIREWALLD)
+    assert found.commands() == [
+        ["systemctl", "disable", "firewalld"], ["systemctl", "stop", "firewalld"], ["systemctl", "start", "fail2ban.service"],
+    ]
     assert found.restoring() == "systemctl enable firewalld; systemctl start firewalld; "
+
+
+def test_firewalld_that_was_started_by_hand_is_stopped():
+    answers = {"is-active firewalld": "active\n"}
+    found = ForeignRules(lambda command: (0, answers.get(" ".join(command[1:]), ""), ""))
+    assert (found.commands(), found.restoring()) == ([["systemctl", "stop", "firewalld"]], "systemctl start firewalld; ")
 
 
 def test_where_nothing_decides_before_nothing_is_done(host):

@@ -219,3 +219,31 @@ def test_people_see_what_ssh_says_without_its_details():
 def test_a_wrong_password_counts_for_more_than_a_refused_key():
     assert ssh_problem.was_only_refused(DENIED)
     assert not ssh_problem.was_only_refused(DENIED + "\ndebug1: Next authentication method: password\n")
+
+
+ENDED = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n"
+OPEN = "channel 0: open failed: %s\r\nstdio forwarding failed\r\n" + ENDED
+
+
+@pytest.mark.parametrize("said, kind, remedy", [
+    (OPEN % "administratively prohibited: open failed", "jump", "AllowTcpForwarding: local"),
+    (OPEN % "connect failed: Connection refused", "refused", "is ansible_port right"),
+    (OPEN % "connect failed: No route to host", "route", "No network leads to the host"),
+    (OPEN % "connect failed: Name or service not known", "name", "Set ansible_host"),
+    ("ana@gate: Permission denied (publickey).\r\n" + ENDED, "jump", "did not get past the jump host"),
+    ("Host key verification failed.\r\n" + ENDED, "jump", "did not get past the jump host"),
+    ("ssh: connect to host gate port 22: Connection refused\r\n" + ENDED, "jump", "did not get past the jump host"),
+    (ENDED, "hung up", "sshd hung up before the login"),
+    ("Connection timed out during banner exchange\r\nConnection to UNKNOWN port 65535 timed out\r\n", "silent", "is right"),
+    ("Received disconnect from UNKNOWN port 65535:2: Too many authentication failures\r\n"
+     "Disconnected from UNKNOWN port 65535\r\n", "keys", "more keys"),
+])
+def test_what_ends_on_the_way_to_the_host_is_told_from_what_the_host_says(said, kind, remedy):
+    found = ssh_problem.problem_of("debug1: Connecting\r\n" + said)
+    assert found.kind == kind and remedy.replace("is right", "ansible_port right") in found.remedy
+    assert ssh_problem.telling([found]) == found
+
+
+def test_the_host_is_the_last_whose_sshd_greets():
+    said = GREETING % "8.9p1 Ubuntu-3" + DEBIAN_13
+    assert ssh_problem.openssh_of(said) == (10, 0) and ssh_problem.elsewhere(said, {"ubuntu": ("Ubuntu",)}) == ["ubuntu"]
