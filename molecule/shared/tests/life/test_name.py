@@ -32,6 +32,9 @@ class Watch(threading.Thread):
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.leave()
+
+    def leave(self) -> None:
         self.left.set()
         self.join(timeout=30)
 

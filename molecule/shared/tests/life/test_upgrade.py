@@ -132,6 +132,7 @@ def test_site_yml_moves_the_application_to_the_new_python(project: Project, site
     note(f"site.yml, and opened: {time.monotonic() - begin:.0f} s; visitors: {watch.spans()}")
     assert (python_of(site), revision(site), count(site)) == (NEW_PYTHON, REVISION, before.posts)
     wait_for(lambda: watch.seen[-1][1] == 200, "a page for the visitor")
+    watch.leave()
     assert statuses(watch) == [200, 503, 200]
     assert site.visitor().get("/").ok and site.visitor().get("/static/style.css").ok
 
