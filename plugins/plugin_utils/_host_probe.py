@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import read_rules
-from ansible_collections.selfhost.flask.plugins.module_utils.access.published import published_ports
+from ansible_collections.selfhost.flask.plugins.module_utils.access.published import own_addresses, published_ports
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.checks.host import listeners
 
 # Prints one `name value` a line. The last part is for a host on which no run of this collection has begun its work.
@@ -29,7 +29,7 @@ $root ss -Hltnp 2>/dev/null | while read -r dummy dummy dummy place dummy users;
     case $unit in /user.slice/*) unit=/user.slice ;; esac
     [ -z "$unit" ] || echo "web $port ${unit##*/}"
 done
-echo "own $(hostname -I 2>/dev/null)"
+ip -o addr show 2>/dev/null | sed 's/^/own /'
 for program in iptables ip6tables; do
     $root $program -w -t nat -S 2>/dev/null | sed -n '/ -j DNAT /s/^/nat /p'
 done
@@ -72,11 +72,12 @@ def host_probe(used_scripts: list[str], web_ports: Iterable[int] = (80, 443)) ->
 def read_host(values: dict[str, list[str]], open_ports: list[int], web_ports: Iterable[int] = (80, 443)) -> dict:
     """The results, from the values that the probe printed for each name."""
     allowed = [*open_ports, *map(int, filter(None, values.get("port", [])))]
-    passed = published_ports(values.get("nat", []), " ".join(values.get("own", [])).split())
+    rules, own = values.get("nat", []), own_addresses(values.get("own", []))
+    passed, kept = published_ports(rules, own), published_ports(rules, own, for_visitors=True)
     found = [one for one in listeners("\n".join(values.get("listens", [])), allowed) if one["program"] not in QUIET]
     web = [dict(zip(("port", "unit"), line.split(" ", 1))) for line in sorted(set(values.get("web", [])))]
     named = [int(one["port"]) for one in web if MANAGER.search(one["unit"])]
-    web += [dict(port=str(port), unit=BEFORE) for port in passed if port in web_ports and port not in named]
+    web += [dict(port=str(port), unit=BEFORE) for port in kept if port in web_ports and port not in named]
     room = [line.partition(" ") for line in values.get("room", [])]
     return dict(
         new="new" in values,

@@ -18,15 +18,28 @@ NFTABLES = re.compile(r"(?P<about>.*)\bdnat\b")
 PORTS = re.compile(r"--dports? ([\d,:]+)|dport (?:\{ ?)?([\d, -]+)")
 ADDRESS = re.compile(r"(?<!! )(?:-d|daddr(?! !=)) (?:\{ ?)?([0-9a-f.:]+)")
 INTERFACE = re.compile(r"(?<!! )-i \S|iifname \"")  # for one network alone, such as that of the containers
+NOT_FOR_VISITORS = re.compile(r"-p udp\b|\budp dport|(?:^|\s)-s \S|\bsaddr ")  # of another protocol, or from some addresses
+BRIDGES = ("lo", "docker", "br-", "podman", "cni", "virbr")  # in which only the host, its containers and virtual machines are
 MOST = 100  # ports of a range
 
 
-def published_ports(rules: Iterable[str], addresses: Iterable[str]) -> list:
-    """The ports, by the lines of `iptables -t nat -S` and `nft list ruleset`, and by the host's own addresses."""
+def own_addresses(lines: Iterable[str]) -> list:
+    """The addresses at which others find a host, by the lines of `ip -o addr show`."""
+    words = [line.split() for line in lines]
+    return [found[3].partition("/")[0] for found in words if len(found) > 3 and not found[1].startswith(BRIDGES)]
+
+
+def published_ports(rules: Iterable[str], addresses: Iterable[str], for_visitors: bool = False) -> list:
+    """The ports, by the lines of `iptables -t nat -S` and `nft list ruleset`, and by the host's own addresses.
+
+    With for_visitors, those that a web server could not have for everybody.
+    """
     own, found = set(addresses), set()
     for line in rules:
         rule = IPTABLES.search(line) or NFTABLES.search(line)
         about = rule.group("about") if rule else ""
+        if for_visitors and NOT_FOR_VISITORS.search(about):
+            continue
         place = ADDRESS.search(about)
         if about and not INTERFACE.search(about) and (not place or place.group(1) in own):
             found.update(_ports_of(about))

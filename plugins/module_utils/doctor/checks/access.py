@@ -13,7 +13,7 @@ import stat
 from typing import Iterator
 
 from ansible_collections.selfhost.flask.plugins.module_utils.access.foreign_rules import PROGRAMS, read_rules
-from ansible_collections.selfhost.flask.plugins.module_utils.access.published import published_ports
+from ansible_collections.selfhost.flask.plugins.module_utils.access.published import own_addresses, published_ports
 from ansible_collections.selfhost.flask.plugins.module_utils.doctor.findings import Finding, ask, clipped
 
 FOREIGN = stat.S_IRWXO
@@ -51,7 +51,7 @@ def published() -> list:
     """The ports that the kernel passes on before ufw's rules are asked."""
     rules = [line for name in PROGRAMS for line in ask(name, "-w", "-t", "nat", "-S").out.splitlines()]
     rules += ask("nft", "-t", "list", "ruleset").out.splitlines()
-    return published_ports(rules, ask("hostname", "-I").out.split())
+    return published_ports(rules, own_addresses(ask("ip", "-o", "addr", "show").out.splitlines()))
 
 
 def containers(ports: list) -> Iterator[Finding]:

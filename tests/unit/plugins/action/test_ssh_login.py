@@ -48,7 +48,8 @@ listens tcp LISTEN 0 128 0.0.0.0:8443 0.0.0.0:* users:(("java",pid=9,fd=3))
 listens tcp LISTEN 0 128 127.0.0.1:9000 0.0.0.0:* users:(("php",pid=8,fd=3))
 listens tcp LISTEN 0 128 [::]:111 [::]:* users:(("rpcbind",pid=3,fd=3))
 listens tcp LISTEN 0 128 0.0.0.0:8080 0.0.0.0:* users:(("docker-proxy",pid=5,fd=3))
-own 192.0.2.9 172.17.0.1
+own 2: eth0    inet 192.0.2.9/24 brd 192.0.2.255 scope global eth0
+own 3: docker0    inet 172.17.0.1/16 scope global docker0
 nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
 nat -A DOCKER -d 192.0.2.9/32 ! -i docker0 -p tcp -m tcp --dport 443 -j DNAT --to-destination 172.17.0.2:443
 nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80

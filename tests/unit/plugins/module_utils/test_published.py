@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfhost.flask.plugins.module_utils.access.published import published_ports
+from ansible_collections.selfhost.flask.plugins.module_utils.access.published import own_addresses, published_ports
 
-OWN = ["192.0.2.9", "2001:db8::9", "172.17.0.1"]
+SHOWN = """\
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: eth0    inet 192.0.2.9/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever preferred_lft forever
+2: eth0    inet6 2001:db8::9/64 scope global \\       valid_lft forever preferred_lft forever
+3: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\\       valid_lft forever preferred_lft forever
+"""
+OWN = ["192.0.2.9", "2001:db8::9"]
 DOCKER = "-A DOCKER %s ! -i docker0 -p tcp -m tcp --dport %s -j DNAT --to-destination 172.17.0.2:80"
 NFT = '\t\tiifname != "docker0" %s counter packets 1 bytes 60 dnat to 172.17.0.2:80'
 
@@ -40,3 +46,15 @@ def test_ports(rule, expected):
 
 def test_each_is_said_once():
     assert published_ports([DOCKER % ("", "8080"), NFT % "tcp dport 8080", DOCKER % ("", "25")], OWN) == [25, 8080]
+
+
+def test_the_addresses_are_those_at_which_others_find_the_host():
+    assert own_addresses([*SHOWN.splitlines(), ""]) == OWN
+
+
+@pytest.mark.parametrize("rule, ports", [
+    (DOCKER % ("", "443"), [443]), (DOCKER.replace("-p tcp -m tcp", "-p udp -m udp") % ("", "443"), []),
+    (DOCKER % ("-s 10.8.0.0/24", "443"), []), (NFT % "udp dport 443", []), (NFT % "ip saddr 10.8.0.0/24 tcp dport 443", []),
+])
+def test_what_a_web_server_could_not_have(rule, ports):
+    assert published_ports([rule], OWN, for_visitors=True) == ports
