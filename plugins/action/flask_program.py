@@ -34,9 +34,9 @@ class ActionModule(ActionBase):
         with progress_of(self, task_vars):
             ran = self._execute_module("ansible.builtin.command", asked, task_vars=task_vars)
         self._task.check_mode = checked
-        if "stdout" not in ran and "rc" not in ran:
+        if "rc" not in ran or "module_stdout" in ran:  # it was not run: Ansible says why
             return dict(result, **ran)
-        lines = [line for text in (ran.get("stdout", ""), ran.get("stderr", "")) for line in text.splitlines()]
+        lines = [printable(line) for text in (ran.get("stdout", ""), ran.get("stderr", "")) for line in text.splitlines()]
         Display().display("\n".join(["", "%s (%s)" % (host, name), *("  " + line for line in lines or ["It printed nothing."])]))
         result.update(changed=arguments["changes"], rc=ran["rc"])
         if ran["rc"]:
@@ -45,9 +45,15 @@ class ActionModule(ActionBase):
         return dict(result, lines=lines)
 
 
+def printable(line: str) -> str:
+    """A line without what a terminal would obey: a visitor may have written it to a log."""
+    return "".join(one if one.isprintable() or one == "\t" else "\ufffd" for one in line)
+
+
 def advice(command: str, ran: dict) -> str:
     """What to do about a command that is not there; else its own words say it."""
     unknown = "No such command" in ran.get("stderr", "")
     if unknown and command.startswith("flask "):
         return UNKNOWN_OF_FLASK
-    return UNKNOWN if unknown or "No such file" in ran.get("msg", "") else ""
+    is_absent = ran["rc"] == 2 and ran.get("msg", "").startswith(("[Errno 2]", "Error executing command"))
+    return UNKNOWN if unknown or is_absent else ""

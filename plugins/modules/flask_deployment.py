@@ -178,7 +178,7 @@ def deploy(deployment: Deployment) -> dict:
         release=release,
         before=transaction.journal["entry"]["from"],
         revision=transaction.journal["entry"]["revision"],
-        revision_before=transaction.journal.get("before", {}).get("revision", []),
+        revision_before=transaction.journal.get("before", {}).get("revision", change.known_revision()),
         seconds=transaction.journal["entry"]["seconds"],
         pruned=transaction.journal["pruned"],
     )

@@ -69,7 +69,11 @@ class Change:
         known = self.loading.revisions
         if known and known["pending"]:
             return known["desired"]
-        return self.deployment.revision() if self.current is None else sorted({name for one in self.current for name in one})
+        return self.deployment.revision() if self.current is None else self.known_revision()
+
+    def known_revision(self) -> list:
+        """The database's before the change, as far as a release was asked for it."""
+        return sorted({name for one in self.current or [] for name in one})
 
     def make(self, transaction: Transaction) -> None:
         """Protects the database, loads the release once and alone, and runs what is pending, and what is for the first time."""

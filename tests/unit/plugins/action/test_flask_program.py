@@ -57,6 +57,7 @@ def test_check_mode_runs_what_only_looks(changes, runs, run):
     ("flask seed", dict(rc=2, stdout="", stderr="Error: No such command 'seed'."), "flask_command=--help"),
     ("restart", dict(rc=2, stdout="", stderr="No such command"), "selfhost.flask.site"),
     ("restart", dict(rc=2, failed=True, msg="[Errno 2] No such file or directory"), "selfhost.flask.site"),
+    ("restart", dict(rc=2, failed=True, msg="Error executing command."), "selfhost.flask.site"),
     ("flask routes", dict(rc=1, stdout="", stderr="Traceback"), "ended with exit code 1 on blog.example.com"),
 ])
 def test_a_failure_says_what_to_do(command, answer, said, run):
@@ -64,6 +65,14 @@ def test_a_failure_says_what_to_do(command, answer, said, run):
     assert result["failed"] and said in result["msg"]
 
 
-def test_a_host_that_has_gone_is_said_by_ansible(run, shown):
-    result, dummy = run(dict(failed=True, msg="The connection was closed"))
-    assert result["failed"] and result["msg"] == "The connection was closed" and not shown
+@pytest.mark.parametrize("answer", [
+    dict(failed=True, msg="The connection was closed"),
+    dict(failed=True, rc=1, module_stdout="", module_stderr="sudo: a password is required", msg="No start of json char found"),
+])
+def test_a_command_that_could_not_be_run_is_said_by_ansible(answer, run, shown):
+    assert run(answer)[0].items() >= answer.items() and not shown
+
+
+def test_no_visitor_commands_the_terminal_by_a_log(run, shown):
+    run(dict(rc=0, stdout="a\tß\x1b]0;owned\x07", stderr=""))
+    assert shown == ["\nblog.example.com (blog)\n  a\tß\ufffd]0;owned\ufffd"]

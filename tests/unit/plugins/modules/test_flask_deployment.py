@@ -428,6 +428,7 @@ class TestMigrating:
         assert host.look_anew()[0] == BEFORE
         result = served()
         assert (result["changed"], result["slot"], result["revision"]) == (True, "green", ["b2"])
+        assert (result["before"], result["revision_before"]) == ("v1", ["a1"])
         assert host.steps == [
             "inspect", "guard", "take", WORKERS, "close", "dump", "migrate", "stop blog-green", "link green", "start blog-green", "switch",
             "link live.sock", "link current", "link current", "open", "stop blog-blue", "open", "open", WORKERS,
