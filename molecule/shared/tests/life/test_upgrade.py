@@ -73,8 +73,11 @@ def commands() -> tuple[list[str], list[str], list[str]]:
 
 
 def statuses(watch: Watch) -> list[int]:
-    """What visitors were answered, but for the seconds in which the web server or the application was starting."""
-    found = [status for status, dummy in watch.spans() if status not in (0, 502)]
+    """The application's own answers to visitors, without those of seconds in which it or the host was starting.
+
+    While a container is down, its address may lead elsewhere, so that others answer.
+    """
+    found = [status for status, dummy in watch.spans() if status in (200, 500, 503)]
     return [status for number, status in enumerate(found) if found[number - 1 : number] != [status]]
 
 
