@@ -27,7 +27,9 @@ END"""
 OLD_PYTHON, NEW_PYTHON = "3.11", "3.13"
 PYTHON = "/srv/blog/current/.venv/bin/python -c 'import sys; print(*sys.version_info[:2], sep=\".\")'"
 REVISION = "2b8e4c75d0f2"  # of v2
-QUIET = "journalctl --rotate --quiet; journalctl --vacuum-time=1s --quiet"  # what the upgrade itself had to say
+# What the upgrade itself had to say, and visitors who came while the servers started.
+QUIET = """journalctl --rotate --quiet; journalctl --vacuum-time=1s --quiet
+for log in /var/log/blog/*.log /var/log/nginx/blog.error.log; do : >$log; done"""
 
 
 def note(text: str) -> None:
