@@ -228,7 +228,7 @@ OPEN = "channel 0: open failed: %s\r\nstdio forwarding failed\r\n" + ENDED
 @pytest.mark.parametrize("said, kind, remedy", [
     (OPEN % "administratively prohibited: open failed", "jump", "AllowTcpForwarding: local"),
     (OPEN % "connect failed: Connection refused", "refused", "is ansible_port right"),
-    (OPEN % "connect failed: No route to host", "route", "No network leads to the host"),
+    (OPEN % "connect failed: No route to host", "route", "There is no route to the host"),
     (OPEN % "connect failed: Name or service not known", "name", "Set ansible_host"),
     ("ana@gate: Permission denied (publickey).\r\n" + ENDED, "jump", "did not get past the jump host"),
     ("Host key verification failed.\r\n" + ENDED, "jump", "did not get past the jump host"),
