@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ansible.module_utils.compat.version import LooseVersion
 from ansible_collections.selfhost.flask.plugins.module_utils.build.needs import (
     Needs,
     find_needs,
@@ -31,7 +32,6 @@ from ansible_collections.selfhost.flask.plugins.module_utils.flask.entrypoint im
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.flask.env_keys import NOT_DEMANDED
 from ansible_collections.selfhost.flask.plugins.module_utils.site.release import ReleaseError
-from packaging.version import InvalidVersion, Version
 
 GUNICORN = re.compile(r"^web:.*gunicorn\b.*?\s(['\"]?)([\w.]+:\w+(?:\(\))?)\1\s*$", re.M)
 ENTRYPOINT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
@@ -119,8 +119,8 @@ def find_old(needs: Needs) -> str:
     pins = (PIN.match(line) for line in [*needs.lines, *needs.pins, *project_lines(needs)])
     for name, version in (pin.groups() for pin in pins if pin):
         first = FOR_PYTHON_313.get(project_name(name))
-        with contextlib.suppress(InvalidVersion):
-            if first and Version(version) < Version(first):
+        with contextlib.suppress(TypeError):  # of words between the numbers
+            if first and LooseVersion(version) < LooseVersion(first):
                 return "%s %s" % (name, version)
     return ""
 
