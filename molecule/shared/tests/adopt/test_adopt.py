@@ -114,6 +114,11 @@ def workers(machine: Machine) -> str:
     return machine.inside(f"pgrep -u {APP} -f 'flask work' || true").stdout
 
 
+def timers(machine: Machine) -> str:
+    """The timers of the new one's jobs that there are."""
+    return machine.inside(f"cd /etc/systemd/system && ls -d flask-{APP}.*.timer */flask-{APP}.*.timer 2>/dev/null || true").stdout
+
+
 def count(machine: Machine) -> int:
     return machine.visitor().get("/posts/count").json()["count"]
 
@@ -154,7 +159,7 @@ def test_a_failure_in_the_end_starts_the_old_one_again(machine: Machine) -> None
     assert answer.returncode == 2, said(answer)
     assert "The old installation was started again and serves as before" in said(answer)
     assert is_old_up(machine) and count(machine) == before and crontab(machine) == table
-    assert workers(machine) == ""
+    assert workers(machine) == timers(machine) == ""
     visitor = machine.visitor()
     assert visitor.get("/static/style.css").ok
     assert visitor.post("/posts", data={"body": "to the old one"}).status_code == 201
