@@ -15,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers im
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import LOCAL, Address, read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_commands import name_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_crontabs import SPOOL
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import (
     SERVER,
     WORDS,
@@ -129,11 +130,11 @@ def installation(servers: list, programs: list) -> Installation:
     others = [one for one in programs if one not in servers and any(map(one.belongs_to, servers))]
     named_by = [one for one in programs if folder and one not in servers + others and names(one, folder)]
     settings, unread = read_settings([os.path.join(folder, ".env")] if folder else [], user)
-    for server in servers:
+    for server in (one for one in servers if is_trusted(one, user)):
         more, problems = read_settings(server.environment_files, user)
         settings.update(more, **server.environment)
         unread += problems
-    for one in others:  # the new one has one environment for all of them
+    for one in (one for one in others if is_trusted(one, user)):  # the new one has one environment for all of them
         more, problems = read_settings(one.environment_files, one.user)
         settings = {**more, **one.environment, **settings}
         unread += problems
@@ -141,6 +142,11 @@ def installation(servers: list, programs: list) -> Installation:
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
     unread = tuple(dict.fromkeys(unread))
     return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by))
+
+
+def is_trusted(program: ForeignProgram, user: str) -> bool:
+    """Whether what a program is told may become a setting: any user's own crontab can have lines that work in any folder."""
+    return program.user in (user, "root") or not program.file.startswith(SPOOL)
 
 
 def names(program: ForeignProgram, folder: str) -> bool:

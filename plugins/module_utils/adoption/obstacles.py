@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     BY_HAND,
     NOT_TAKEN,
     Installation,
+    is_trusted,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import NONE
@@ -102,6 +103,10 @@ WORKER = (
 OTHER_VALUE = (
     "%(name)s has another value of %(key)s than %(server)s, and the new one has the latter for both. Write %(key)s=… in front of "
     "the command of %(short)s in the inventory, after env."
+)
+OTHER_USER = (
+    "%(name)s has %(key)s from the crontab of %(user)s, and the new one does not take settings from another user than its own. "
+    "If that is right for %(short)s, write %(key)s=… in front of its command in the inventory, after env."
 )
 DISPLACED = (
     "The new one stops %(unit)s, which runs here and may be what the old one needs until its data is moved. Set %(variable)s "
@@ -231,10 +236,12 @@ def of_workers(found: Installation, wishes: Wishes) -> list:
             about = dict(name=one.name, manager=one.manager, line=line, variable="flask_jobs" if schedule else "flask_workers")
             problems.append(WORKER % dict(about, short=short))
             continue
-        others = [key for key, value in one.environment.items() if found.settings.get(key, value) != value]
+        trusted = is_trusted(one, found.user)
+        others = [key for key, value in one.environment.items() if found.settings.get(key, value if trusted else None) != value]
         known = {*NOT_TAKEN, *wishes.own, *wishes.given}
         others = [key for key in others if key not in known and key + "=" not in mine["command"]]
-        problems += [OTHER_VALUE % dict(name=one.name, key=key, server=found.name, short=mine["name"]) for key in others]
+        about = dict(name=one.name, server=found.name, short=mine["name"], user=one.user)
+        problems += [(OTHER_VALUE if trusted else OTHER_USER) % dict(about, key=key) for key in others]
     return problems
 
 

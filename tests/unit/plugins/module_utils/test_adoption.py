@@ -318,6 +318,24 @@ def test_a_value_that_a_worker_alone_has_comes_along_and_two_are_told_apart(fold
     assert not [one for one in make_plan(found, WISHES._replace(workers=(command,))).obstacles if "another value" in one]
 
 
+@pytest.mark.parametrize("file, user, is_taken", [
+    ("/var/spool/cron/crontabs/mallory", "mallory", False), ("/var/spool/cron/crontabs/root", "root", True),
+    ("/var/spool/cron/crontabs/own", getpass.getuser(), True), ("/etc/cron.d/blog", "mallory", True),
+])
+def test_another_users_crontab_says_nothing_to_the_new_one(folder, monkeypatch, file, user, is_taken):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(obstacles_module, "MANAGERS", {})
+    job = program(folder, "tasks", "cron", "true", environment={"LD_PRELOAD": "/tmp/x.so"}, schedule="@daily")
+    found = installation([program(folder)], [job._replace(file=file, user=user)])
+    assert ("LD_PRELOAD" in found.settings) == is_taken
+    server = job._replace(command="gunicorn x", file=file, user=user)
+    assert ("LD_PRELOAD" in installation([program(folder), server], []).settings) == is_taken
+    said = [one for one in make_plan(found, WISHES).obstacles if "LD_PRELOAD from the crontab of mallory" in one]
+    assert bool(said) != is_taken
+    command = {"name": "tasks", "command": "env LD_PRELOAD=/tmp/x.so true"}
+    assert not [one for one in make_plan(found, WISHES._replace(workers=(command,))).obstacles if "LD_PRELOAD" in one]
+
+
 def test_what_only_names_the_folder_is_noted_and_not_stopped(folder, monkeypatch):
     monkeypatch.setattr(installation_module, "SITES", ())
     backup = program("/", "backup", "cron", "/usr/bin/tar czf /x.tgz %s" % folder)
