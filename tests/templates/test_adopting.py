@@ -83,3 +83,10 @@ def test_the_new_ones_workers_and_jobs_begin_when_it_has_the_data():
     set_up = {name: {key: value for key, value in about.items() if key in none} for name, about in plays.items()}
     assert set_up == {"provision.yml": none, "update.yml": none, "site.yml": {}}
     assert plays["provision.yml"]["__flask_hosts"] == plays["site.yml"]["__flask_hosts"]
+
+
+def test_the_new_ones_workers_rest_before_the_old_ones_begin():
+    tasks = tasks_below(yaml.safe_load((ROLES / "adoption/tasks/back.yml").read_text()))
+    steps = [(one, one["selfhost.flask.flask_adoption"]) for one in tasks if "selfhost.flask.flask_adoption" in one]
+    steps = [(about["state"], one.get("check_mode", False)) for one, about in steps]
+    assert steps == [("returned", True), ("resting", False), ("returned", False)]

@@ -218,13 +218,17 @@ def test_it_can_be_started_again_and_moved_again(machine: Machine) -> None:
     answer = adopt("flask_adopt=back")
     assert answer.returncode == 0, said(answer)
     assert is_old_up(machine) and "\n30 4 * * * cd /home/ubuntu/site" in crontab(machine)
-    assert workers(machine) == ""
+    assert workers(machine) == "" and machine.inside(f"systemctl is-active flask-{APP}.translate-compile.timer").returncode != 0
+    assert "wants" not in timers(machine)
+    again = adopt("flask_adopt=back")
+    assert again.returncode == 0 and "changed=0 " in said(again), said(again)
     wait_for(lambda: machine.visitor().get("/posts/count").ok, "the old site")
     assert machine.visitor().post("/posts", data={"body": "to the old one again"}).status_code == 201
     answer = adopt("flask_adopt=start")
     assert answer.returncode == 0, said(answer)
     assert "to the old one again" in machine.inside(POSTS[DATABASE].format(APP)).stdout
     assert not is_old_up(machine) and workers(machine)
+    assert machine.inside(f"systemctl is-active flask-{APP}.translate-compile.timer").returncode == 0
 
 
 def test_it_is_removed_once_its_backup_is_at_home(machine: Machine, tmp_path: Path) -> None:
