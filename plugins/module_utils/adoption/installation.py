@@ -30,6 +30,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign impor
 BY_HAND = "by hand"  # the manager of a program that nobody starts at a boot
 DATABASE_KEYS = ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL", "DATABASE_URI", "DB_URL", "DB_URI")
 PYTHON = re.compile(r"(?:\S*/)?python[\d.]*\s+\S")
+ANSIBLE = re.compile(r"\S*python[\d.]*\s+(?:-\S+\s+)*\S*/ansible(?:-\w+)?(?:\s|$)")  # which looks at its own computer
 STARTER = re.compile(r"(?:\S*/)?(?:sudo|su|sh|bash|dash)\s")
 # What a shell, a manager or a developer sets, and what this collection knows itself.
 NOT_TAKEN = {
@@ -52,6 +53,7 @@ class Installation(NamedTuple):
     sites: tuple = ()  # (a proxy's class, a site)
     unread: tuple = ()  # in words, its files of settings that could not be read
     named_by: tuple = ()  # programs that are no part of it, and have its folder in their command
+    controlled_by: tuple = ()  # jobs that are no part of it, and restart one of its programs, or the like
 
     @property
     def name(self) -> str:
@@ -129,6 +131,8 @@ def installation(servers: list, programs: list) -> Installation:
     folder, user = servers[0].folder, servers[0].user
     others = [one for one in programs if one not in servers and any(map(one.belongs_to, servers))]
     named_by = [one for one in programs if folder and one not in servers + others and names(one, folder)]
+    own = servers + others
+    controlled_by = [one for one in programs if one not in own and any(map(one.controls, own))]
     settings, unread = read_settings([os.path.join(folder, ".env")] if folder else [], user)
     for server in (one for one in servers if is_trusted(one, user)):
         more, problems = read_settings(server.environment_files, user)
@@ -141,7 +145,7 @@ def installation(servers: list, programs: list) -> Installation:
     places = [place for server in servers for place in server.binds()]
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
     unread = tuple(dict.fromkeys(unread))
-    return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by))
+    return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by), tuple(controlled_by))
 
 
 def is_trusted(program: ForeignProgram, user: str) -> bool:
@@ -169,7 +173,8 @@ def processes() -> list:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
             is_meant = SERVER.search(command) or PYTHON.match(command) or environment_of(command)
             is_this = int(pid) in (os.getpid(), os.getppid())
-            if is_this or not is_meant or STARTER.match(command) or os.readlink("/proc/%s/ns/pid" % pid) != own:
+            is_nothing = is_this or not is_meant or STARTER.match(command) or ANSIBLE.match(command)
+            if is_nothing or os.readlink("/proc/%s/ns/pid" % pid) != own:
                 continue
             with open("/proc/%s/cgroup" % pid, encoding="utf-8") as file:
                 unit = unit_of(file.read())

@@ -30,6 +30,10 @@ EXTERNAL = "external"
 NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
 )
+ENDS = (
+    "%s in %s was started in a session, and may write to the data. End it, and look again; if it belongs to the site, let a "
+    "service run it."
+)
 OTHER_UNIT = (
     "What works in %s is run by %s, which is no unit of the administrator's, and may run more than this. Let a unit of its own "
     "in /etc/systemd/system run it first."
@@ -158,7 +162,8 @@ def of_programs(found: Installation) -> list:
     problems += [UNREAD % one for one in found.unread]
     problems += of_folder(found) if found.folder else []
     by_hand = [one for one in found.programs if one.manager == BY_HAND]
-    problems += [OTHER_UNIT % (one.folder, one.file) if one.file else NO_SERVICE % (one.name, one.folder) for one in by_hand]
+    problems += [OTHER_UNIT % (one.folder, one.file) for one in by_hand if one.file]
+    problems += [(NO_SERVICE if one.is_server() else ENDS) % (one.name, one.folder) for one in by_hand if not one.file]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:

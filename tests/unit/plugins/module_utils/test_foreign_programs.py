@@ -103,6 +103,17 @@ def test_what_answers_requests_and_where(command, server, binds):
     assert (program.is_server(), program.binds()) == (server, binds)
 
 
+@pytest.mark.parametrize("command, server", [
+    ("systemctl restart gunicorn", False),
+    ("/usr/bin/systemctl is-active gunicorn || /usr/bin/systemctl start gunicorn", False),
+    ("pgrep -f gunicorn || supervisorctl restart blog", False),
+    ("bash -c 'service uwsgi reload'", False),
+    ("pgrep gunicorn || /home/ana/blog/venv/bin/gunicorn blog:app", True),
+])
+def test_a_job_that_looks_after_a_server_is_none(command, server):
+    assert ForeignProgram("x", "cron", "/etc/cron.d/x", command, schedule="0 4 * * *").is_server() == server
+
+
 def test_an_ini_file_says_where_uwsgi_listens(tmp_path):
     (tmp_path / "x.ini").write_text("[uwsgi]\nmodule = wsgi:app\nsocket = x.sock\n")
     (program,) = read_programs("/x.conf", "[program:x]\ndirectory=%s\ncommand=/v/bin/uwsgi --ini x.ini\n" % tmp_path)
