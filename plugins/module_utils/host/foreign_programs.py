@@ -87,7 +87,8 @@ class ForeignProgram(NamedTuple):
 
     def runs(self) -> list:
         """The files that its command runs, programs and scripts, by their paths."""
-        paths = [os.path.join(self.folder or self.home, HOME.sub(self.home or "~", word)) for word in WORDS.findall(self.command)]
+        words = [HOME.sub(lambda dummy: self.home or "~", word) for word in WORDS.findall(self.command)]
+        paths = [os.path.join(self.folder or self.home, word) for word in words]
         return [os.path.normpath(path) for path in paths if os.path.isabs(path) and is_run(path)]
 
     def belongs_to(self, server: ForeignProgram) -> bool:

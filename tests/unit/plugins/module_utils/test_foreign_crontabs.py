@@ -44,6 +44,11 @@ def test_a_line_of_the_systems_tables_says_whose_it_is():
     assert (line.program.user, line.program.folder, line.program.schedule) == ("ana", "/srv/blog", "17 * * * *")
 
 
+def test_a_home_is_taken_as_it_is_written():
+    (line,) = read_table("/spool/ana", "HOME=/\\9\n@daily cd ~/blog && ~/x.sh\n", "ana")
+    assert line.program.folder == "/\\9/blog" and line.program.runs() == []
+
+
 @pytest.fixture
 def spool(tmp_path, monkeypatch):
     monkeypatch.setattr(foreign_crontabs, "SPOOL", str(tmp_path) + "/")
