@@ -348,7 +348,8 @@ def test_what_only_names_the_folder_is_noted_and_not_stopped(folder, monkeypatch
 def test_a_job_that_looks_after_it_is_no_second_application(folder, monkeypatch):
     monkeypatch.setattr(installation_module, "SITES", ())
     monkeypatch.setattr(installation_module, "processes", list)
-    run = [program(folder, "gunicorn.service"), program("", "restart", "cron", "systemctl restart gunicorn", schedule="0 4 * * *")]
+    job = program("", "restart", "cron", "systemctl restart gunicorn", schedule="0 4 * * *")
+    run = [program(folder, "gunicorn.service"), job]
     monkeypatch.setattr(installation_module, "MANAGERS", {"x": lambda: SimpleNamespace(programs=lambda: run)})
     (found,) = installation_module.find_installations()
     assert [one.name for one in found.programs] == ["gunicorn.service"]
