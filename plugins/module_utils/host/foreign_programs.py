@@ -15,7 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 
 SERVER = re.compile(r"(?:^|[\s/])(?:gunicorn\d*|uwsgi|waitress-serve|hypercorn|uvicorn|flask\s+(?:\S+\s+)*?run)(?=\s|$)")
-CONTROL = re.compile(r"(?:^|[\s\"';&|(/])(?:systemctl|service|supervisorctl|pgrep|pkill|killall)\s[^;&|)]*")  # of what is named
+CONTROL = re.compile(r"(?:^|[\s\"';&|(/])(?:\w+ctl|service|pgrep|pkill|killall)\s[^;&|)]*")  # of what is named there
 BIND = re.compile(r"(?:^|\s)(?:-b|--bind|--listen|--http|--http-socket|--socket|-s)(?:\s+|=)[\"']?([^\s\"']+)")
 CHDIR = re.compile(r"(?:^|\s)--chdir(?:\s+|=)[\"']?([^\s\"']+)")
 CD = re.compile(r"(?:^|[\s\"';&(])cd\s+(?:--\s+)?([^\s\"';&]+)[\"']?\s*(?:&&|;)")
