@@ -24,6 +24,11 @@ def stop_jobs(name: str) -> None:
         run(["systemctl", "disable", "--quiet", "--now", *timers])
     for path in sorted(glob.glob("%sflask-%s.*.timer" % (UNITS, name))):
         service = os.path.basename(path)[: -len("timer")] + "service"
-        if run(["systemctl", "show", "--property=ActiveState", "--value", service]).strip() == b"activating":
+        if state_of(service) == "activating":
             run(["systemctl", "stop", service])
-            run(["systemctl", "reset-failed", service])  # it has not failed, it was ended
+            if state_of(service) == "failed":  # it has not failed, it was ended
+                run(["systemctl", "reset-failed", service])
+
+
+def state_of(unit: str) -> str:
+    return run(["systemctl", "show", "--property=ActiveState", "--value", unit]).decode().strip()

@@ -118,10 +118,12 @@ def test_the_new_ones_jobs_are_stopped_and_no_boot_starts_them(adopt, tmp_path, 
     monkeypatch.setattr(flask_adoption, "Slots", lambda site: SimpleNamespace(stop_workers=lambda: None))
     monkeypatch.setattr(resting, "UNITS", str(tmp_path) + "/")
     told, wants = [], tmp_path / "timers.target.wants"
+    states = {"mails": ["activating", "failed"], "clean": ["failed"], "queue": ["activating", "inactive"]}
+    states = {"flask-blog.%s.service" % name: given for name, given in states.items()}
     for folder in (tmp_path / "srv/deployment", tmp_path / "srv/gate", wants):
         folder.mkdir(parents=True)
     (tmp_path / "srv/gate/workers.closed").write_text("{}")  # an update that was interrupted has left it
-    for name in ("blog.mails", "blog.clean", "blog2.mails"):
+    for name in ("blog.mails", "blog.clean", "blog.queue", "blog2.mails"):
         (tmp_path / ("flask-%s.timer" % name)).touch()
         (wants / ("flask-%s.timer" % name)).symlink_to("../flask-%s.timer" % name)
 
@@ -129,14 +131,14 @@ def test_the_new_ones_jobs_are_stopped_and_no_boot_starts_them(adopt, tmp_path, 
         told.append(" ".join(argv[1:]))
         for path in wants.glob("flask-blog.*") if argv[1] == "disable" else ():
             path.unlink()
-        return b"activating\n" if argv[-1] == "flask-blog.mails.service" else b"failed\n"
+        return states[argv[-1]].pop(0).encode() if argv[1] == "show" else b""
 
     monkeypatch.setattr(resting, "run", run)
     assert adopt("resting", check=True, root=str(tmp_path / "srv"))["changed"] and told == []
     assert adopt("resting", root=str(tmp_path / "srv"))["changed"]
     assert [one for one in told if not one.startswith("show ")] == [
-        "disable --quiet --now flask-blog.clean.timer flask-blog.mails.timer",
-        "stop flask-blog.mails.service", "reset-failed flask-blog.mails.service",
+        "disable --quiet --now flask-blog.clean.timer flask-blog.mails.timer flask-blog.queue.timer",
+        "stop flask-blog.mails.service", "reset-failed flask-blog.mails.service", "stop flask-blog.queue.service",
     ]
     assert adopt("resting", root=str(tmp_path / "srv"))["changed"] is False
 
