@@ -258,6 +258,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.obstacles import Wishes
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.plan import Plan, make_plan
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption.resting import enabled_timers, stop_jobs
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.served import ask, compare_all
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.store import BEGUN, MOVED, RETURNED, SERVED, Store
 from ansible_collections.selfhost.flask.plugins.module_utils.backup.store import PROBLEMS
@@ -360,9 +361,11 @@ def return_(module: AnsibleModule, store: Store) -> dict:
 def rest(module: AnsibleModule, store: Store) -> dict:
     """Nothing happens twice, once by the old application's workers and once by the new one's. Those that a boot starts wait."""
     site = Site(module.params["name"], module.params["root"], "")
-    changed = os.path.isdir(site.path("deployment")) and not Gate(site).refused(WORKERS)
+    works = not Gate(site).refused(WORKERS) or bool(enabled_timers(site.name))
+    changed = os.path.isdir(site.path("deployment")) and works
     if changed and not module.check_mode:
         Gate(site).refuse(WORKERS, RETRY_AFTER)
+        stop_jobs(site.name)
         Slots(site).stop_workers()
     return dict(changed=changed)
 

@@ -11,6 +11,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from deployments import ROLES, variables_of
 
+PLAYBOOKS = ROLES.parent / "playbooks"
+
 AUTH = {"flask_basic_auth": {"ana": "x"}}
 
 
@@ -71,3 +73,20 @@ def test_a_certificate_is_asked_for_once_the_names_can_lead_to_the_host(given, h
     given = {**given, "__adoption_is_here": here, "__adoption": {"managers": ["supervisor"]}}
     assert evaluate("adoption", "__adoption_names_to_certify", **given) == names
     assert evaluate("adoption", "__adoption_held_back", **given) == held
+
+
+def test_the_new_ones_workers_and_jobs_begin_when_it_has_the_data():
+    """Each of these plays sets up some of them: recovery.yml of the deployment, which provision.yml has, writes the timers."""
+    plays = yaml.safe_load((PLAYBOOKS / "adopt.yml").read_text())
+    plays = {one["import_playbook"]: one["vars"] for one in plays if "import_playbook" in one}
+    none = {"flask_workers": [], "flask_jobs": []}
+    set_up = {name: {key: value for key, value in about.items() if key in none} for name, about in plays.items()}
+    assert set_up == {"provision.yml": none, "update.yml": none, "site.yml": {}}
+    assert plays["provision.yml"]["__flask_hosts"] == plays["site.yml"]["__flask_hosts"]
+
+
+def test_the_new_ones_workers_rest_before_the_old_ones_begin():
+    tasks = tasks_below(yaml.safe_load((ROLES / "adoption/tasks/back.yml").read_text()))
+    steps = [(one, one["selfhost.flask.flask_adoption"]) for one in tasks if "selfhost.flask.flask_adoption" in one]
+    steps = [(about["state"], one.get("check_mode", False)) for one, about in steps]
+    assert steps == [("returned", True), ("resting", False), ("returned", False)]

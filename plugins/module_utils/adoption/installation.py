@@ -15,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.database.drivers im
 from ansible_collections.selfhost.flask.plugins.module_utils.database.url import LOCAL, Address, read_url
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_commands import name_of
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_crontabs import SPOOL
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import (
     SERVER,
     WORDS,
@@ -29,6 +30,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.proxy.foreign impor
 BY_HAND = "by hand"  # the manager of a program that nobody starts at a boot
 DATABASE_KEYS = ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL", "DATABASE_URI", "DB_URL", "DB_URI")
 PYTHON = re.compile(r"(?:\S*/)?python[\d.]*\s+\S")
+ANSIBLE = re.compile(r"\S*python[\d.]*\s+(?:-\S+\s+)*\S*/ansible(?:-\w+)?(?:\s|$)")  # which looks at its own computer
 STARTER = re.compile(r"(?:\S*/)?(?:sudo|su|sh|bash|dash)\s")
 # What a shell, a manager or a developer sets, and what this collection knows itself.
 NOT_TAKEN = {
@@ -51,6 +53,7 @@ class Installation(NamedTuple):
     sites: tuple = ()  # (a proxy's class, a site)
     unread: tuple = ()  # in words, its files of settings that could not be read
     named_by: tuple = ()  # programs that are no part of it, and have its folder in their command
+    controlled_by: tuple = ()  # jobs that are no part of it, and restart one of its programs, or the like
 
     @property
     def name(self) -> str:
@@ -128,19 +131,26 @@ def installation(servers: list, programs: list) -> Installation:
     folder, user = servers[0].folder, servers[0].user
     others = [one for one in programs if one not in servers and any(map(one.belongs_to, servers))]
     named_by = [one for one in programs if folder and one not in servers + others and names(one, folder)]
+    own = servers + others
+    controlled_by = [one for one in programs if one not in own and any(map(one.controls, own))]
     settings, unread = read_settings([os.path.join(folder, ".env")] if folder else [], user)
-    for server in servers:
+    for server in (one for one in servers if is_trusted(one, user)):
         more, problems = read_settings(server.environment_files, user)
         settings.update(more, **server.environment)
         unread += problems
-    for one in others:  # the new one has one environment for all of them
+    for one in (one for one in others if is_trusted(one, user)):  # the new one has one environment for all of them
         more, problems = read_settings(one.environment_files, one.user)
         settings = {**more, **one.environment, **settings}
         unread += problems
     places = [place for server in servers for place in server.binds()]
     sites = [(proxy, site) for proxy in SITES for site in proxy().find(places)]
     unread = tuple(dict.fromkeys(unread))
-    return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by))
+    return Installation((*servers, *others), folder, user, settings, tuple(sites), unread, tuple(named_by), tuple(controlled_by))
+
+
+def is_trusted(program: ForeignProgram, user: str) -> bool:
+    """Whether what a program is told may become a setting: any user's own crontab can have lines that work in any folder."""
+    return program.user in (user, "root") or not program.file.startswith(SPOOL)
 
 
 def names(program: ForeignProgram, folder: str) -> bool:
@@ -163,7 +173,8 @@ def processes() -> list:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
             is_meant = SERVER.search(command) or PYTHON.match(command) or environment_of(command)
             is_this = int(pid) in (os.getpid(), os.getppid())
-            if is_this or not is_meant or STARTER.match(command) or os.readlink("/proc/%s/ns/pid" % pid) != own:
+            is_nothing = is_this or not is_meant or STARTER.match(command) or ANSIBLE.match(command)
+            if is_nothing or os.readlink("/proc/%s/ns/pid" % pid) != own:
                 continue
             with open("/proc/%s/cgroup" % pid, encoding="utf-8") as file:
                 unit = unit_of(file.read())

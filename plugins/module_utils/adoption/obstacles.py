@@ -14,6 +14,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installati
     BY_HAND,
     NOT_TAKEN,
     Installation,
+    is_trusted,
 )
 from ansible_collections.selfhost.flask.plugins.module_utils.common.process import CommandError, run
 from ansible_collections.selfhost.flask.plugins.module_utils.database.data import NONE
@@ -28,6 +29,10 @@ from ansible_collections.selfhost.flask.plugins.module_utils.process.foreign imp
 EXTERNAL = "external"
 NO_SERVICE = (
     "%s in %s was started in a session, so nothing could start it again. Let a service run it first."
+)
+ENDS = (
+    "%s in %s was started in a session, and may write to the data. End it, and look again; if it belongs to the site, let a "
+    "service run it."
 )
 OTHER_UNIT = (
     "What works in %s is run by %s, which is no unit of the administrator's, and may run more than this. Let a unit of its own "
@@ -103,6 +108,10 @@ OTHER_VALUE = (
     "%(name)s has another value of %(key)s than %(server)s, and the new one has the latter for both. Write %(key)s=… in front of "
     "the command of %(short)s in the inventory, after env."
 )
+OTHER_USER = (
+    "%(name)s has %(key)s from the crontab of %(user)s, and the new one does not take settings from another user than its own. "
+    "If that is right for %(short)s, write %(key)s=… in front of its command in the inventory, after env."
+)
 DISPLACED = (
     "The new one stops %(unit)s, which runs here and may be what the old one needs until its data is moved. Set %(variable)s "
     "to true; after -e flask_adopt=finish, remove that again."
@@ -153,7 +162,8 @@ def of_programs(found: Installation) -> list:
     problems += [UNREAD % one for one in found.unread]
     problems += of_folder(found) if found.folder else []
     by_hand = [one for one in found.programs if one.manager == BY_HAND]
-    problems += [OTHER_UNIT % (one.folder, one.file) if one.file else NO_SERVICE % (one.name, one.folder) for one in by_hand]
+    problems += [OTHER_UNIT % (one.folder, one.file) for one in by_hand if one.file]
+    problems += [(NO_SERVICE if one.is_server() else ENDS) % (one.name, one.folder) for one in by_hand if not one.file]
     own, files = [one.name for one in found.programs], {}
     for one in found.programs:
         if one.manager in MANAGERS:
@@ -231,10 +241,12 @@ def of_workers(found: Installation, wishes: Wishes) -> list:
             about = dict(name=one.name, manager=one.manager, line=line, variable="flask_jobs" if schedule else "flask_workers")
             problems.append(WORKER % dict(about, short=short))
             continue
-        others = [key for key, value in one.environment.items() if found.settings.get(key, value) != value]
+        trusted = is_trusted(one, found.user)
+        others = [key for key, value in one.environment.items() if found.settings.get(key, value if trusted else None) != value]
         known = {*NOT_TAKEN, *wishes.own, *wishes.given}
         others = [key for key in others if key not in known and key + "=" not in mine["command"]]
-        problems += [OTHER_VALUE % dict(name=one.name, key=key, server=found.name, short=mine["name"]) for key in others]
+        about = dict(name=one.name, server=found.name, short=mine["name"], user=one.user)
+        problems += [(OTHER_VALUE if trusted else OTHER_USER) % dict(about, key=key) for key in others]
     return problems
 
 

@@ -37,6 +37,9 @@ UNKNOWN_FILES = (
     "git does not know these files, which are not moved: %s. Those that the application reads belong in flask_config_files."
 )
 NAMED = "%s (%s) has its folder in its command, and stays as it is. If it writes to the data, stop it before the move."
+CONTROLLED = (
+    "%s (%s) looks after a program of it, and stays as it is: after the move, it may start that again. Make it a comment before."
+)
 QUEUED = "What the servers of %s have is not moved, such as jobs that wait in a queue, or sessions: let the queue be empty first."
 QUEUES = ("redis", "unix:", "amqp", "memcached:")
 NO_SITE = "No site of the web server was found that leads to it. If one does all the same, it leads nowhere after the move."
@@ -112,6 +115,7 @@ def notes_of(found: Installation, data: Data, wishes: Wishes) -> list:
     loose = [path for path in data.files if "/" not in path and not is_inside(path, wishes.left_out) and path not in of_server]
     notes += [UNKNOWN_FILES % shown(loose)] if loose else []
     notes += [NAMED % (one.name, one.manager) for one in found.named_by]
+    notes += [CONTROLLED % (one.name, one.manager) for one in found.controlled_by]
     queues = [key for key, value in found.settings.items() if value.startswith(QUEUES) and key in (*wishes.own, *wishes.given)]
     notes += [QUEUED % " and ".join(queues)] if queues else []
     notes += [NO_SITE] if not found.sites else []

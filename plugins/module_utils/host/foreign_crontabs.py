@@ -65,7 +65,7 @@ def read_table(path: str, text: str, user: str = "") -> list:
 def _program(name: str, path: str, command: str, user: str, environment: dict, schedule: str) -> ForeignProgram:
     home = environment.get("HOME") or home_of(user)
     folder = folder_of(command, "")
-    folder = os.path.normpath(os.path.join(home, HOME.sub(home, folder))) if folder and home else folder
+    folder = os.path.normpath(os.path.join(home, HOME.sub(lambda dummy: home, folder))) if folder and home else folder
     settings = {key: value for key, value in environment.items() if key not in OF_CRON}
     return ForeignProgram(name, "cron", path, command, folder, user, settings, schedule=schedule, home=home)
 

@@ -15,6 +15,7 @@ from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_files import UnreadableError, read_text
 
 SERVER = re.compile(r"(?:^|[\s/])(?:gunicorn\d*|uwsgi|waitress-serve|hypercorn|uvicorn|flask\s+(?:\S+\s+)*?run)(?=\s|$)")
+CONTROL = re.compile(r"(?:^|[\s\"';&|(/])(?:\w+ctl|service|pgrep|pkill|killall)\s[^;&|)]*")  # of what is named there
 BIND = re.compile(r"(?:^|\s)(?:-b|--bind|--listen|--http|--http-socket|--socket|-s)(?:\s+|=)[\"']?([^\s\"']+)")
 CHDIR = re.compile(r"(?:^|\s)--chdir(?:\s+|=)[\"']?([^\s\"']+)")
 CD = re.compile(r"(?:^|[\s\"';&(])cd\s+(?:--\s+)?([^\s\"';&]+)[\"']?\s*(?:&&|;)")
@@ -55,8 +56,8 @@ class ForeignProgram(NamedTuple):
     options: foreign_uwsgi.Options = foreign_uwsgi.Options()  # of its file for uWSGI
 
     def is_server(self) -> bool:
-        """Whether it is what answers requests, and not a worker beside that."""
-        return bool(SERVER.search(self.command))
+        """Whether it is what answers requests, and not a worker beside that, nor a job that looks after it."""
+        return bool(SERVER.search(CONTROL.sub(" ", self.command) if self.schedule else self.command))
 
     def binds(self) -> list:
         """Where it listens: ports as texts, and paths of sockets."""
@@ -86,7 +87,8 @@ class ForeignProgram(NamedTuple):
 
     def runs(self) -> list:
         """The files that its command runs, programs and scripts, by their paths."""
-        paths = [os.path.join(self.folder or self.home, HOME.sub(self.home or "~", word)) for word in WORDS.findall(self.command)]
+        words = [HOME.sub(lambda dummy: self.home or "~", word) for word in WORDS.findall(self.command)]
+        paths = [os.path.join(self.folder or self.home, word) for word in words]
         return [os.path.normpath(path) for path in paths if os.path.isabs(path) and is_run(path)]
 
     def belongs_to(self, server: ForeignProgram) -> bool:
@@ -96,6 +98,12 @@ class ForeignProgram(NamedTuple):
         places = [self.folder, *self.runs()]
         above = self.folder and is_in(server.folder, self.folder) and environment_of(self.command)
         return any(is_in(place, server.folder) for place in places) or bool(above and above == environment_of(server.command))
+
+    def controls(self, other: ForeignProgram) -> bool:
+        """Whether it is a job that restarts another program, or the like, by its name."""
+        name = other.name[: -len(".service")] if other.name.endswith(".service") else other.name
+        words = [word for part in CONTROL.findall(self.command) for word in WORDS.findall(part)] if self.schedule else []
+        return bool({name, name + ".service"} & set(words))
 
     def _read(self, name: str) -> str:
         try:

@@ -9,7 +9,7 @@ import os
 import re
 from typing import NamedTuple
 
-LINE = re.compile(r"^\s*([\w-]+)\s*=\s*(.*?)\s*$")
+LINE = re.compile(r"^\s*([\w-]+)\s*=(.*)$")
 SECTION = re.compile(r"^\s*\[(\w+)[^\]]*\]")
 PLACEHOLDER = re.compile(r"%\(([\w-]+)\)|%([dnspP])")
 BINDS = ("socket", "uwsgi-socket", "http", "http-socket")
@@ -18,7 +18,8 @@ FOLDERS = ("chdir", "chdir2")
 BESIDE = ("attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2", "legion-attach-daemon")
 JOBS = ("cron", "cron2", "unique-cron")
 COMMAND = re.compile(r"(?:^|,)cmd=([^,]+)")
-OPTIONS_OF_CRON2 = re.compile(r"^(?:\w+=[^\s,]*,?)+\s+")
+OPTIONS_OF_CRON2 = re.compile(r"^\w+=[^\s,]*(?:,\w+=[^\s,]*)*,?\s+")
+MOST = 1 << 16  # signs by which what a file defines may make it longer; what comes then is left as it is written
 SCHEDULE = re.compile(r"^((?:-?\d+\s+){5})(.+)$")
 
 
@@ -37,13 +38,20 @@ def read_lines(text: str, path: str) -> list:
     """(name, value) of each line of the section uwsgi. What a line defines, a later one may have in its value."""
     stem = os.path.splitext(os.path.basename(path))[0]
     known = {"d": os.path.dirname(path) + os.sep, "n": stem, "s": os.path.basename(path), "p": path, "P": path}
-    found, section = [], ""
+    found, section, room = [], "", MOST
+
+    def defined(one: re.Match) -> str:
+        return known.get(one.group(1) or one.group(2), one.group())
+
     for line in text.splitlines():
         head, pair = SECTION.match(line), LINE.match(line)
         if head:
             section = head.group(1)
         elif pair and section == "uwsgi":
-            value = PLACEHOLDER.sub(lambda one: known.get(one.group(1) or one.group(2), one.group()), pair.group(2))
+            value = pair.group(2).strip()
+            longer = sum(len(defined(one)) for one in PLACEHOLDER.finditer(value))
+            if longer <= room:
+                value, room = PLACEHOLDER.sub(defined, value), room - longer
             known[pair.group(1)] = value
             found.append((pair.group(1), value))
     return found

@@ -114,6 +114,11 @@ def workers(machine: Machine) -> str:
     return machine.inside(f"pgrep -u {APP} -f 'flask work' || true").stdout
 
 
+def timers(machine: Machine) -> str:
+    """The timers of the new one's jobs that there are."""
+    return machine.inside(f"cd /etc/systemd/system && ls -d flask-{APP}.*.timer */flask-{APP}.*.timer 2>/dev/null || true").stdout
+
+
 def count(machine: Machine) -> int:
     return machine.visitor().get("/posts/count").json()["count"]
 
@@ -154,7 +159,7 @@ def test_a_failure_in_the_end_starts_the_old_one_again(machine: Machine) -> None
     assert answer.returncode == 2, said(answer)
     assert "The old installation was started again and serves as before" in said(answer)
     assert is_old_up(machine) and count(machine) == before and crontab(machine) == table
-    assert workers(machine) == ""
+    assert workers(machine) == timers(machine) == ""
     visitor = machine.visitor()
     assert visitor.get("/static/style.css").ok
     assert visitor.post("/posts", data={"body": "to the old one"}).status_code == 201
@@ -213,13 +218,17 @@ def test_it_can_be_started_again_and_moved_again(machine: Machine) -> None:
     answer = adopt("flask_adopt=back")
     assert answer.returncode == 0, said(answer)
     assert is_old_up(machine) and "\n30 4 * * * cd /home/ubuntu/site" in crontab(machine)
-    assert workers(machine) == ""
+    assert workers(machine) == "" and machine.inside(f"systemctl is-active flask-{APP}.translate-compile.timer").returncode != 0
+    assert "wants" not in timers(machine)
+    again = adopt("flask_adopt=back")
+    assert again.returncode == 0 and "changed=0 " in said(again), said(again)
     wait_for(lambda: machine.visitor().get("/posts/count").ok, "the old site")
     assert machine.visitor().post("/posts", data={"body": "to the old one again"}).status_code == 201
     answer = adopt("flask_adopt=start")
     assert answer.returncode == 0, said(answer)
     assert "to the old one again" in machine.inside(POSTS[DATABASE].format(APP)).stdout
     assert not is_old_up(machine) and workers(machine)
+    assert machine.inside(f"systemctl is-active flask-{APP}.translate-compile.timer").returncode == 0
 
 
 def test_it_is_removed_once_its_backup_is_at_home(machine: Machine, tmp_path: Path) -> None:

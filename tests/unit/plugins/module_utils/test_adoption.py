@@ -9,6 +9,7 @@ import getpass
 import os
 import sqlite3
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -318,12 +319,58 @@ def test_a_value_that_a_worker_alone_has_comes_along_and_two_are_told_apart(fold
     assert not [one for one in make_plan(found, WISHES._replace(workers=(command,))).obstacles if "another value" in one]
 
 
+@pytest.mark.parametrize("file, user, is_taken", [
+    ("/var/spool/cron/crontabs/mallory", "mallory", False), ("/var/spool/cron/crontabs/root", "root", True),
+    ("/var/spool/cron/crontabs/own", getpass.getuser(), True), ("/etc/cron.d/blog", "mallory", True),
+])
+def test_another_users_crontab_says_nothing_to_the_new_one(folder, monkeypatch, file, user, is_taken):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(obstacles_module, "MANAGERS", {})
+    job = program(folder, "tasks", "cron", "true", environment={"LD_PRELOAD": "/tmp/x.so"}, schedule="@daily")
+    found = installation([program(folder)], [job._replace(file=file, user=user)])
+    assert ("LD_PRELOAD" in found.settings) == is_taken
+    server = job._replace(command="gunicorn x", file=file, user=user)
+    assert ("LD_PRELOAD" in installation([program(folder), server], []).settings) == is_taken
+    said = [one for one in make_plan(found, WISHES).obstacles if "LD_PRELOAD from the crontab of mallory" in one]
+    assert bool(said) != is_taken
+    command = {"name": "tasks", "command": "env LD_PRELOAD=/tmp/x.so true"}
+    assert not [one for one in make_plan(found, WISHES._replace(workers=(command,))).obstacles if "LD_PRELOAD" in one]
+
+
 def test_what_only_names_the_folder_is_noted_and_not_stopped(folder, monkeypatch):
     monkeypatch.setattr(installation_module, "SITES", ())
     backup = program("/", "backup", "cron", "/usr/bin/tar czf /x.tgz %s" % folder)
     found = installation([program(folder)], [backup])
     assert backup not in found.programs
     assert "backup (cron) has its folder in its command, and stays as it is" in " ".join(make_plan(found, WISHES).notes)
+
+
+def test_a_job_that_looks_after_it_is_no_second_application(folder, monkeypatch):
+    monkeypatch.setattr(installation_module, "SITES", ())
+    monkeypatch.setattr(installation_module, "processes", list)
+    job = program("", "restart", "cron", "systemctl restart gunicorn", schedule="0 4 * * *")
+    run = [program(folder, "gunicorn.service"), job]
+    monkeypatch.setattr(installation_module, "MANAGERS", {"x": lambda: SimpleNamespace(programs=lambda: run)})
+    (found,) = installation_module.find_installations()
+    assert [one.name for one in found.programs] == ["gunicorn.service"]
+    said = " ".join(make_plan(found, WISHES).notes)
+    assert "restart (cron) looks after a program of it, and stays as it is: after the move, it may start that again." in said
+
+
+def test_what_runs_in_a_session_is_to_be_ended_and_ansible_itself_is_none(folder, monkeypatch):
+    for name in ("ansible-playbook", "worker.py"):
+        (folder / name).write_text("input()\n")
+    monkeypatch.setattr(installation_module, "unit_of", lambda group: "")
+    names = [str(folder / "ansible-playbook"), "worker.py"]
+    started = [subprocess.Popen([sys.executable, name], cwd=folder, stdin=subprocess.PIPE) for name in names]
+    try:
+        (worker,) = [one for one in installation_module.processes() if one.folder == str(folder)]
+    finally:
+        for one in started:
+            one.communicate(b"\n")
+    assert worker.command.endswith(" worker.py")
+    said = make_plan(Installation((program(folder), worker), str(folder), "ana", {}), WISHES).obstacles
+    assert [one for one in said if "was started in a session, and may write to the data. End it, and look again" in one]
 
 
 @pytest.mark.parametrize("group, unit", [

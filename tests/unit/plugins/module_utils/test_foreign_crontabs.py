@@ -44,6 +44,11 @@ def test_a_line_of_the_systems_tables_says_whose_it_is():
     assert (line.program.user, line.program.folder, line.program.schedule) == ("ana", "/srv/blog", "17 * * * *")
 
 
+def test_a_home_is_taken_as_it_is_written():
+    (line,) = read_table("/spool/ana", "HOME=/\\9\n@daily cd ~/blog && ~/x.sh\n", "ana")
+    assert line.program.folder == "/\\9/blog" and line.program.runs() == []
+
+
 @pytest.fixture
 def spool(tmp_path, monkeypatch):
     monkeypatch.setattr(foreign_crontabs, "SPOOL", str(tmp_path) + "/")
@@ -85,6 +90,10 @@ def test_a_job_that_runs_is_up_until_it_has_ended(spool, monkeypatch):
     ("/bin/bash -c 'cd /x && venv/bin/celery -A blog.tasks worker'", "celery -A blog.tasks worker", "celery-blog-tasks-worker"),
     ("/usr/bin/env A=b /x/venv/bin/python3 -m loop 2>/dev/null", "env A=b python3 -m loop", "loop"),
     ("/usr/local/bin/", "/usr/local/bin/", "job"),
+    ("/x/venv/bin/flask sync --login bob:hunter2", "flask sync --login bob:hunter2", "sync"),
+    ("/x/venv/bin/flask sync bob:hunter2 https://bob@example.com", "flask sync bob:hunter2 https://bob@example.com", "sync"),
+    ("flask --app blog:app --token hunter2 sync; rm x", "flask --app blog:app --token hunter2 sync; rm x", "sync"),
+    ("python3 -u /x/loop.py", "python3 -u /x/loop.py", "loop"),
 ])
 def test_what_is_left_of_a_command(command, left, name):
     assert (bare(command), name_of(command)) == (left, name)
@@ -95,6 +104,9 @@ def test_what_is_left_of_a_command(command, left, name):
     ("API_TOKEN=heron4711 python x.py", "API_TOKEN=… python x.py"),
     ("mails --password heron4711 --user ana", "mails --password … --user ana"),
     ("mails --api-key=heron4711 -p heron4711 all", "mails --api-key=… -p … all"),
+    ("flask sync --login bob:heron4711", "flask sync --login …"),
+    ("curl -u bob:heron4711 --user=bob:heron4711 https://example.com", "curl -u … --user=… https://example.com"),
+    ("python -u x.py --user ana", "python -u x.py --user ana"),
     ("celery -A blog worker --concurrency=2", "celery -A blog worker --concurrency=2"),
 ])
 def test_no_secret_of_a_command_is_shown(command, said):

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.selfhost.flask.plugins.module_utils.host import foreign_units
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_programs import ForeignProgram, Was, split_pairs
 from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_units import ForeignUnits, read_unit
+from ansible_collections.selfhost.flask.plugins.module_utils.host.foreign_uwsgi import read_options
 from ansible_collections.selfhost.flask.plugins.module_utils.process.supervisor_foreign import read_programs
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy import nginx_foreign
 from ansible_collections.selfhost.flask.plugins.module_utils.proxy.nginx_foreign import NginxForeignSites, leads_to
@@ -101,6 +102,27 @@ def test_a_file_that_cannot_be_read_has_no_programs():
 def test_what_answers_requests_and_where(command, server, binds):
     (program,) = read_programs("/x.conf", "[program:x]\ndirectory=/srv/x\ncommand=%s\n" % command)
     assert (program.is_server(), program.binds()) == (server, binds)
+
+
+def test_what_a_user_writes_for_uwsgi_takes_neither_long_nor_much():
+    lines = ["v0 = heron", *("v%d = %%(v%d)%%(v%d)" % (one, one - 1, one - 1) for one in range(1, 40))]
+    options = read_options({"/x.ini": "[uwsgi]\n%s\nsocket = %%(v1).sock\nenv = A=%%(v39)\n" % "\n".join(lines)})
+    assert options.binds == ("heronheron.sock",) and len(options.environment["A"]) < 1 << 17
+    long = "a=" * 3000
+    assert read_options({"/x.ini": "[uwsgi]\ncron2 = %s\nname = x%sy\n" % (long, " " * 100000)}).beside == ((long, "?"),)
+    options = read_options({"/x.ini": "[uwsgi]\ncron2 = minute=-10,unique=1 flask mails\nenv = KEY=%s\n" % ("x" * 70000)})
+    assert options.beside == (("flask mails", "?"),) and len(options.environment["KEY"]) == 70000
+
+
+@pytest.mark.parametrize("command, server", [
+    ("systemctl restart gunicorn", False),
+    ("/usr/bin/systemctl is-active gunicorn || /usr/bin/systemctl start gunicorn", False),
+    ("pgrep -f gunicorn || supervisorctl restart blog", False),
+    ("bash -c 'service uwsgi reload'", False),
+    ("pgrep gunicorn || /home/ana/blog/venv/bin/gunicorn blog:app", True),
+])
+def test_a_job_that_looks_after_a_server_is_none(command, server):
+    assert ForeignProgram("x", "cron", "/etc/cron.d/x", command, schedule="0 4 * * *").is_server() == server
 
 
 def test_an_ini_file_says_where_uwsgi_listens(tmp_path):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import plan as plan_module
+from ansible_collections.selfhost.flask.plugins.module_utils.adoption import resting
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption import store as store_module
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.certificate import Legacy
 from ansible_collections.selfhost.flask.plugins.module_utils.adoption.installation import Installation
@@ -111,6 +112,35 @@ def test_the_new_ones_workers_rest_until_data_is_moved_again(adopt, tmp_path, mo
     assert adopt("resting", check=True, root=str(tmp_path / "srv"))["changed"] and stopped == []
     assert [adopt("resting", root=str(tmp_path / "srv"))["changed"] for dummy in range(2)] == [True, False]
     assert stopped == ["blog"] and (tmp_path / "srv/gate/workers.closed").exists()
+
+
+def test_the_new_ones_jobs_are_stopped_and_no_boot_starts_them(adopt, tmp_path, monkeypatch):
+    monkeypatch.setattr(flask_adoption, "Slots", lambda site: SimpleNamespace(stop_workers=lambda: None))
+    monkeypatch.setattr(resting, "UNITS", str(tmp_path) + "/")
+    told, wants = [], tmp_path / "timers.target.wants"
+    states = {"mails": ["activating", "failed"], "clean": ["failed"], "queue": ["activating", "inactive"]}
+    states = {"flask-blog.%s.service" % name: given for name, given in states.items()}
+    for folder in (tmp_path / "srv/deployment", tmp_path / "srv/gate", wants):
+        folder.mkdir(parents=True)
+    (tmp_path / "srv/gate/workers.closed").write_text("{}")  # an update that was interrupted has left it
+    for name in ("blog.mails", "blog.clean", "blog.queue", "blog2.mails"):
+        (tmp_path / ("flask-%s.timer" % name)).touch()
+        (wants / ("flask-%s.timer" % name)).symlink_to("../flask-%s.timer" % name)
+
+    def run(argv):
+        told.append(" ".join(argv[1:]))
+        for path in wants.glob("flask-blog.*") if argv[1] == "disable" else ():
+            path.unlink()
+        return states[argv[-1]].pop(0).encode() if argv[1] == "show" else b""
+
+    monkeypatch.setattr(resting, "run", run)
+    assert adopt("resting", check=True, root=str(tmp_path / "srv"))["changed"] and told == []
+    assert adopt("resting", root=str(tmp_path / "srv"))["changed"]
+    assert [one for one in told if not one.startswith("show ")] == [
+        "disable --quiet --now flask-blog.clean.timer flask-blog.mails.timer flask-blog.queue.timer",
+        "stop flask-blog.mails.service", "reset-failed flask-blog.mails.service", "stop flask-blog.queue.service",
+    ]
+    assert adopt("resting", root=str(tmp_path / "srv"))["changed"] is False
 
 
 @pytest.mark.parametrize("state, said", [
