@@ -265,7 +265,8 @@ def is_active(unit: str) -> bool:
 
 def with_names(command: str, settings: dict) -> str:
     """A command that has the names of settings in place of their values: the new one may have others, and some are secrets."""
-    for key, value in sorted(settings.items(), key=lambda pair: -len(pair[1])):
+    known = [(key, value) for key, value in settings.items() if key not in NOT_TAKEN]
+    for key, value in sorted(known, key=lambda pair: -len(pair[1])):
         command = command.replace(value, "$" + key) if len(value) >= TELLING else command
     return command
 

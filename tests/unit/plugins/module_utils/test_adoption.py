@@ -294,7 +294,8 @@ def test_what_works_beside_it_has_an_entry_in_the_inventory_or_stands_in_the_way
 
 def test_the_line_for_the_inventory_has_the_names_of_settings_and_not_their_values(found, folder):
     settings = {"REDIS_URL": "redis://:heron4711@localhost/0", "QUEUE": "mails", "DATABASE_URL": "sqlite:///app.db"}
-    worker = program(folder, "tasks", command="rq worker --url redis://:heron4711@localhost/0 mails")
+    settings["PATH"] = "/home/ana/blog/venv/bin"  # as DigitalOcean's unit has it
+    worker = program(folder, "tasks", command="/home/ana/blog/venv/bin/rq worker --url redis://:heron4711@localhost/0 mails")
     found = found._replace(programs=(found.programs[0], worker), settings=settings)
     (said,) = [one for one in make_plan(found, WISHES._replace(workers=())).obstacles if "works beside it" in one]
     assert "{name: tasks, command: rq worker --url $REDIS_URL mails}" in said
