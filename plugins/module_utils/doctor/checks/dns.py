@@ -25,7 +25,7 @@ class Names:
         for name in self.asked():
             if not resolved(name):
                 yield seen(
-                    "name-unresolved", "The name %s leads nowhere." % name,
+                    "name-unresolved", "The name %s does not resolve." % name,
                     "Add a DNS record A with %s for it." % (self.address() or "the host's address"), name,
                 )
 
